@@ -1,0 +1,86 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// The tools, and what each computes with besides reading and writing documents. Only those that import
+/// `Networks` or `Propagation` link a BLAS.
+let tools: [(name: String, imports: [Target.Dependency])] = [
+  ("nn-import", ["Formats"]),
+  ("nn-split", ["Training"]),
+  ("nn-batch", ["Training"]),
+  ("nn-init", ["Propagation"]),
+  ("nn-forward", ["Propagation", "Kernels"]),
+  ("nn-backprop", ["Propagation", "Kernels"]),
+  ("nn-sum", ["Training"]),
+  ("nn-update", ["Training", "Optimizers"]),
+  ("nn-eval", ["Training"]),
+  ("nn-train", ["Propagation", "Training", "Optimizers", "Kernels"]),
+  ("nn-inspect", []),
+]
+
+/// A library target of this package: its name and the targets that it imports.
+func library(_ name: String, _ imports: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: imports)
+}
+
+/// The unit tests of the library `name`, which see what it sees.
+func tests(of name: String, _ imports: [Target.Dependency] = []) -> Target {
+  .testTarget(name: name + "Tests", dependencies: [.byName(name: name)] + imports)
+}
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "nn-tools",
+  platforms: [.macOS(.v14)],
+  products: tools.map { .executable(name: $0.name, targets: [$0.name]) },
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", .upToNextMinor(from: "1.8.0"))
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(
+      name: "CBLAS", pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .systemLibrary(
+      name: "CXXHash", pkgConfig: "libxxhash",
+      providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
+
+    library("Tensors"),
+    library("Random"),
+    library("Kernels", ["Tensors"]),
+    library("Products", ["Tensors", "Kernels", "CBLAS"]),
+    library("Gzip", ["CZlib"]),
+    library("Safetensors", ["Tensors"]),
+    library("Formats", ["Tensors"]),
+    library("Layers", ["Tensors", "Random", "Kernels", "Products"]),
+    library("Losses", ["Tensors", "Kernels", "Layers"]),
+    library("Optimizers", ["Tensors", "Kernels"]),
+    library("Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses"]),
+    library("Training", ["Tensors", "Random", "Kernels", "Optimizers", "Safetensors"]),
+    library("Propagation", ["Tensors", "Kernels", "Networks", "Safetensors", "Training"]),
+    library("Stages", ["Tensors", "Gzip", "Safetensors", "CXXHash", argumentParser]),
+
+    tests(of: "Tensors"),
+    tests(of: "Random"),
+    tests(of: "Kernels", ["Tensors"]),
+    tests(of: "Products", ["Tensors", "Kernels"]),
+    tests(of: "Gzip"),
+    tests(of: "Safetensors", ["Tensors"]),
+    tests(of: "Formats", ["Tensors"]),
+    tests(of: "Layers", ["Tensors", "Kernels"]),
+    tests(of: "Losses", ["Tensors", "Kernels", "Layers"]),
+    tests(of: "Optimizers", ["Tensors", "Kernels"]),
+    tests(of: "Networks", ["Tensors", "Kernels", "Layers", "Losses"]),
+    tests(of: "Training", ["Tensors", "Kernels", "Optimizers", "Safetensors"]),
+    tests(of: "Propagation", ["Tensors", "Kernels", "Networks", "Safetensors", "Training"]),
+    tests(of: "Stages", ["Tensors", "Gzip", "Safetensors"]),
+    .testTarget(name: "PipelineTests", dependencies: ["Tensors", "Gzip", "Safetensors"]),
+  ]
+    + tools.map { name, imports in
+      .executableTarget(
+        name: name, dependencies: ["Tensors", "Safetensors", "Stages", argumentParser] + imports)
+    },
+  swiftLanguageModes: [.v6]
+)
