@@ -1,0 +1,64 @@
+import Tensors
+
+extension Document {
+  /// Reads exactly one document; nil when the input ends before its first byte.
+  ///
+  /// Not a byte behind the document is asked for, and memory grows with the bytes received, never with
+  /// what a header claims. The tensors share one storage.
+  ///
+  /// - Parameter source: Fills a part of the buffer from its start and returns how many bytes that
+  ///   were; 0 only at the end of the input.
+  /// - Throws: `SafetensorsError` for every rule of the format that is broken; what `source` throws.
+  public static func read(
+    from source: (UnsafeMutableRawBufferPointer) throws -> Int
+  ) throws -> Document? {
+    let (length, lengthCount) = try receive(8, from: source)
+    if lengthCount == 0 { return nil }
+    guard lengthCount == 8 else { throw SafetensorsError.truncatedLength(found: lengthCount) }
+
+    let claim = UInt64(littleEndian: length.bytes.load(as: UInt64.self))
+    guard let headerCount = Int(exactly: claim), headerCount <= Header.maximumByteCount else {
+      throw SafetensorsError.headerTooLong(claim)
+    }
+    let (text, textCount) = try receive(headerCount, from: source)
+    guard textCount == headerCount else {
+      throw SafetensorsError.truncatedHeader(found: textCount, expected: headerCount)
+    }
+    let header = try withExtendedLifetime(text) {
+      try Header(parsing: UnsafeRawBufferPointer(text.bytes))
+    }
+
+    let (data, dataCount) = try receive(header.dataByteCount, from: source)
+    if let entry = header.entries.first(where: { $0.range.upperBound > dataCount }) {
+      throw SafetensorsError.truncatedData(
+        tensor: entry.name, found: dataCount, expected: header.dataByteCount)
+    }
+    var document = Document(metadata: header.metadata)
+    document.tensors.reserveCapacity(header.entries.count)
+    for entry in header.entries {
+      document.tensors[entry.name] = Tensor(
+        dtype: entry.dtype, shape: entry.shape, storage: data, offset: entry.range.lowerBound)
+    }
+    return document
+  }
+
+  /// Up to `byteCount` bytes, fewer only at the end of the input, and how many they are.
+  private static func receive(
+    _ byteCount: Int, from source: (UnsafeMutableRawBufferPointer) throws -> Int
+  ) throws -> (Storage, received: Int) {
+    // What fits here is allocated exactly; a larger claim has to be borne out by bytes.
+    let storage = Storage(byteCount: min(byteCount, 1 << 20))
+    var received = 0
+    while received < byteCount {
+      if received == storage.bytes.count {
+        storage.resize(to: min(byteCount, 2 * storage.bytes.count))
+      }
+      let room = UnsafeMutableRawBufferPointer(rebasing: storage.bytes[received...])
+      let count = try source(room)
+      precondition(0...room.count ~= count, "a source of \(count) bytes for \(room.count)")
+      if count == 0 { break }
+      received += count
+    }
+    return (storage, received)
+  }
+}
