@@ -6,14 +6,14 @@ import PackageDescription
 let tools: [(name: String, imports: [Target.Dependency])] = [
   ("nn-import", ["Formats"]),
   ("nn-split", ["Training"]),
-  ("nn-batch", ["Training"]),
+  ("nn-batch", ["Training", "TrainingOptions"]),
   ("nn-init", ["Propagation"]),
   ("nn-forward", ["Propagation", "Kernels"]),
   ("nn-backprop", ["Propagation", "Kernels"]),
-  ("nn-sum", ["Training"]),
-  ("nn-update", ["Training", "Optimizers"]),
+  ("nn-sum", ["Training", "Kernels"]),
+  ("nn-update", ["Training", "TrainingOptions"]),
   ("nn-eval", ["Training"]),
-  ("nn-train", ["Propagation", "Training", "Optimizers", "Kernels"]),
+  ("nn-train", ["Propagation", "Training", "TrainingOptions", "Kernels"]),
   ("nn-inspect", []),
 ]
 
@@ -53,14 +53,20 @@ let package = Package(
     library("Products", ["Tensors", "Kernels", "CBLAS"]),
     library("Gzip", ["Tensors", "CZlib"]),
     library("Safetensors", ["Tensors"]),
+    library("Documents", ["Tensors", "Safetensors"]),
     library("Formats", ["Tensors"]),
     library("Layers", ["Tensors", "Random", "Kernels", "Products"]),
     library("Losses", ["Tensors", "Kernels", "Layers"]),
     library("Optimizers", ["Tensors", "Kernels"]),
     library("Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses"]),
-    library("Training", ["Tensors", "Random", "Kernels", "Optimizers", "Safetensors"]),
-    library("Propagation", ["Tensors", "Kernels", "Networks", "Safetensors", "Training"]),
-    library("Stages", ["Tensors", "Gzip", "Safetensors", "CXXHash", argumentParser]),
+    library(
+      "Training", ["Tensors", "Documents", "Random", "Kernels", "Optimizers", "Safetensors"]),
+    library(
+      "Propagation",
+      ["Tensors", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors", "Training"]),
+    library(
+      "Stages", ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", argumentParser]),
+    library("TrainingOptions", ["Optimizers", "Stages", "Training", argumentParser]),
 
     tests(of: "Tensors"),
     tests(of: "Random"),
@@ -68,19 +74,23 @@ let package = Package(
     tests(of: "Products", ["Tensors", "Kernels"]),
     tests(of: "Gzip", ["CZlib"]),
     tests(of: "Safetensors", ["Tensors"]),
+    tests(of: "Documents", ["Tensors", "Safetensors"]),
     tests(of: "Formats", ["Tensors"]),
     tests(of: "Layers", ["Tensors", "Kernels"]),
     tests(of: "Losses", ["Tensors", "Kernels", "Layers"]),
     tests(of: "Optimizers", ["Tensors", "Kernels"]),
     tests(of: "Networks", ["Tensors", "Kernels", "Layers", "Losses"]),
-    tests(of: "Training", ["Tensors", "Kernels", "Optimizers", "Safetensors"]),
-    tests(of: "Propagation", ["Tensors", "Kernels", "Networks", "Safetensors", "Training"]),
-    tests(of: "Stages", ["Tensors", "Gzip", "Safetensors"]),
+    tests(of: "Training", ["Tensors", "Documents", "Optimizers", "Safetensors"]),
+    tests(
+      of: "Propagation",
+      ["Tensors", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors", "Training"]),
+    tests(of: "Stages", ["Tensors", "Documents", "Gzip", "Safetensors"]),
     .testTarget(name: "PipelineTests", dependencies: ["Tensors", "Gzip", "Safetensors"]),
   ]
     + tools.map { name, imports in
       .executableTarget(
-        name: name, dependencies: ["Tensors", "Safetensors", "Stages", argumentParser] + imports)
+        name: name,
+        dependencies: ["Tensors", "Documents", "Safetensors", "Stages", argumentParser] + imports)
     },
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,80 @@
+import Safetensors
+import Tensors
+
+/// Typed reading of tensors and metadata, with an error for whatever is missing or malformed.
+extension Document {
+  /// - Throws: `DocumentError.missingTensor`.
+  public func tensor(_ name: String) throws -> Tensor {
+    guard let tensor = tensors[name] else {
+      throw DocumentError.missingTensor(name, kind: kind)
+    }
+    return tensor
+  }
+
+  /// - Throws: `DocumentError.missingKey`.
+  public func text(_ key: Key) throws -> String {
+    guard let text = self[key] else { throw DocumentError.missingKey(key) }
+    return text
+  }
+
+  /// A whole number that is not negative.
+  ///
+  /// - Throws: `DocumentError.missingKey` or `.malformed`.
+  public func integer(_ key: Key) throws -> Int {
+    let text = try text(key)
+    guard let value = Int(text), value >= 0, String(value) == text else {
+      throw DocumentError.malformed(key, found: text, expected: "a whole number")
+    }
+    return value
+  }
+
+  /// A finite number.
+  ///
+  /// - Throws: `DocumentError.missingKey` or `.malformed`.
+  public func number(_ key: Key) throws -> Double {
+    let text = try text(key)
+    guard let value = Double(text), value.isFinite else {
+      throw DocumentError.malformed(key, found: text, expected: "a finite number")
+    }
+    return value
+  }
+
+  /// The metadata named by `keys`, where present, copied from another document.
+  public mutating func copy(_ keys: [Key], from other: Document) {
+    for key in keys { self[key] = other[key] }
+  }
+
+  /// Everything in `other` that the stages give no meaning to: it passes through them.
+  ///
+  /// - Parameter known: whether a tensor's name has a meaning, and so does not pass.
+  public mutating func passThrough(from other: Document, except known: (String) -> Bool) {
+    for (key, value) in other.metadata where !key.hasPrefix("nn.") { metadata[key] = value }
+    for (name, tensor) in other.tensors where !known(name) { tensors[name] = tensor }
+  }
+
+  /// The tensor, refused when an element is not a finite number.
+  ///
+  /// - Throws: `DocumentError.notFinite`, a numerical fault.
+  public func finiteTensor(_ name: String) throws -> Tensor {
+    let tensor = try tensor(name)
+    try tensor.requireFinite(name)
+    return tensor
+  }
+}
+
+extension Tensor {
+  /// - Throws: `DocumentError.notFinite`, a numerical fault that says where and how many.
+  public func requireFinite(_ name: String) throws {
+    guard let first = firstNonFinite() else { return }
+    let values = doubles()
+    throw DocumentError.notFinite(
+      name, value: values[first], position: position(of: first),
+      count: values.count { !$0.isFinite }, of: values.count)
+  }
+}
+
+/// The shortest decimal that reads back as the same number: `0.1`, `64`, `1e-05`.
+public func decimal(_ value: Double) -> String {
+  let text = value.description
+  return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+}

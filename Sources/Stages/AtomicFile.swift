@@ -1,0 +1,89 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// A file that appears under its name whole or not at all: written beside it, synced, renamed.
+///
+/// A link is followed, so that the file it points at is replaced and the link stays. What is no regular file (a
+/// device, a FIFO, anything below `/dev`) is opened and written as it is.
+final class AtomicFile {
+  let descriptor: Descriptor
+  private let temporary: String?
+  private let target: String
+
+  /// - Throws: `StageError.outputNotCreated`.
+  init(_ path: String) throws {
+    target = try AtomicFile.resolved(path)
+    var status = stat()
+    let exists = stat(target, &status) == 0
+    if path.hasPrefix("/dev/") || exists && status.st_mode & S_IFMT != S_IFREG {
+      temporary = nil
+      let number = open(path, O_WRONLY | O_CLOEXEC)
+      guard number >= 0 else {
+        throw StageError.outputNotCreated(printable(path), reason: systemError())
+      }
+      descriptor = Descriptor(number, name: printable(path), owned: true)
+      return
+    }
+    let (folder, name) = AtomicFile.split(target)
+    let beside = "\(folder)/.\(name.prefix(200)).\(getpid()).tmp"
+    let number = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o666)
+    guard number >= 0 else {
+      throw StageError.outputNotCreated(printable(path), reason: systemError())
+    }
+    Temporaries.add(beside)
+    temporary = beside
+    descriptor = Descriptor(number, name: printable(path), owned: true)
+  }
+
+  deinit { abandon() }
+
+  /// Makes the file appear under its name.
+  ///
+  /// - Throws: `StageError.writing`.
+  func commit() throws {
+    guard let temporary else { return }
+    let (folder, _) = AtomicFile.split(target)
+    guard fsync(descriptor.number) == 0, rename(temporary, target) == 0 else {
+      throw StageError.writing(descriptor.name, reason: systemError())
+    }
+    Temporaries.remove(temporary)
+    // The rename itself lies in the folder; some file systems cannot sync one, and then do not need it.
+    let number = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    if number >= 0 {
+      _ = fsync(number)
+      _ = close(number)
+    }
+  }
+
+  /// Removes what was written so far; harmless after `commit`.
+  func abandon() {
+    guard let temporary, Temporaries.remove(temporary) else { return }
+    _ = unlink(temporary)
+  }
+
+  /// The path with links followed, whether or not the last one's target exists.
+  private static func resolved(_ path: String) throws -> String {
+    if path.hasPrefix("/dev/") { return path }
+    var path = path
+    for _ in 0..<40 {
+      var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+      let length = readlink(path, &buffer, buffer.count)
+      if length < 0 { return path }
+      let link = String(
+        decoding: buffer.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
+      path = link.hasPrefix("/") ? link : "\(split(path).folder)/\(link)"
+    }
+    throw StageError.outputNotCreated(printable(path), reason: systemError(ELOOP))
+  }
+
+  private static func split(_ path: String) -> (folder: String, name: String) {
+    guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+    let folder = path[..<slash]
+    return (folder.isEmpty ? "/" : String(folder), String(path[path.index(after: slash)...]))
+  }
+}

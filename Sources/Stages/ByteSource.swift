@@ -1,0 +1,93 @@
+import Gzip
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// The decompressed bytes of a descriptor, gzip or plain by its first bytes.
+final class ByteSource {
+  /// The decompressed bytes of the document under way.
+  private(set) var delivered = 0
+  /// Whether the descriptor has reported its end.
+  private(set) var hasEnded = false
+
+  private enum Form { case unknown, plain(sniffed: [UInt8]), gzip(GzipReader) }
+
+  private let descriptor: Descriptor
+  private let output: Descriptor?
+  private var form = Form.unknown
+  private var limit = 0
+
+  init(_ descriptor: Descriptor, watching output: Descriptor?) {
+    self.descriptor = descriptor
+    self.output = output
+  }
+
+  /// Begins counting anew: no document may have more than `limit` bytes.
+  func beginDocument(limit: Int) {
+    self.limit = limit
+    delivered = 0
+    if case .gzip(let reader) = form { reader.allowance = limit }
+  }
+
+  /// Fills a part of the buffer; returns how many bytes, 0 only at the end.
+  ///
+  /// - Throws: `StageError`, `GzipError`.
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    if case .unknown = form { try sniff() }
+    let count: Int
+    switch form {
+    case .unknown: return 0
+    case .plain(let sniffed) where !sniffed.isEmpty:
+      count = min(buffer.count, sniffed.count)
+      buffer.copyBytes(from: sniffed.prefix(count))
+      form = .plain(sniffed: Array(sniffed.dropFirst(count)))
+    case .plain:
+      count = try readRaw(into: buffer)
+    case .gzip(let reader):
+      count = try reader.read(into: buffer)
+    }
+    delivered += count
+    if delivered > limit { throw StageError.tooLarge(limit: limit) }
+    return count
+  }
+
+  private func sniff() throws {
+    var first = [UInt8]()
+    var byte: UInt8 = 0
+    while first.count < 3,
+      try withUnsafeMutableBytes(of: &byte, { try readRaw(into: $0) }) == 1
+    {
+      first.append(byte)
+    }
+    // A plain document that began with these three bytes would have a header of exactly 560,927 bytes modulo 2^24.
+    if first == [0x1F, 0x8B, 0x08] {
+      let reader = GzipReader(reading: { [unowned self] in try readRaw(into: $0) }, prefix: first)
+      reader.allowance = limit
+      form = .gzip(reader)
+    } else {
+      form = .plain(sniffed: first)
+    }
+  }
+
+  private func readRaw(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let count = try descriptor.read(into: buffer, watching: output)
+    if count == 0 { hasEnded = true }
+    return count
+  }
+}
+
+/// The most bytes a document may have, so that a small file cannot fill the memory.
+///
+/// - Throws: `StageError.usage` when the environment names no number.
+func documentLimit() throws -> Int {
+  guard let text = getenv("NN_MAX_DOCUMENT_BYTES") else { return 16 << 30 }
+  guard let limit = Int(String(cString: text)), limit > 0 else {
+    throw StageError.usage("NN_MAX_DOCUMENT_BYTES: expected a whole number above 0")
+  }
+  return limit
+}

@@ -1,0 +1,131 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// An open file descriptor, closed with its last owner; the only place that calls read, write and poll.
+final class Descriptor {
+  /// What lies behind a descriptor, as far as a stage's behavior depends on it.
+  enum Nature { case regular, pipe, terminal, other }
+
+  let number: Int32
+  /// What messages call it: a file's name or `<stdin>`.
+  let name: String
+  let nature: Nature
+  private let isOwned: Bool
+
+  init(_ number: Int32, name: String, owned: Bool) {
+    self.number = number
+    self.name = name
+    self.isOwned = owned
+    var status = stat()
+    switch fstat(number, &status) == 0 ? status.st_mode & S_IFMT : 0 {
+    case S_IFREG: nature = .regular
+    case S_IFIFO, S_IFSOCK: nature = .pipe
+    case S_IFCHR where isatty(number) == 1: nature = .terminal
+    default: nature = .other
+    }
+    if nature == .pipe { enlargePipe() }
+  }
+
+  deinit { if isOwned { _ = close(number) } }
+
+  /// Opens a file for reading.
+  ///
+  /// - Throws: `StageError.inputMissing`.
+  static func reading(_ path: String, flags: Int32 = 0) throws -> Descriptor {
+    let number = open(path, O_RDONLY | O_CLOEXEC | flags)
+    guard number >= 0 else {
+      throw StageError.inputMissing(printable(path), reason: systemError())
+    }
+    let descriptor = Descriptor(number, name: printable(path), owned: true)
+    var status = stat()
+    if fstat(number, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+      throw StageError.inputMissing(printable(path), reason: systemError(EISDIR))
+    }
+    return descriptor
+  }
+
+  /// Reads what is there, waiting for at least one byte; 0 at end of input.
+  ///
+  /// - Parameter output: the pipe that this stage writes to. A stage that waits for input ends when nobody reads its
+  ///   output any more; without that, the stages before a dead one would wait for ever.
+  /// - Throws: `StageError.reading`, or `.readerGone`.
+  func read(into buffer: UnsafeMutableRawBufferPointer, watching output: Descriptor?) throws -> Int
+  {
+    while true {
+      try waitForInput(watching: output)
+      let count = systemRead(number, buffer.baseAddress, buffer.count)
+      if count >= 0 { return count }
+      if errno != EINTR && errno != EAGAIN {
+        throw StageError.reading(name, reason: systemError())
+      }
+    }
+  }
+
+  /// Writes every byte, waiting as long as the reader takes.
+  ///
+  /// - Throws: `StageError.writing`, or `.readerGone`.
+  func write(_ bytes: UnsafeRawBufferPointer) throws {
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = systemWrite(number, rest.baseAddress, rest.count)
+      if count >= 0 {
+        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+      } else if errno == EAGAIN {
+        var watched = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
+        _ = poll(&watched, 1, -1)
+      } else if errno == EPIPE {
+        throw StageError.readerGone
+      } else if errno != EINTR {
+        throw StageError.writing(name, reason: systemError())
+      }
+    }
+  }
+
+  private func waitForInput(watching output: Descriptor?) throws {
+    if nature == .regular { return }
+    var watched = [pollfd(fd: number, events: Int16(POLLIN), revents: 0)]
+    if let output, output.nature == .pipe {
+      watched.append(pollfd(fd: output.number, events: 0, revents: 0))
+    }
+    while true {
+      let ready = poll(&watched, nfds_t(watched.count), -1)
+      if ready < 0 && errno == EINTR { continue }
+      if watched.count > 1, watched[1].revents & Int16(POLLERR | POLLNVAL) != 0 {
+        throw StageError.readerGone
+      }
+      if ready < 0 || watched[0].revents != 0 { return }
+    }
+  }
+
+  /// A pipe of 1 MiB holds most documents whole, which saves a change of process every 64 KiB.
+  private func enlargePipe() {
+    #if os(Linux)
+      _ = fcntl(number, F_SETPIPE_SZ, 1 << 20)
+    #endif
+  }
+}
+
+/// The system's words for an error number, in the manner of our messages.
+func systemError(_ number: Int32 = errno) -> String {
+  let words = String(cString: strerror(number))
+  return words.prefix(1).lowercased() + words.dropFirst()
+}
+
+#if os(Linux)
+  /// fcntl's request for a pipe's capacity, which Glibc's Swift overlay leaves out.
+  private let F_SETPIPE_SZ: Int32 = 1031
+#endif
+
+// The functions of the C library, whose names the methods above hide.
+private func systemRead(_ number: Int32, _ to: UnsafeMutableRawPointer?, _ count: Int) -> Int {
+  read(number, to, count)
+}
+
+private func systemWrite(_ number: Int32, _ from: UnsafeRawPointer?, _ count: Int) -> Int {
+  write(number, from, count)
+}

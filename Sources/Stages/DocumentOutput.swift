@@ -1,0 +1,81 @@
+import Documents
+import Gzip
+import Safetensors
+
+/// Where a stage writes its documents: a file that appears whole or not at all, or standard output.
+public final class DocumentOutput {
+  /// The level for regular files; the measurement is in docs/ARCHITECTURE.md, "Compression".
+  public static let defaultLevel = 4
+
+  let descriptor: Descriptor
+  private let file: AtomicFile?
+  private var gzip: GzipWriter?
+  private var frames = 0
+
+  /// - Parameters:
+  ///   - path: the file; nil or `-` for standard output.
+  ///   - level: gzip's, 0 to 9; nil for the default: real compression into a file, none into a pipe.
+  /// - Throws: `StageError.outputNotCreated`; `.usage` when standard output is a terminal.
+  public init(_ path: String?, level: Int? = nil) throws {
+    if let path, path != "-" {
+      let file = try AtomicFile(path)
+      self.file = file
+      descriptor = file.descriptor
+    } else {
+      file = nil
+      descriptor = Descriptor(1, name: "<stdout>", owned: false)
+      if descriptor.nature == .terminal {
+        throw StageError.usage(
+          "binary output to a terminal; name a file with --output, or pipe it into nn-inspect")
+      }
+    }
+    let isPlain = file != nil && path?.hasSuffix(".safetensors") == true
+    gzip =
+      isPlain
+      ? nil
+      : GzipWriter(level: level ?? (descriptor.nature == .regular ? Self.defaultLevel : 0))
+  }
+
+  /// Writes a document that stands alone.
+  public func write(_ document: Document) throws {
+    try document.withEncoded { parts in
+      if gzip == nil {
+        for part in parts { try descriptor.write(part) }
+      } else {
+        try gzip?.write(parts) { try descriptor.write($0) }
+      }
+    }
+  }
+
+  /// Writes the next frame of a stream.
+  public func writeFrame(_ document: Document) throws {
+    var frame = document
+    frame[.format] = formatVersion
+    frame[.frame] = String(frames)
+    try write(frame)
+    frames += 1
+  }
+
+  /// Ends the output: a stream by its end document, a file by giving it its name.
+  public func finish(stream: Bool = false) throws {
+    if stream {
+      var end = Document()
+      end[.format] = formatVersion
+      end[.end] = String(frames)
+      try write(end)
+    }
+    try file?.commit()
+  }
+}
+
+/// Reads documents, computes, and answers in kind: a document that stands alone by one, a stream by a stream.
+public func transform(
+  _ input: DocumentInput, into output: DocumentOutput,
+  _ body: (Document) throws -> Document
+) throws {
+  while let document = try input.next() {
+    let result = try input.locating { try body(document) }
+    if input.isStream { try output.writeFrame(result) } else { try output.write(result) }
+  }
+  try output.finish(stream: input.isStream)
+}

@@ -1,0 +1,75 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// Writes lines for people to standard error, each headed by the tool's name.
+public enum Messages {
+  /// Set once by `Stage.main`, before anything else runs.
+  nonisolated(unsafe) static var tool = "nn"
+
+  /// One message on one line.
+  public static func say(_ message: String) {
+    put("\(tool): \(printable(message))\n")
+  }
+
+  static func put(_ text: String) {
+    var text = text
+    text.withUTF8 { bytes in
+      var rest = UnsafeRawBufferPointer(bytes)
+      while !rest.isEmpty {
+        let count = write(2, rest.baseAddress, rest.count)
+        if count < 0 && errno != EINTR { return }
+        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(max(count, 0)))
+      }
+    }
+  }
+}
+
+/// The text with its control characters escaped: a file's name must not move a terminal's cursor.
+public func printable(_ text: String) -> String {
+  var result = ""
+  for scalar in text.unicodeScalars {
+    switch scalar.value {
+    case 0x0A: result += "\\n"
+    case 0x09: result += "\\t"
+    case 0..<0x20, 0x7F..<0xA0, 0x202A...0x202E, 0x2066...0x2069:
+      result += "\\u{\(String(scalar.value, radix: 16))}"
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}
+
+/// A line on the terminal that says how far a long work has come; nothing when nobody looks.
+public struct Progress {
+  private let isShown: Bool
+  private var lastSecond = -1.0
+
+  /// - Parameter quiet: whether the user asked for silence.
+  public init(quiet: Bool) { isShown = !quiet && isatty(2) == 1 }
+
+  /// Replaces the line, at most five times a second.
+  public mutating func show(_ text: @autoclosure () -> String) {
+    guard isShown else { return }
+    let now = monotonicSeconds()
+    guard now - lastSecond >= 0.2 else { return }
+    lastSecond = now
+    Messages.put("\r\u{1B}[K\(Messages.tool): \(printable(text()))")
+  }
+
+  /// Removes the line.
+  public func clear() {
+    if isShown && lastSecond >= 0 { Messages.put("\r\u{1B}[K") }
+  }
+}
+
+/// Seconds since an arbitrary moment, by a clock that nobody sets.
+public func monotonicSeconds() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}

@@ -1,0 +1,14 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// A number rounded to so many significant digits, as C's `%g` prints it.
+public func rounded(_ value: Double, digits: Int) -> String {
+  var buffer = [CChar](repeating: 0, count: 64)
+  let count = withVaList([Int32(digits), value]) { vsnprintf(&buffer, buffer.count, "%.*g", $0) }
+  return String(decoding: buffer.prefix(Int(count)).map(UInt8.init(bitPattern:)), as: UTF8.self)
+}

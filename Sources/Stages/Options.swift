@@ -1,0 +1,117 @@
+import ArgumentParser
+import Documents
+import Safetensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// `-o` and `--level`, of every tool that writes documents.
+public struct OutputOptions: ParsableArguments {
+  @Option(
+    name: [.short, .customLong("output")],
+    help: ArgumentHelp(
+      "Write here instead of to standard output; the file appears whole or not at all.",
+      discussion: "A name that ends in .safetensors is written plain, any other gzip-compressed.",
+      valueName: "file"))
+  public var output: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Compression, 0 to 9 (default: \(DocumentOutput.defaultLevel) into a file, 0 into a pipe).",
+      valueName: "n"))
+  public var level: Level?
+
+  public init() {}
+
+  public func open() throws -> DocumentOutput { try DocumentOutput(output, level: level?.value) }
+}
+
+/// `-q` and `-v`, of every tool that has something to say.
+public struct MessageOptions: ParsableArguments {
+  @Flag(name: .shortAndLong, help: "No progress on the terminal.")
+  public var quiet = false
+
+  @Flag(name: .shortAndLong, help: "Say what is done, on standard error.")
+  public var verbose = false
+
+  public init() {}
+}
+
+/// `-m`, of every tool that computes with a model.
+public struct ModelOptions: ParsableArguments {
+  @Option(name: .shortAndLong, help: ArgumentHelp("The model.", valueName: "file"))
+  public var model: String
+
+  public init() {}
+
+  /// The model's document; `build` makes it a model, and its errors name the file.
+  public func read<R>(_ build: (Document) throws -> R) throws -> R {
+    let input = try openInput(model, as: "--model")
+    let document = try input.one()
+    return try input.locating { try build(document) }
+  }
+}
+
+/// `-s`, of every tool that draws at random.
+public struct SeedOptions: ParsableArguments {
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "The start of the random numbers; the same seed draws the same.", valueName: "n"))
+  public var seed: UInt64 = 1
+
+  public init() {}
+}
+
+/// `-j`, of every tool that computes in several threads.
+public struct JobsOptions: ParsableArguments {
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "Threads; the result does not depend on it (default: one per core).", valueName: "n"))
+  public var jobs: PositiveInteger?
+
+  public init() {}
+
+  public var count: Int { jobs?.value ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+}
+
+/// Opens a file, or standard input for `-`.
+///
+/// - Parameters:
+///   - path: the file; nil for standard input.
+///   - role: what is read, as a message about two inputs from standard input names it.
+///   - output: whose closing ends a wait for input.
+///   - digest: takes in every decompressed byte.
+/// - Throws: `StageError.inputMissing`; `.usage` when standard input is taken, or a terminal.
+public func openInput(
+  _ path: String?, as role: String, watching output: DocumentOutput? = nil, digest: Digest? = nil
+) throws -> DocumentInput {
+  try DocumentInput(
+    openDescriptor(path, as: role), watching: output?.descriptor, digest: digest)
+}
+
+/// Which input took standard input; it can be read only once.
+nonisolated(unsafe) private var standardInputRole: String?
+
+func openDescriptor(_ path: String?, as role: String) throws -> Descriptor {
+  guard let path, path != "-" else {
+    if let taken = standardInputRole {
+      throw StageError.usage("two inputs from standard input: \(taken) and \(role)")
+    }
+    standardInputRole = role
+    let descriptor = Descriptor(0, name: "<stdin>", owned: false)
+    if descriptor.nature == .terminal {
+      throw StageError.usage(
+        "\(role): standard input is a terminal, name a file or pipe one in "
+          + "(see \(Messages.tool) --help)")
+    }
+    return descriptor
+  }
+  return try Descriptor.reading(path)
+}

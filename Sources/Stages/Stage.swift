@@ -1,0 +1,81 @@
+import ArgumentParser
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// The version that every tool reports.
+public let version = "0.1.0"
+
+/// A tool: options as ArgumentParser declares them, and `run`. Errors end it with DESIGN's exit codes.
+public protocol Stage: ParsableCommand {}
+
+extension Stage {
+  /// Parses the command line, runs, and reports: one line on standard error, and the exit status.
+  public static func main() {
+    Messages.tool = configuration.commandName ?? _commandName
+    signal(SIGPIPE, SIG_IGN)
+    Temporaries.removeOnSignals()
+    leave(with: conclude { try parseAndRun() })
+  }
+
+  private static func parseAndRun() throws {
+    let command: any ParsableCommand
+    do {
+      command = try parseAsRoot()
+    } catch {
+      if try showsHelp(error) { return }
+      throw StageError.usage(usageMessage(for: error))
+    }
+    do {
+      var stage = command
+      try stage.run()
+    } catch {
+      // A call for help can come as a command of its own, which answers by throwing.
+      if try !showsHelp(error) { throw error }
+    }
+  }
+
+  /// Prints what `--help` or `--version` ask for; whether they were what "failed".
+  private static func showsHelp(_ error: any Error) throws -> Bool {
+    guard exitCode(for: error) == .success else { return false }
+    let text = fullMessage(for: error)
+    try TextOutput().write(text.hasSuffix("\n") ? text : text + "\n")
+    return true
+  }
+
+  private static func conclude(_ body: () throws -> Void) -> ExitStatus {
+    do {
+      try body()
+      return .done
+    } catch let error as ExitStatusError {
+      return error.status
+    } catch {
+      Temporaries.removeAll()
+      let (status, message) = verdict(on: error)
+      if let message { Messages.say(message) }
+      return status
+    }
+  }
+
+  /// ArgumentParser's words on one line, in our manner.
+  private static func usageMessage(for error: any Error) -> String {
+    let words = message(for: error).split(separator: "\n").joined(separator: " ")
+    let message = words.prefix(1).lowercased() + words.dropFirst()
+    return (message.hasSuffix(".") ? String(message.dropLast()) : message)
+      + " (see \(Messages.tool) --help)"
+  }
+}
+
+/// A predicate tool's "no".
+public struct ExitStatusError: Error {
+  let status: ExitStatus
+  public static let no = ExitStatusError(status: .no)
+}
+
+/// The C library's `exit`, whose name a static method of every command hides.
+private func leave(with status: ExitStatus) -> Never { exit(status.rawValue) }

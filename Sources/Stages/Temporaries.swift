@@ -1,0 +1,74 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// The temporary files of this process, so that a signal that ends it can remove them.
+enum Temporaries {
+  /// C strings; a slot's pointer is swapped in and out whole, which a signal handler can read at any moment.
+  nonisolated(unsafe) private static let slots = {
+    let slots = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: capacity)
+    slots.initialize(repeating: nil, count: capacity)
+    return slots
+  }()
+  private static let capacity = 8
+
+  static func add(_ path: String) {
+    guard let free = (0..<capacity).first(where: { slots[$0] == nil }) else {
+      preconditionFailure("more than \(capacity) output files in one stage")
+    }
+    slots[free] = strdup(path)
+  }
+
+  /// - Returns: whether the path was registered.
+  @discardableResult
+  static func remove(_ path: String) -> Bool {
+    for slot in 0..<capacity {
+      if let name = slots[slot], strcmp(name, path) == 0 {
+        slots[slot] = nil
+        free(name)
+        return true
+      }
+    }
+    return false
+  }
+
+  /// Removes the temporary files when a signal ends the process, then lets it end as it would have.
+  static func removeOnSignals() {
+    _ = slots
+    for number in [SIGINT, SIGTERM, SIGHUP] {
+      // Who started us with a signal ignored (nohup) wants it ignored.
+      if isIgnored(number) { continue }
+      signal(number) { number in
+        for slot in 0..<Temporaries.capacity {
+          if let name = Temporaries.slots[slot] { _ = unlink(name) }
+        }
+        signal(number, SIG_DFL)
+        raise(number)
+      }
+    }
+  }
+
+  /// Removes what is left, before the process exits with an error.
+  static func removeAll() {
+    for slot in 0..<capacity {
+      if let name = slots[slot] { _ = unlink(name) }
+      slots[slot] = nil
+    }
+  }
+}
+
+/// Whether the process was started with this signal ignored.
+private func isIgnored(_ number: Int32) -> Bool {
+  var action = sigaction()
+  guard sigaction(number, nil, &action) == 0 else { return false }
+  #if os(Linux)
+    let handler = action.__sigaction_handler.sa_handler
+  #else
+    let handler = action.__sigaction_u.__sa_handler
+  #endif
+  return unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+}

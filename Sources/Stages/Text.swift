@@ -1,0 +1,110 @@
+import Gzip
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// Text for people or for other programs, on standard output or in a file.
+public final class TextOutput {
+  private let file: AtomicFile?
+  private let descriptor: Descriptor
+
+  /// - Parameter path: the file; nil or `-` for standard output.
+  /// - Throws: `StageError.outputNotCreated`.
+  public init(_ path: String? = nil) throws {
+    if let path, path != "-" {
+      let file = try AtomicFile(path)
+      self.file = file
+      descriptor = file.descriptor
+    } else {
+      file = nil
+      descriptor = Descriptor(1, name: "<stdout>", owned: false)
+    }
+  }
+
+  public func write(_ text: String) throws {
+    var text = text
+    try text.withUTF8 { try descriptor.write(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Gives a file its name.
+  public func finish() throws { try file?.commit() }
+}
+
+/// Adds a row to a table in a file, which is begun with its header when it is new.
+///
+/// - Throws: `StageError.outputNotCreated`, `.writing`; `.otherColumns` when the file's header is another.
+public func appendRow(_ row: String, under header: String, to path: String) throws {
+  let number = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
+  guard number >= 0 else {
+    throw StageError.outputNotCreated(printable(path), reason: systemError())
+  }
+  let file = Descriptor(number, name: printable(path), owned: true)
+  var text = row
+  if file.nature == .regular {
+    let first = try file.firstLine()
+    if first.isEmpty { text = header + row }
+    guard first.isEmpty || first == header else {
+      throw locatedError(
+        file.name, StageError.otherColumns(found: first, expected: header))
+    }
+  }
+  // One write, so that rows of two writers never mix.
+  try text.withUTF8 { try file.write(UnsafeRawBufferPointer($0)) }
+}
+
+/// A whole input of other bytes than documents: topology files, tables, IDX files, gzip-compressed or not.
+public final class BytesInput {
+  /// What messages call it.
+  public let name: String
+  private let source: ByteSource
+
+  /// - Parameter role: what is read, as a message about two inputs from standard input names it.
+  /// - Throws: `StageError.inputMissing`, `.usage`.
+  public init(_ path: String?, as role: String) throws {
+    let descriptor = try openDescriptor(path, as: role)
+    name = descriptor.name
+    source = ByteSource(descriptor, watching: nil)
+  }
+
+  /// Everything, decompressed.
+  ///
+  /// - Throws: `StageError`, `GzipError`.
+  public func bytes() throws -> [UInt8] {
+    source.beginDocument(limit: try documentLimit())
+    var result = [UInt8]()
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = try locating(name) {
+        try piece.withUnsafeMutableBytes { try source.read(into: $0) }
+      }
+      if count == 0 { return result }
+      result += piece[..<count]
+    }
+  }
+
+  /// Everything as text.
+  ///
+  /// - Throws: as `bytes`; `StageError.notText`.
+  public func text() throws -> String {
+    guard let text = String(validating: try bytes(), as: UTF8.self) else {
+      throw locatedError(name, StageError.notText)
+    }
+    return text
+  }
+}
+
+extension Descriptor {
+  /// The first line with its line feed, at most 4 KiB; empty when there is none.
+  fileprivate func firstLine() throws -> String {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = pread(number, &buffer, buffer.count, 0)
+    guard count >= 0 else { throw StageError.reading(name, reason: systemError()) }
+    let end = buffer[..<count].firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? count
+    return String(decoding: buffer[..<end], as: UTF8.self)
+  }
+}

@@ -1,0 +1,32 @@
+/// What a tensor's numbers are like, for people.
+public struct Statistics: Sendable, Equatable {
+  /// Elements that are exactly 0.
+  public let zeros: Int
+  /// Elements that are NaN; they count in nothing else.
+  public let nans: Int
+  /// Of the numbers that are not NaN; nil when there are none.
+  public let minimum: Double?
+  public let maximum: Double?
+  public let mean: Double?
+  /// Of the population: divided by the count.
+  public let standardDeviation: Double?
+
+  /// C64 counts as its real and imaginary parts.
+  public init(_ tensor: Tensor) {
+    let all = tensor.doubles()
+    let values = all.filter { !$0.isNaN }
+    nans = all.count - values.count
+    zeros = values.count { $0 == 0 }
+    minimum = values.min()
+    maximum = values.max()
+    guard !values.isEmpty else {
+      mean = nil
+      standardDeviation = nil
+      return
+    }
+    let count = Double(values.count)
+    let mean = values.reduce(0, +) / count
+    self.mean = mean
+    standardDeviation = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count).squareRoot()
+  }
+}
