@@ -87,7 +87,7 @@ struct JSONScanner {
       case UInt8(ascii: "\\"):
         result += run
         result.unicodeScalars.append(try readEscape())
-      default: throw unexpected("control characters as escapes")
+      default: throw unexpected("it as an escape")
       }
     }
   }
