@@ -11,7 +11,7 @@ let tools: [(name: String, imports: [Target.Dependency])] = [
   ("nn-forward", ["Propagation", "Kernels"]),
   ("nn-backprop", ["Propagation", "Kernels"]),
   ("nn-sum", ["Training", "Kernels"]),
-  ("nn-update", ["Training", "TrainingOptions"]),
+  ("nn-update", ["Training", "TrainingOptions", "Kernels"]),
   ("nn-eval", ["Training"]),
   ("nn-train", ["Propagation", "Training", "TrainingOptions", "Kernels"]),
   ("nn-inspect", []),
@@ -80,7 +80,7 @@ let package = Package(
     tests(of: "Losses", ["Tensors", "Kernels", "Layers"]),
     tests(of: "Optimizers", ["Tensors", "Kernels"]),
     tests(of: "Networks", ["Tensors", "Kernels", "Layers", "Losses"]),
-    tests(of: "Training", ["Tensors", "Documents", "Optimizers", "Safetensors"]),
+    tests(of: "Training", ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors"]),
     tests(
       of: "Propagation",
       ["Tensors", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors", "Training"]),

@@ -72,9 +72,3 @@ extension Tensor {
       count: values.count { !$0.isFinite }, of: values.count)
   }
 }
-
-/// The shortest decimal that reads back as the same number: `0.1`, `64`, `1e-05`.
-public func decimal(_ value: Double) -> String {
-  let text = value.description
-  return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
-}

@@ -61,21 +61,17 @@ struct Shown {
   /// Every element as the shortest decimal that reads back as the same element.
   private func exact(_ tensor: Tensor) -> [String] {
     switch tensor.dtype {
-    case .f32: return tensor.values(of: Float.self).map { shortest($0.description) }
+    case .f32: return tensor.values(of: Float.self).map { decimal($0) }
     case .i64: return tensor.values(of: Int64.self).map(String.init)
     case .u64: return tensor.values(of: UInt64.self).map(String.init)
     case .c64:
       let parts = tensor.values(of: ComplexParts.self)
       return parts.map {
-        "\(shortest($0.real.description))\($0.imaginary.sign == .minus ? "-" : "+")"
-          + "\(shortest($0.imaginary.magnitude.description))i"
+        "\(decimal($0.real))\($0.imaginary.sign == .minus ? "-" : "+")"
+          + "\(decimal($0.imaginary.magnitude))i"
       }
-    default: return tensor.doubles().map(decimal)
+    default: return tensor.doubles().map { decimal($0) }
     }
-  }
-
-  private func shortest(_ description: String) -> String {
-    description.hasSuffix(".0") ? String(description.dropLast(2)) : description
   }
 
   /// A number with six digits: `0.00123457`.

@@ -1,0 +1,71 @@
+import Documents
+import Kernels
+import Networks
+import Safetensors
+import Tensors
+import Training
+
+/// The backward stage: from what a batch's signals were to how the loss changes with every parameter.
+public struct Backprop: Sendable {
+  private let workers: Workers
+  private let keepsDeltas: Bool
+  /// The network of the last trace; the next one usually is of the same.
+  private var network: Network?
+
+  /// - Parameter keepingDeltas: whether the errors, derivatives and deltas of every layer and example are written too.
+  public init(keepingDeltas: Bool = false, _ workers: Workers) {
+    self.workers = workers
+    keepsDeltas = keepingDeltas
+  }
+
+  /// The gradient of the summed loss over a trace's examples.
+  ///
+  /// - Returns: a gradient document: under each parameter's name the sum over the examples, `nn.examples`, `nn.loss`;
+  ///   with deltas also `LAYER.error`, `LAYER.derivative` and `LAYER.delta`, [N, …].
+  /// - Throws: `DocumentError` for a trace without targets or with tensors missing or misshapen; `NetworkError` for a layer
+  ///   without a gradient; `DocumentError.notFinite` for the result.
+  public mutating func gradient(of trace: Document) throws -> Document {
+    try trace.require(.trace)
+    let network = try network(of: trace)
+    let outputs = trace.signals("output", of: network)
+    let dtype = outputs[network.nodes[network.nodes.count - 1].name]?.dtype ?? .f32
+    let input = try network.prepared(input: trace.tensor(Role.input), dtype: dtype)
+    let count = input.shape[0]
+    let target = try network.prepared(
+      target: trace.tensor(Role.target), examples: count, dtype: dtype)
+    let signals = try network.signals(
+      outputs: outputs, sums: trace.signals("sum", of: network), examples: count, dtype: dtype)
+    try network.checkParametersForBackward(trace.tensors, dtype: dtype)
+    let gradients = try network.backward(
+      input: input, target: target, signals: signals, parameters: trace.tensors,
+      keepingDeltas: keepsDeltas, workers: workers)
+
+    var result = Document(kind: .gradient)
+    result.tensors = gradients.parameters.merging(gradients.deltas) { parameter, _ in parameter }
+    for name in result.tensors.keys.sorted() { _ = try result.finiteTensor(name) }
+    result.copy(Key.ofBatch, from: trace)
+    result[.topology] = network.topology
+    result[.examples] = String(count)
+    let loss = try trace.finiteTensor(Role.loss)
+    try loss.requireExamples(count, as: Role.loss)
+    result[.loss] = decimal(loss.doubles().reduce(0, +))
+    return result
+  }
+
+  private mutating func network(of trace: Document) throws -> Network {
+    let topology = try trace.text(.topology)
+    if let network, network.topology == topology { return network }
+    let network = try Network(topology: topology)
+    self.network = network
+    return network
+  }
+}
+
+extension Document {
+  /// The tensors `LAYER.kind` of a trace, by the layers' names.
+  fileprivate func signals(_ kind: String, of network: Network) -> [String: Tensor] {
+    var signals = [String: Tensor]()
+    for node in network.nodes { signals[node.name] = tensors["\(node.name).\(kind)"] }
+    return signals
+  }
+}

@@ -1,0 +1,130 @@
+import Documents
+import Kernels
+import Networks
+import Safetensors
+import Tensors
+import Training
+
+/// The forward stage: a model, ready to push batches through its network.
+public struct Forward: Sendable {
+  public private(set) var model: Model
+  private let network: Network
+  private let workers: Workers
+
+  /// Examples whose signals are in memory together when only predictions are asked for. A multiple of the pieces
+  /// that products are cut into, so that the same examples give the same bytes in one document or in several.
+  static let chunk = 1024
+
+  /// - Throws: `TopologyError`, `NetworkError` when the model's parameters are not the network's.
+  public init(_ model: Model, _ workers: Workers) throws {
+    self.model = model
+    self.workers = workers
+    network = try Network(topology: model.topology)
+    try network.checkParameters(model.parameters)
+  }
+
+  /// Goes on with corrected weights of the same network.
+  ///
+  /// - Throws: `TrainingError.otherTopology`; as `init` otherwise.
+  public mutating func follow(_ next: Model) throws {
+    guard next.topology == model.topology, next.dtype == model.dtype else {
+      throw PropagationError.otherModel
+    }
+    try network.checkParameters(next.parameters)
+    model = next
+  }
+
+  /// What the network answers to a batch or a dataset, and how wrong that is where the target is known.
+  ///
+  /// - Returns: a prediction document: `output` [N, …]; `loss` [N], `target` and `index` where there are any.
+  /// - Throws: `NetworkError` when the input or target does not fit; `DocumentError.notFinite` for the result.
+  public func prediction(of batch: Document) throws -> Document {
+    let batch = try ExampleBatch(batch, for: network, dtype: model.dtype)
+    var outputs = [Tensor]()
+    var losses = [Tensor]()
+    for start in stride(from: 0, to: batch.count, by: Self.chunk) {
+      let rows = start..<min(start + Self.chunk, batch.count)
+      let signals = network.forward(
+        batch.input.rows(rows), parameters: model.parameters, workers: workers)
+      outputs.append(signals.output)
+      if let target = batch.target {
+        losses.append(network.losses(signals, target: target.rows(rows), workers: workers))
+      }
+    }
+    var result = batch.descendant(.prediction, topology: model.topology)
+    let output = Tensor.concatenated(outputs)
+    try output.requireFinite(Role.output)
+    result.tensors[Role.output] = output
+    if !losses.isEmpty {
+      let loss = Tensor.concatenated(losses)
+      try loss.requireFinite(Role.loss)
+      result.tensors[Role.loss] = loss
+    }
+    result.tensors[Role.target] = batch.source.tensors[Role.target]
+    return result
+  }
+
+  /// Every signal on the way through the network, and the parameters that the way back needs.
+  ///
+  /// - Parameter keepingSums: whether `LAYER.sum` is kept also where the way back does not need it.
+  /// - Returns: a trace document: the batch, `LAYER.output` of every layer, `LAYER.sum`, `loss` [N].
+  /// - Throws: as `prediction`.
+  public func trace(of batch: Document, keepingSums: Bool = false) throws -> Document {
+    let batch = try ExampleBatch(batch, for: network, dtype: model.dtype)
+    let signals = network.forward(batch.input, parameters: model.parameters, workers: workers)
+    var result = batch.descendant(.trace, topology: model.topology)
+    result.tensors[Role.input] = batch.source.tensors[Role.input]
+    result.tensors[Role.target] = batch.source.tensors[Role.target]
+    for (layer, output) in signals.outputs { result.tensors["\(layer).output"] = output }
+    let needed = Set(network.sumsForBackward)
+    for (layer, sum) in signals.sums where keepingSums || needed.contains(layer) {
+      result.tensors["\(layer).sum"] = sum
+    }
+    for name in network.parameterNamesForBackward {
+      result.tensors[name] = model.parameters[name]
+    }
+    try signals.output.requireFinite(Role.output)
+    if let target = batch.target {
+      let loss = network.losses(signals, target: target, workers: workers)
+      try loss.requireFinite(Role.loss)
+      result.tensors[Role.loss] = loss
+    }
+    return result
+  }
+}
+
+/// A batch or dataset, checked against a network and converted to its type.
+struct ExampleBatch {
+  let source: Document
+  /// [N, …] in the network's shape and type.
+  let input: Tensor
+  /// [N, …] in the shape of the network's output; nil where nothing is known.
+  let target: Tensor?
+
+  var count: Int { input.shape[0] }
+
+  init(_ document: Document, for network: Network, dtype: DType) throws {
+    try document.require(.batch, .dataset)
+    source = document
+    let input = try document.tensor(Role.input)
+    guard input.shape.rank > 0, input.shape[0] > 0 else {
+      throw DocumentError.noExamples(Role.input)
+    }
+    self.input = try network.prepared(input: input, dtype: dtype)
+    target = try document.tensors[Role.target].map {
+      try network.prepared(target: $0, examples: input.shape[0], dtype: dtype)
+    }
+    try document.tensors[Role.index]?.requireExamples(input.shape[0], as: Role.index)
+  }
+
+  /// A document of the next kind with what passes through a stage.
+  func descendant(_ kind: Kind, topology: String) -> Document {
+    let roles = [Role.input, Role.target, Role.index, Role.output, Role.loss]
+    var result = Document(kind: kind)
+    result.passThrough(from: source) { roles.contains($0) }
+    result.copy(Key.ofBatch, from: source)
+    result[.topology] = topology
+    result.tensors[Role.index] = source.tensors[Role.index]
+    return result
+  }
+}

@@ -1,0 +1,43 @@
+import Documents
+import Networks
+import Safetensors
+import Tensors
+import Training
+
+/// Where a new model's parameters come from.
+public enum StartValues: Sendable {
+  /// Drawn by the generator, as each layer states it.
+  case drawn
+  /// Taken by name from a document, whose hash names it in the lineage.
+  case given(Document, digest: String)
+}
+
+/// A model of a topology that has learned nothing yet.
+///
+/// - Throws: `TopologyError`; with given values `NetworkError` or `DocumentError` when one is missing, misshapen or not
+///   finite, or belongs to no parameter.
+public func startModel(
+  topology: String, seed: UInt64, dtype: DType, _ values: StartValues
+) throws -> Model {
+  let network = try Network(topology: topology)
+  let parameters: [String: Tensor]
+  var lineage = "start seed=\(seed) dtype=\(dtype.rawValue.lowercased())"
+  switch values {
+  case .drawn:
+    parameters = network.initialParameters(seed: seed, dtype: dtype)
+  case .given(let document, let digest):
+    lineage = "start weights=\(digest) dtype=\(dtype.rawValue.lowercased())"
+    var given = [String: Tensor]()
+    for (name, tensor) in document.tensors where !name.hasPrefix("optimizer.") {
+      guard tensor.dtype != .c64 else {
+        throw DocumentError.wrongDType(name, found: tensor.dtype, expected: "real numbers")
+      }
+      given[name] = tensor.converted(to: dtype)
+    }
+    try network.checkParameters(given)
+    for name in given.keys.sorted() { try given[name]?.requireFinite(name) }
+    parameters = given
+  }
+  return Model(
+    topology: topology, parameters: parameters, dtype: dtype, seed: seed, lineage: Lineage(lineage))
+}

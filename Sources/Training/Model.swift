@@ -1,0 +1,115 @@
+import Documents
+import Safetensors
+import Tensors
+
+/// A network's parameters and how far they have been trained: a model document, checked and taken apart.
+public struct Model: Sendable {
+  /// The tensors that training corrects, under their full names (`dense1.weight`).
+  public var parameters: [String: Tensor]
+  /// What the rule of correction remembers from step to step, under names that begin with `optimizer.`.
+  public var state: [String: Tensor]
+  /// The epochs finished.
+  public var epoch: Int
+  /// The corrections made in all.
+  public var step: Int
+  /// Inside an epoch: the batches of it that have been learned; nil between epochs.
+  public var position: Int?
+  public var lineage: Lineage
+  /// The network as its topology file states it.
+  public let topology: String
+  public let dtype: DType
+  /// The rest of the document's metadata.
+  private var source: Document
+
+  static let statePrefix = "optimizer."
+
+  /// A model that has learned nothing yet.
+  public init(
+    topology: String, parameters: [String: Tensor], dtype: DType, seed: UInt64, lineage: Lineage
+  ) {
+    source = Document(kind: .model)
+    source[.topology] = topology
+    source[.seed] = String(seed)
+    self.topology = topology
+    self.parameters = parameters
+    self.dtype = dtype
+    self.lineage = lineage
+    state = [:]
+    epoch = 0
+    step = 0
+  }
+
+  /// - Throws: `DocumentError`: not a model, a missing or malformed key, tensors of other types than F32 or F64 or of
+  ///   several types, NaN or infinity in one.
+  public init(_ document: Document) throws {
+    try document.require(.model)
+    topology = try document.text(.topology)
+    epoch = try document.integer(.epoch)
+    step = try document.integer(.step)
+    position = document[.position] == nil ? nil : try document.integer(.position)
+    lineage = Lineage(document[.lineage] ?? "")
+    parameters = document.tensors.filter { !$0.key.hasPrefix(Self.statePrefix) }
+    state = document.tensors.filter { $0.key.hasPrefix(Self.statePrefix) }
+    let names = document.tensors.keys.sorted()
+    guard let first = parameters.keys.min(), let dtype = document.tensors[first]?.dtype else {
+      throw DocumentError.missingTensor("LAYER.weight", kind: .model)
+    }
+    for name in names {
+      let tensor = try document.tensor(name)
+      guard tensor.dtype == .f32 || tensor.dtype == .f64 else {
+        throw DocumentError.wrongDType(name, found: tensor.dtype, expected: "F32 or F64")
+      }
+      guard tensor.dtype == dtype else {
+        throw DocumentError.wrongDType(
+          name, found: tensor.dtype, expected: "\(dtype.rawValue) as in '\(first)'")
+      }
+      try tensor.requireFinite(name)
+    }
+    self.dtype = dtype
+    source = document
+    source.tensors = [:]
+  }
+
+  /// The model's document.
+  public func document() -> Document {
+    var document = source
+    document.tensors = parameters.merging(state) { parameter, _ in parameter }
+    document[.epoch] = String(epoch)
+    document[.step] = String(step)
+    document[.position] = position.map(String.init)
+    document[.lineage] = lineage.text
+    return document
+  }
+
+  /// The document without what only later corrections need: what flows back to `nn-forward`.
+  public func documentForForward() -> Document {
+    var model = self
+    model.state = [:]
+    return model.document()
+  }
+
+  mutating func note(optimizer: String) { source[.optimizer] = optimizer }
+}
+
+/// Where a model comes from: how it was started, then one line for every change of the settings it was trained with.
+///
+/// A function of data, start and settings alone: no tool, thread count or route leaves a trace in it.
+public struct Lineage: Sendable, Equatable {
+  public private(set) var text: String
+
+  public init(_ text: String) { self.text = text }
+
+  /// Notes the settings of the correction made at `step`, unless they are those of the one before.
+  public mutating func note(_ settings: String, at step: Int) {
+    if settings == lastSettings { return }
+    text += (text.isEmpty ? "" : "\n") + "step=\(step) \(settings)"
+  }
+
+  /// The settings of the last correction; nil before the first.
+  public var lastSettings: String? {
+    guard let line = text.split(separator: "\n").last, line.hasPrefix("step="),
+      let space = line.firstIndex(of: " ")
+    else { return nil }
+    return String(line[line.index(after: space)...])
+  }
+}

@@ -1,0 +1,57 @@
+import Documents
+import Kernels
+import Safetensors
+import Tensors
+
+/// The sum of gradients, added in the order in which they come.
+public struct GradientSum {
+  private var sum: Document?
+  private let workers: Workers
+
+  public init(_ workers: Workers) { self.workers = workers }
+
+  /// Adds one more.
+  ///
+  /// - Throws: `DocumentError` when it is no gradient, of another network, or has other tensors than the first.
+  public mutating func add(_ gradient: Document) throws {
+    try gradient.require(.gradient)
+    let examples = try gradient.integer(.examples)
+    let loss = try gradient.number(.loss)
+    guard var sum else {
+      self.sum = gradient
+      return
+    }
+    for key in [Key.topology, .epoch, .seed, .data, .batching]
+    where gradient[key] != sum[key] {
+      throw DocumentError.differs(
+        key, found: gradient[key], expected: sum[key], of: "the first gradient")
+    }
+    guard gradient.tensors.keys.sorted() == sum.tensors.keys.sorted() else {
+      throw TrainingError.otherTensors(
+        found: gradient.tensors.keys.sorted(), expected: sum.tensors.keys.sorted())
+    }
+    for (name, tensor) in gradient.tensors {
+      let first = try sum.tensor(name)
+      guard first.shape == tensor.shape, first.dtype == tensor.dtype else {
+        throw DocumentError.wrongShape(
+          name, found: tensor.shape, expected: "\(first.shape) as in the first gradient")
+      }
+      sum.tensors[name] = first.combined(with: tensor, by: Addition(), workers)
+    }
+    sum[.examples] = String(try sum.integer(.examples) + examples)
+    sum[.loss] = decimal(try sum.number(.loss) + loss)
+    // Of several batches the sum stands behind the last.
+    sum[.step] = gradient[.step]
+    self.sum = sum
+  }
+
+  /// - Throws: `TrainingError.noGradients` when nothing was added.
+  public func result() throws -> Document {
+    guard let sum else { throw TrainingError.noGradients }
+    return sum
+  }
+}
+
+private struct Addition: PairFunction {
+  func callAsFunction<R: Real>(_ x: R, _ y: R) -> R { x + y }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import Optimizers
+import Stages
+import Training
+
+/// How batches are cut, for the tools that cut them.
+public struct BatchingOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Examples of a batch, or all.", valueName: "n|all"))
+  public var size = BatchSize(64)
+
+  @OptionGroup public var seed: SeedOptions
+
+  @Flag(help: "Keep the dataset's order instead of a new one for every epoch.")
+  public var noShuffle = false
+
+  public init() {}
+
+  public var batching: Batching {
+    Batching(size: size.value, isShuffled: !noShuffle, seed: seed.seed)
+  }
+}
+
+/// How weights are corrected, for the tools that correct them.
+public struct UpdateOptions: ParsableArguments {
+  @Option(help: "The rule of correction.")
+  public var rule = Rule(SGD.word)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The learning rate, above 0.", valueName: "number"))
+  public var rate: PositiveNumber
+
+  @Option(help: "The gradient as the mean over the examples or as their sum.")
+  public var reduce = Reduction.mean
+
+  public init() {}
+
+  /// - Throws: `OptimizerFault`.
+  public func settings() throws -> UpdateSettings {
+    UpdateSettings(try optimizer(rule.word, rate: rate.value), reduce)
+  }
+}
+
+/// A rule of correction by its word.
+public struct Rule: ExpressibleByArgument, Sendable {
+  public let word: String
+
+  public init?(argument: String) {
+    guard optimizerWords.contains(argument) else { return nil }
+    word = argument
+  }
+
+  init(_ word: String) { self.word = word }
+
+  public static var allValueStrings: [String] { optimizerWords }
+  public var defaultValueDescription: String { word }
+}
+
+extension Reduction: ExpressibleByArgument {}
+
+/// A number of examples, or all of them (nil).
+public struct BatchSize: ExpressibleByArgument {
+  public let value: Int?
+
+  public init(_ value: Int) { self.value = value }
+
+  public init?(argument: String) {
+    if argument == "all" {
+      value = nil
+    } else {
+      guard let size = PositiveInteger(argument: argument) else { return nil }
+      value = size.value
+    }
+  }
+
+  public var defaultValueDescription: String { value.map(String.init) ?? "all" }
+}
+
+/// The datasets of several files, or of standard input, as one, and the hash that names their data in lineages.
+///
+/// - Throws: what reading and `Dataset` throw, located.
+public func readDatasets(_ paths: [String]) throws -> (dataset: Dataset, digest: String) {
+  let digest = Digest()
+  let datasets = try (paths.isEmpty ? ["-"] : paths).map { path in
+    let input = try openInput(path, as: "the dataset", digest: digest)
+    let document = try input.one()
+    return try input.locating { try Dataset(document) }
+  }
+  return (try locating("the datasets") { try Dataset(joining: datasets) }, digest.hex)
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import Kernels
+import Propagation
+import Stages
+
+@main
+struct BackpropTool: Stage {
+  static let configuration = CommandConfiguration(
+    commandName: "nn-backprop",
+    abstract: "Push errors backward through a network.",
+    discussion: """
+      Reads traces and writes gradients: under each parameter's name the sum over the batch's examples \
+      of ∂loss/∂parameter. With --deltas also, for every layer and example, LAYER.error (∂loss/∂output), \
+      LAYER.derivative and LAYER.delta (∂loss/∂sum).
+
+        nn-forward -m model.safetensors.gz --trace batch.safetensors.gz | nn-backprop --deltas | nn-inspect
+
+      Exit: 0 done, 64 usage, 65 bad data or a layer without a gradient, 66 file missing, 73/74 output, \
+      80 NaN or infinity, 141 reader gone.
+      """,
+    version: version)
+
+  @Argument(help: ArgumentHelp("Traces; - or none for standard input.", valueName: "traces"))
+  var traces: String?
+
+  @Flag(help: "Write errors, derivatives and deltas too.")
+  var deltas = false
+
+  @OptionGroup var jobs: JobsOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let output = try output.open()
+    var backprop = try Backprop(keepingDeltas: deltas, Workers(count: jobs.count))
+    let input = try openInput(traces, as: "the traces", watching: output)
+    try transform(input, into: output) { try backprop.gradient(of: $0) }
+  }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Documents
+import Kernels
+import Propagation
+import Safetensors
+import Stages
+import Training
+
+@main
+struct ForwardTool: Stage {
+  static let configuration = CommandConfiguration(
+    commandName: "nn-forward",
+    abstract: "Push signals forward through a network.",
+    discussion: """
+      Reads batches or a dataset and writes predictions: output, and where the target is known the loss \
+      of every example. With --trace it writes traces instead: every layer's output and what nn-backprop \
+      needs. A document that stands alone is answered by one, a stream by a stream.
+
+        nn-forward -m model.safetensors.gz test.safetensors.gz | nn-eval
+
+      In a ring, --follow names the FIFO that nn-update --feedback writes: the first batch meets \
+      --model, every later one the next model from there.
+
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 80 NaN or infinity, 141 reader gone.
+      """,
+    version: version)
+
+  @Argument(
+    help: ArgumentHelp("Batches or a dataset; - or none for standard input.", valueName: "batches"))
+  var batches: String?
+
+  @OptionGroup var model: ModelOptions
+
+  @Flag(help: "Write traces, for nn-backprop and for looking inside.")
+  var trace = false
+
+  @Flag(help: "In a trace, keep LAYER.sum also where nn-backprop does not need it.")
+  var sums = false
+
+  @Option(help: ArgumentHelp("Take a new model from here before every batch but the first."))
+  var follow: String?
+
+  @OptionGroup var jobs: JobsOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if sums && !trace { throw ValidationError("--sums goes with --trace") }
+  }
+
+  func run() throws {
+    let feedback = try follow.map { try FeedbackInput($0) }
+    let output = try output.open()
+    let workers = try Workers(count: jobs.count)
+    let start = try model.read { try Forward(Model($0), workers) }
+    var forward = start
+    var isFirst = true
+    let input = try openInput(batches, as: "the batches", watching: output)
+    try transform(input, into: output) { batch in
+      if let feedback, !isFirst {
+        try feedback.next(watching: output) { try forward.follow(Model($0)) }
+      }
+      isFirst = false
+      return try trace
+        ? forward.trace(of: batch, keepingSums: sums) : forward.prediction(of: batch)
+    }
+  }
+}

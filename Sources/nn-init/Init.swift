@@ -1,0 +1,63 @@
+import ArgumentParser
+import Documents
+import Propagation
+import Safetensors
+import Stages
+import Tensors
+
+@main
+struct Init: Stage {
+  static let configuration = CommandConfiguration(
+    commandName: "nn-init",
+    abstract: "Make a model that has learned nothing yet: draw its start weights.",
+    discussion: """
+      Reads a topology file, plain text with one layer a line, and writes a model document.
+      Weights are drawn uniformly: within ±√(6/(in+out)) after Glorot and Bengio 2010, before relu \
+      within ±√(6/in) after He et al. 2015; biases start at 0. The same seed draws the same weights.
+
+        nn-init pipelines/digits.net --seed 1 -o model.safetensors.gz
+        nn-init pipelines/digits.net | nn-inspect
+
+      Exit: 0 done, 64 usage, 65 bad topology or weights, 66 file missing, 73/74 output.
+      """,
+    version: version)
+
+  @Argument(help: ArgumentHelp("The topology; - for standard input.", valueName: "topology"))
+  var topology: String
+
+  @OptionGroup var seed: SeedOptions
+
+  @Option(help: "The type to compute in: \(Precision.allValueStrings.joined(separator: " or ")).")
+  var dtype = Precision.f32
+
+  @Option(
+    help: ArgumentHelp(
+      "Take the weights from this document, by name, instead of drawing them.", valueName: "file"))
+  var weights: String?
+
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let output = try output.open()
+    let topology = try BytesInput(topology, as: "the topology")
+    let text = try topology.text()
+    var values = StartValues.drawn
+    if let weights {
+      let digest = Digest()
+      let document = try openInput(weights, as: "--weights", digest: digest).one()
+      values = .given(document, digest: digest.hex)
+    }
+    let model = try locating(topology.name) {
+      try startModel(topology: text, seed: seed.seed, dtype: dtype.dtype, values)
+    }
+    try output.write(model.document())
+    try output.finish()
+  }
+}
+
+/// The types that networks compute in.
+enum Precision: String, ExpressibleByArgument, CaseIterable {
+  case f32, f64
+
+  var dtype: DType { self == .f32 ? .f32 : .f64 }
+}

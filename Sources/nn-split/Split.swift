@@ -1,0 +1,46 @@
+import ArgumentParser
+import Safetensors
+import Stages
+import Training
+
+@main
+struct Split: Stage {
+  static let configuration = CommandConfiguration(
+    commandName: "nn-split",
+    abstract: "Split a dataset in two, at random.",
+    discussion: """
+      Reads a dataset and writes two: a fraction of its rows, drawn without replacement, and the rest. \
+      Both keep the order of the rows.
+
+        nn-split digits.safetensors.gz --fraction 0.8 --seed 1 -o train.safetensors.gz --rest test.safetensors.gz
+
+      Exit: 0 done, 64 usage, 65 bad data or an empty part, 66 file missing, 73/74 output.
+      """,
+    version: version)
+
+  @Argument(help: ArgumentHelp("The dataset; - or none for standard input.", valueName: "dataset"))
+  var dataset: String?
+
+  @Option(help: ArgumentHelp("The share of the rows in the first part, between 0 and 1."))
+  var fraction: Fraction
+
+  @OptionGroup var seed: SeedOptions
+  @OptionGroup var output: OutputOptions
+
+  @Option(help: ArgumentHelp("Write the other rows here.", valueName: "file"))
+  var rest: String
+
+  func run() throws {
+    let output = try output.open()
+    let restOutput = try DocumentOutput(rest, level: self.output.level?.value)
+    let input = try openInput(dataset, as: "the dataset", watching: output)
+    let document = try input.one()
+    let (part, others) = try input.locating {
+      try split(Dataset(document), fraction: fraction.value, seed: seed.seed)
+    }
+    try output.write(part)
+    try restOutput.write(others)
+    try output.finish()
+    try restOutput.finish()
+  }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Documents
+import Kernels
+import Propagation
+import Safetensors
+import Stages
+import Training
+import TrainingOptions
+
+@main
+struct Train: Stage {
+  static let configuration = CommandConfiguration(
+    commandName: "nn-train",
+    abstract:
+      "Train a model: the ring of nn-batch, nn-forward, nn-backprop and nn-update in one process.",
+    discussion: """
+      Reads datasets, which count as one, and a model, and writes the model trained until it has finished \
+      epoch --epochs. The same steps as the ring of pipes, and the same bytes. A model that stopped inside \
+      an epoch goes on at its next batch.
+
+        nn-train train.safetensors.gz -m model.safetensors.gz --epochs 10 --rate 0.1 -o trained.safetensors.gz
+
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 80 NaN or infinity.
+      """,
+    version: version)
+
+  @Argument(help: ArgumentHelp("Datasets; - or none for standard input.", valueName: "dataset"))
+  var datasets: [String] = []
+
+  @OptionGroup var model: ModelOptions
+  @OptionGroup var batching: BatchingOptions
+  @OptionGroup var update: UpdateOptions
+
+  @Option(help: ArgumentHelp("Train until the model has finished this epoch.", valueName: "n"))
+  var epochs: PositiveInteger
+
+  @Option(help: ArgumentHelp("Stop after this many steps.", valueName: "n"))
+  var limit: NaturalNumber?
+
+  @OptionGroup var jobs: JobsOptions
+  @OptionGroup var messages: MessageOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let output = try output.open()
+    let start = try model.read(Model.init)
+    let (dataset, digest) = try readDatasets(datasets)
+    var trainer = try locating(printable(model.model)) {
+      try Trainer(
+        start, on: dataset, digest: digest, batching.batching, update.settings(),
+        Workers(count: jobs.count))
+    }
+    var progress = Progress(quiet: messages.quiet)
+    try trainer.run(untilEpoch: epochs.value, limit: limit?.value) { step in
+      progress.show(
+        "epoch \(step.epoch) of \(epochs.value), step \(step.step) of \(step.steps), loss \(step.loss)"
+      )
+    }
+    progress.clear()
+    try output.write(trainer.model.document())
+    try output.finish()
+  }
+}

@@ -1,0 +1,61 @@
+import ArgumentParser
+import Documents
+import Kernels
+import Safetensors
+import Stages
+import Training
+import TrainingOptions
+
+@main
+struct Update: Stage {
+  static let configuration = CommandConfiguration(
+    commandName: "nn-update",
+    abstract: "Correct a model's weights by a gradient.",
+    discussion: """
+      Reads a gradient and writes the corrected model; the only stage that changes one. The rule sgd is \
+      weight - rate * gradient, the gradient being divided by its number of examples (--reduce mean) or \
+      taken as the sum that it is (--reduce sum).
+
+        nn-backprop trace.safetensors.gz | nn-update -m model.safetensors.gz --rate 0.1 -o next.safetensors.gz
+
+      In a ring, --feedback names the FIFO that nn-forward --follow reads: after every gradient of the \
+      stream the corrected model is sent there, and the last one is written to --output.
+
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 80 NaN or infinity, 141 reader gone.
+      """,
+    version: version)
+
+  @Argument(
+    help: ArgumentHelp("The gradient; - or none for standard input.", valueName: "gradient"))
+  var gradient: String?
+
+  @OptionGroup var model: ModelOptions
+  @OptionGroup var update: UpdateOptions
+
+  @Option(help: ArgumentHelp("Send every corrected model there.", valueName: "fifo"))
+  var feedback: String?
+
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let output = try output.open()
+    var model = try model.read(Model.init)
+    let settings = try update.settings()
+    let workers = try Workers(count: 1)
+    let input = try openInput(gradient, as: "the gradient", watching: output)
+    var feedbackOutput: FeedbackOutput?
+    var gradients = 0
+    while let gradient = try input.next() {
+      if let feedback, gradients == 0 { feedbackOutput = try FeedbackOutput(feedback) }
+      gradients += 1
+      try input.locating {
+        if gradients > 1 && feedback == nil { throw TrainingError.secondGradient }
+        try model.learn(gradient, settings, workers)
+      }
+      try feedbackOutput?.send(model.documentForForward())
+    }
+    if gradients == 0 { try input.locating { throw TrainingError.noGradients } }
+    try output.write(model.document())
+    try output.finish()
+  }
+}
