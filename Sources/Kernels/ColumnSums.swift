@@ -1,0 +1,39 @@
+import Tensors
+
+/// Columns in one piece of a sum over rows.
+private let columnsPerPiece = 256
+
+extension Tensor {
+  /// The sum over the first axis: [N, …] gives […].
+  ///
+  /// Every column is added from the first row to the last in double precision and rounded once, so that a
+  /// whole data set as one batch loses nothing.
+  public func summedOverExamples(_ workers: Workers) -> Tensor {
+    var result = Tensor(uninitialized: shape.perExample, dtype)
+    dispatch(
+      dtype,
+      f32: { sumRows(into: &result, of: Float.self, workers) },
+      f64: { sumRows(into: &result, of: Double.self, workers) })
+    return result
+  }
+
+  private func sumRows<R: Real>(into result: inout Tensor, of type: R.Type, _ workers: Workers) {
+    let (rows, width) = (shape[0], result.shape.count)
+    withValues(of: type) { x in
+      result.withMutableValues(of: type) { result in
+        workers.run(cutting: width, into: columnsPerPiece) { columns in
+          withUnsafeTemporaryAllocation(of: Double.self, capacity: columns.count) { sums in
+            sums.initialize(repeating: 0)
+            for row in 0..<rows {
+              let start = row * width + columns.lowerBound
+              for column in 0..<columns.count { sums[column] += Double(x[start + column]) }
+            }
+            for column in 0..<columns.count {
+              result[columns.lowerBound + column] = R(sums[column])
+            }
+          }
+        }
+      }
+    }
+  }
+}

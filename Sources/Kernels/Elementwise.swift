@@ -1,0 +1,163 @@
+import Tensors
+
+/// Elements in one piece of elementwise work: a constant, so that the cut never depends on the threads.
+public let elementsPerPiece = 16_384
+
+/// Arithmetic on every element, or every example, by itself; F32 and F64.
+///
+/// The functions are passed as values with a generic call operator, so that one text serves both element
+/// types and is specialized for each.
+extension Tensor {
+  /// f(x) for every element x.
+  @inlinable
+  public func mapped(by f: some ElementFunction, _ workers: Workers) -> Tensor {
+    var result = Tensor(uninitialized: shape, dtype)
+    dispatch(
+      dtype,
+      f32: { fill(&result, of: Float.self, by: f, workers) },
+      f64: { fill(&result, of: Double.self, by: f, workers) })
+    return result
+  }
+
+  @inlinable
+  func fill<R: Real>(
+    _ result: inout Tensor, of type: R.Type, by f: some ElementFunction, _ workers: Workers
+  ) {
+    withValues(of: type) { x in
+      result.withMutableValues(of: type) { result in
+        workers.run(overElements: x.count) { range in
+          for index in range { result[index] = f(x[index]) }
+        }
+      }
+    }
+  }
+
+  /// f(x, y) for every element x and the element y of `other` at the same place.
+  @inlinable
+  public func combined(
+    with other: Tensor, by f: some PairFunction, _ workers: Workers
+  ) -> Tensor {
+    precondition(other.shape == shape, "shape \(shape) combined with \(other.shape)")
+    var result = Tensor(uninitialized: shape, dtype)
+    dispatch(
+      dtype,
+      f32: { fill(&result, with: other, of: Float.self, by: f, workers) },
+      f64: { fill(&result, with: other, of: Double.self, by: f, workers) })
+    return result
+  }
+
+  @inlinable
+  func fill<R: Real>(
+    _ result: inout Tensor, with other: Tensor, of type: R.Type, by f: some PairFunction,
+    _ workers: Workers
+  ) {
+    withValues(of: type) { x in
+      other.withValues(of: type) { y in
+        result.withMutableValues(of: type) { result in
+          workers.run(overElements: x.count) { range in
+            for index in range { result[index] = f(x[index], y[index]) }
+          }
+        }
+      }
+    }
+  }
+
+  /// f of every row of `width` elements, in as many rows of the same width.
+  @inlinable
+  public func mappedRows(width: Int, by f: some RowFunction, _ workers: Workers) -> Tensor {
+    precondition(width > 0 && shape.count % width == 0, "rows of \(width) in shape \(shape)")
+    var result = Tensor(uninitialized: shape, dtype)
+    dispatch(
+      dtype,
+      f32: { fillRows(&result, width, of: Float.self, by: f, workers) },
+      f64: { fillRows(&result, width, of: Double.self, by: f, workers) })
+    return result
+  }
+
+  @inlinable
+  func fillRows<R: Real>(
+    _ result: inout Tensor, _ width: Int, of type: R.Type, by f: some RowFunction,
+    _ workers: Workers
+  ) {
+    withValues(of: type) { x in
+      result.withMutableValues(of: type) { result in
+        workers.run(overRows: x.count / width, width: width) { row in
+          f(x.row(row, width), into: result.row(row, width))
+        }
+      }
+    }
+  }
+
+  /// f of every row of `width` elements and the row of `other` at the same place; `result` has the same
+  /// number of rows.
+  @inlinable
+  public func combinedRows(
+    width: Int, with other: Tensor, into shape: Shape, by f: some RowPairFunction,
+    _ workers: Workers
+  ) -> Tensor {
+    precondition(
+      other.shape == self.shape, "rows of shape \(self.shape) combined with \(other.shape)")
+    precondition(
+      width > 0 && self.shape.count % width == 0 && self.shape.count > 0
+        && shape.count % (self.shape.count / width) == 0,
+      "rows of \(width) in shape \(self.shape), into \(shape)")
+    var result = Tensor(uninitialized: shape, dtype)
+    dispatch(
+      dtype,
+      f32: { fillRows(&result, width, with: other, of: Float.self, by: f, workers) },
+      f64: { fillRows(&result, width, with: other, of: Double.self, by: f, workers) })
+    return result
+  }
+
+  @inlinable
+  func fillRows<R: Real>(
+    _ result: inout Tensor, _ width: Int, with other: Tensor, of type: R.Type,
+    by f: some RowPairFunction, _ workers: Workers
+  ) {
+    withValues(of: type) { x in
+      other.withValues(of: type) { y in
+        result.withMutableValues(of: type) { result in
+          let rows = x.count / width
+          let resultWidth = result.count / rows
+          workers.run(overRows: rows, width: width) { row in
+            f(x.row(row, width), y.row(row, width), into: result.row(row, resultWidth))
+          }
+        }
+      }
+    }
+  }
+}
+
+extension Workers {
+  /// Calls `body` with ranges of fixed length that together are 0..<count.
+  @inlinable
+  func run(overElements count: Int, _ body: (Range<Int>) -> Void) {
+    run(cutting: count, into: elementsPerPiece, body)
+  }
+
+  /// Calls `body` with every row's number, several rows in one piece when they are short.
+  @inlinable
+  func run(overRows count: Int, width: Int, _ body: (Int) -> Void) {
+    run(cutting: count, into: max(1, elementsPerPiece / width)) { for row in $0 { body(row) } }
+  }
+
+  /// Calls `body` with the ranges of `length` numbers, the last one shorter, that together are 0..<count.
+  @inlinable
+  public func run(cutting count: Int, into length: Int, _ body: (Range<Int>) -> Void) {
+    run(pieces: (count + length - 1) / length) { piece in
+      body(piece * length..<min(count, (piece + 1) * length))
+    }
+  }
+}
+
+extension UnsafeBufferPointer {
+  @inlinable func row(_ row: Int, _ width: Int) -> Self {
+    Self(rebasing: self[row * width..<(row + 1) * width])
+  }
+}
+
+extension UnsafeMutableBufferPointer {
+  @inlinable func row(_ row: Int, _ width: Int) -> Self {
+    Self(rebasing: self[row * width..<(row + 1) * width])
+  }
+}

@@ -1,0 +1,23 @@
+/// A function of one number, for `Tensor.mapped`.
+public protocol ElementFunction: Sendable {
+  func callAsFunction<R: Real>(_ x: R) -> R
+}
+
+/// A function of two numbers, for `Tensor.combined`.
+public protocol PairFunction: Sendable {
+  func callAsFunction<R: Real>(_ x: R, _ y: R) -> R
+}
+
+/// A function of one example's numbers, for `Tensor.mappedRows`; it must write all of `result`.
+public protocol RowFunction: Sendable {
+  func callAsFunction<R: Real>(
+    _ x: UnsafeBufferPointer<R>, into result: UnsafeMutableBufferPointer<R>)
+}
+
+/// A function of one example's numbers in two tensors, for `Tensor.combinedRows`; it must write all of
+/// `result`.
+public protocol RowPairFunction: Sendable {
+  func callAsFunction<R: Real>(
+    _ x: UnsafeBufferPointer<R>, _ y: UnsafeBufferPointer<R>,
+    into result: UnsafeMutableBufferPointer<R>)
+}

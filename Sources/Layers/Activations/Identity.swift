@@ -1,0 +1,19 @@
+import Kernels
+import Tensors
+
+/// f(x) = x: the sums leave as they are.
+public struct Identity: ElementwiseActivation {
+  public init() {}
+
+  public var word: String { "identity" }
+
+  public func value<R: Real>(_ x: R) -> R { x }
+
+  public func slope<R: Real>(output y: R) -> R { 1 }
+
+  public func forward(_ sum: Tensor, _ workers: Workers) -> Tensor { sum }
+
+  public func delta(error: Tensor, sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor {
+    error
+  }
+}

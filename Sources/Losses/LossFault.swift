@@ -1,0 +1,33 @@
+import Tensors
+
+/// What is wrong with a target; rows count from 0 within the tensor.
+public enum LossFault: Fault, Equatable {
+  case classOutOfRange(id: String, row: Int, classes: Int)
+  case targetOutOfRange(found: Double, row: Int, position: [Int], expected: String, loss: String)
+  case probabilitiesDoNotAddUp(row: Int, sum: Double)
+
+  public var description: String {
+    switch self {
+    case .classOutOfRange(let id, let row, let classes):
+      "tensor 'target': class id \(id) in row \(row), expected 0 to \(classes - 1)"
+    case .targetOutOfRange(let found, let row, let position, let expected, let loss):
+      "tensor 'target': found \(found) in row \(row) at \(position), expected numbers \(expected) "
+        + "for loss '\(loss)'"
+    case .probabilitiesDoNotAddUp(let row, let sum):
+      "tensor 'target': row \(row) adds up to \(sum), expected 1 for loss 'cross-entropy'"
+    }
+  }
+}
+
+extension Loss {
+  /// Refuses targets for which `expected` says what they should have been.
+  func check(target: Tensor, _ expected: (Double) -> String?) throws {
+    for (element, value) in target.doubles().enumerated() {
+      guard let expected = expected(value) else { continue }
+      let position = target.position(of: element)
+      throw LossFault.targetOutOfRange(
+        found: value, row: position[0], position: Array(position.dropFirst()), expected: expected,
+        loss: word)
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import Kernels
+import Layers
+import Losses
+import Tensors
+
+extension Network {
+  /// Refuses anything but exactly the network's parameters in one real type.
+  ///
+  /// - Returns: the type, F32 or F64, that the network computes in.
+  /// - Throws: `NetworkFault`, about the first parameter in the topology's order that does not fit.
+  @discardableResult
+  public func checkParameters(_ tensors: [String: Tensor]) throws -> DType {
+    let expected = parameters
+    let dtype = try check(expected, in: tensors)
+    let names = Set(expected.map(\.name))
+    if let surplus = tensors.keys.filter({ !names.contains($0) }).min() {
+      throw NetworkFault.unexpected(tensor: surplus)
+    }
+    return dtype
+  }
+
+  /// Refuses parameters without those that `backward` reads; others may be there.
+  ///
+  /// - Throws: `NetworkFault`.
+  public func checkParametersForBackward(_ tensors: [String: Tensor], dtype: DType) throws {
+    let names = Set(parameterNamesForBackward)
+    try check(parameters.filter { names.contains($0.name) }, in: tensors, dtype: dtype)
+  }
+
+  @discardableResult
+  private func check(
+    _ expected: [Parameter], in tensors: [String: Tensor], dtype: DType? = nil
+  ) throws -> DType {
+    var common = dtype
+    for parameter in expected {
+      guard let tensor = tensors[parameter.name] else {
+        throw NetworkFault.missing(tensor: parameter.name, expected: parameter.shape)
+      }
+      try check(tensor, parameter.name, parameter.shape, &common)
+    }
+    return common ?? .f32
+  }
+
+  /// Signals that were read from a trace, refused unless they are those of `examples` examples.
+  ///
+  /// - Parameters:
+  ///   - outputs: the output of every layer, by the layer's name.
+  ///   - sums: at least those of `sumsForBackward`.
+  /// - Throws: `NetworkFault`.
+  public func signals(
+    outputs: [String: Tensor], sums: [String: Tensor], examples: Int, dtype: DType
+  ) throws -> Signals {
+    let needed = Set(sumsForBackward)
+    for node in nodes {
+      let expected = node.output.batched(examples)
+      var kinds = [(outputs, "output")]
+      if needed.contains(node.name) { kinds.append((sums, "sum")) }
+      for (tensors, kind) in kinds {
+        let name = "\(node.name).\(kind)"
+        guard let tensor = tensors[node.name] else {
+          throw NetworkFault.missing(tensor: name, expected: expected)
+        }
+        var common: DType? = dtype
+        try check(tensor, name, expected, &common)
+      }
+    }
+    return Signals(outputs: outputs, sums: sums, lastLayer: last.name)
+  }
+
+  private func check(
+    _ tensor: Tensor, _ name: String, _ shape: Shape, _ common: inout DType?
+  ) throws {
+    if tensor.shape != shape {
+      throw NetworkFault.wrongShape(
+        tensor: name, found: tensor.shape, expected: shape, layer: nil)
+    }
+    if let common, tensor.dtype != common {
+      throw NetworkFault.wrongDType(
+        tensor: name, found: tensor.dtype, expected: "\(common.rawValue) like the others")
+    }
+    if tensor.dtype != .f32 && tensor.dtype != .f64 {
+      throw NetworkFault.wrongDType(tensor: name, found: tensor.dtype, expected: "F32 or F64")
+    }
+    common = tensor.dtype
+  }
+
+  /// A batch or data set as `forward` takes it: in the network's shape and its parameters' dtype.
+  ///
+  /// - Parameter input: [N, …] of any real dtype, where … is the network's input up to axes of length 1, or
+  ///   flat and of the right length.
+  /// - Throws: `NetworkFault` for another shape or dtype, no examples, NaN and infinity.
+  public func prepared(input: Tensor, dtype: DType) throws -> Tensor {
+    let examples = input.shape.dimensions.first ?? 0
+    let found = input.shape.perExample
+    guard input.shape.rank > 0,
+      found.squeezed == self.input.squeezed || found == [self.input.count]
+    else {
+      throw NetworkFault.wrongShape(
+        tensor: "input", found: input.shape, expected: self.input.batched(examples),
+        layer: nodes[0].name)
+    }
+    return try converted(input, "input", dtype).reshaped(self.input.batched(examples))
+  }
+
+  /// The targets as `losses` and `backward` take them: [examples] + `outputShape` in `dtype`.
+  ///
+  /// - Parameter target: class ids, [N] integers, of which 0 and 1 stand for themselves where there is a
+  ///   single output; or real numbers (or BOOL) of the outputs' shape up to axes of length 1.
+  /// - Throws: `NetworkFault`; `LossFault` for ids out of range and numbers that the loss has no use for.
+  public func prepared(target: Tensor, examples: Int, dtype: DType) throws -> Tensor {
+    let shape = outputShape.batched(examples)
+    let found = target.shape
+    func refused(_ expected: Shape) -> NetworkFault {
+      .wrongShape(tensor: "target", found: found, expected: expected, layer: last.name)
+    }
+    guard found.rank > 0, found[0] == examples else { throw refused(shape) }
+    if target.dtype.isInteger {
+      guard found.count == examples && outputShape.squeezed.rank <= 1 else {
+        throw refused([examples])
+      }
+      if examples == 0 { throw NetworkFault.noExamples(tensor: "target") }
+      let classes = outputShape.count
+      if classes > 1 {
+        return try oneHot(ids: target, classes: classes, dtype: dtype).reshaped(shape)
+      }
+      _ = try classColumns(target, classes: 2)
+      return target.converted(to: dtype).reshaped(shape)
+    }
+    guard found.perExample.squeezed == outputShape.squeezed else { throw refused(shape) }
+    let result = try converted(target, "target", dtype).reshaped(shape)
+    try loss.check(target: result)
+    return result
+  }
+
+  private func converted(_ tensor: Tensor, _ name: String, _ dtype: DType) throws -> Tensor {
+    if tensor.dtype == .c64 {
+      throw NetworkFault.wrongDType(tensor: name, found: .c64, expected: "real numbers")
+    }
+    if tensor.shape[0] == 0 { throw NetworkFault.noExamples(tensor: name) }
+    let result = tensor.converted(to: dtype)
+    guard let element = result.firstNonFinite() else { return result }
+    let position = tensor.position(of: element)
+    throw NetworkFault.nonFinite(
+      tensor: name, value: tensor.doubles()[element], example: position[0],
+      position: Array(position.dropFirst()), dtype: dtype)
+  }
+}

@@ -1,0 +1,34 @@
+import Layers
+import Tensors
+
+/// What does not fit between a network and the tensors brought to it.
+public enum NetworkFault: Fault, Equatable {
+  case missing(tensor: String, expected: Shape)
+  case unexpected(tensor: String)
+  case wrongShape(tensor: String, found: Shape, expected: Shape, layer: String?)
+  case wrongDType(tensor: String, found: DType, expected: String)
+  case noExamples(tensor: String)
+  case nonFinite(tensor: String, value: Double, example: Int, position: [Int], dtype: DType)
+  case noDerivative(layer: String, reason: String)
+
+  public var description: String {
+    switch self {
+    case .missing(let tensor, let expected):
+      "tensor '\(tensor)': missing, expected shape \(expected)"
+    case .unexpected(let tensor):
+      "tensor '\(tensor)': not in the topology"
+    case .wrongShape(let tensor, let found, let expected, let layer):
+      "tensor '\(tensor)': found shape \(found), expected \(expected)"
+        + (layer.map { " for layer '\($0)'" } ?? "")
+    case .wrongDType(let tensor, let found, let expected):
+      "tensor '\(tensor)': found dtype \(found.rawValue), expected \(expected)"
+    case .noExamples(let tensor):
+      "tensor '\(tensor)': found 0 examples, expected at least 1"
+    case .nonFinite(let tensor, let value, let example, let position, let dtype):
+      "tensor '\(tensor)': found \(value) in example \(example) at \(position), expected numbers "
+        + "that are finite in \(dtype.rawValue)"
+    case .noDerivative(let layer, let reason):
+      "layer '\(layer)': \(reason)"
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import Kernels
+
+#if canImport(Accelerate)
+  import Accelerate
+#else
+  import CBLAS
+#endif
+
+/// A block of a row-major matrix in memory.
+struct Matrix<R: Real> {
+  var elements: UnsafePointer<R>
+  var rows: Int
+  var columns: Int
+  /// Elements from the start of one row to the start of the next.
+  let stride: Int
+
+  init(_ elements: UnsafeBufferPointer<R>, rows: Int, columns: Int) {
+    precondition(
+      elements.count == rows * columns, "\(elements.count) elements for \(rows) × \(columns)")
+    guard let start = elements.baseAddress, elements.count > 0 else {
+      preconditionFailure("a matrix of \(rows) × \(columns)")
+    }
+    self.elements = start
+    (self.rows, self.columns, stride) = (rows, columns, columns)
+  }
+
+  subscript(rows range: Range<Int>) -> Matrix {
+    var block = self
+    block.elements += range.lowerBound * stride
+    block.rows = range.count
+    return block
+  }
+
+  subscript(columns range: Range<Int>) -> Matrix {
+    var block = self
+    block.elements += range.lowerBound
+    block.columns = range.count
+    return block
+  }
+}
+
+/// A factor of a product: a matrix as it lies in memory, or its transpose.
+enum Factor<R: Real> {
+  case plain(Matrix<R>)
+  case transposed(Matrix<R>)
+
+  var rows: Int {
+    switch self {
+    case .plain(let matrix): matrix.rows
+    case .transposed(let matrix): matrix.columns
+    }
+  }
+
+  var columns: Int {
+    switch self {
+    case .plain(let matrix): matrix.columns
+    case .transposed(let matrix): matrix.rows
+    }
+  }
+}
+
+/// A type that the BLAS multiplies matrices of.
+protocol BLASReal: Real {
+  /// result = a · b, or result + a · b where `adding`; `result` is row-major and packed.
+  static func multiply(
+    _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, adding: Bool)
+}
+
+extension Float: BLASReal {
+  static func multiply(
+    _ a: Factor<Float>, _ b: Factor<Float>, into result: UnsafeMutablePointer<Float>, adding: Bool
+  ) {
+    let (a, b) = blasFactors(a, b)
+    cblas_sgemm(
+      CblasRowMajor, a.order, b.order, a.rows, b.columns, a.columns, 1, a.elements, a.stride,
+      b.elements, b.stride, adding ? 1 : 0, result, b.columns)
+  }
+}
+
+extension Double: BLASReal {
+  static func multiply(
+    _ a: Factor<Double>, _ b: Factor<Double>, into result: UnsafeMutablePointer<Double>,
+    adding: Bool
+  ) {
+    let (a, b) = blasFactors(a, b)
+    cblas_dgemm(
+      CblasRowMajor, a.order, b.order, a.rows, b.columns, a.columns, 1, a.elements, a.stride,
+      b.elements, b.stride, adding ? 1 : 0, result, b.columns)
+  }
+}
+
+/// A factor in the terms of the BLAS.
+private struct BLASFactor<R: Real> {
+  let elements: UnsafePointer<R>
+  let order: CBLAS_TRANSPOSE
+  let rows, columns, stride: CInt
+
+  init(_ factor: Factor<R>) {
+    let matrix: Matrix<R>
+    switch factor {
+    case .plain(let plain): (matrix, order) = (plain, CblasNoTrans)
+    case .transposed(let transposed): (matrix, order) = (transposed, CblasTrans)
+    }
+    precondition(
+      max(factor.rows, factor.columns, matrix.stride) <= Int(CInt.max),
+      "the BLAS counts to \(CInt.max), not to \(factor.rows) × \(factor.columns)")
+    elements = matrix.elements
+    (rows, columns) = (CInt(factor.rows), CInt(factor.columns))
+    stride = CInt(matrix.stride)
+  }
+}
+
+private func blasFactors<R>(_ a: Factor<R>, _ b: Factor<R>) -> (BLASFactor<R>, BLASFactor<R>) {
+  precondition(
+    a.columns == b.rows, "product of \(a.rows) × \(a.columns) and \(b.rows) × \(b.columns)")
+  _ = onlyOneThread
+  return (BLASFactor(a), BLASFactor(b))
+}
+
+/// Set before the first product: OpenBLAS's results differ between one thread and two.
+private let onlyOneThread: Void = {
+  #if !canImport(Accelerate)
+    openblas_set_num_threads(1)
+  #endif
+}()
