@@ -33,45 +33,60 @@ extension Document {
   }
 
   private func header(of entries: [(name: String, tensor: Tensor)]) -> [UInt8] {
-    var members: [String] = []
+    // Eight bytes for the length, which is known at the end.
+    var bytes = [UInt8](repeating: 0, count: 8)
+    bytes += "{".utf8
     if !metadata.isEmpty {
+      bytes.appendJSON(Header.metadataKey)
+      bytes += ":{".utf8
       let pairs = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-        .map { json($0.key) + ":" + json($0.value) }
-      members.append(json(Header.metadataKey) + ":{" + pairs.joined(separator: ",") + "}")
+      for (index, pair) in pairs.enumerated() {
+        if index > 0 { bytes += ",".utf8 }
+        bytes.appendJSON(pair.key)
+        bytes += ":".utf8
+        bytes.appendJSON(pair.value)
+      }
+      bytes += "}".utf8
     }
     var offset = 0
-    for (name, tensor) in entries {
+    for (index, (name, tensor)) in entries.enumerated() {
       precondition(name != Header.metadataKey, "a tensor named \(name)")
       let end = offset + tensor.withUnsafeBytes { $0.count }
       let shape = tensor.shape.dimensions.map(String.init).joined(separator: ",")
-      members.append(
-        "\(json(name)):{\"dtype\":\"\(tensor.dtype.rawValue)\",\"shape\":[\(shape)],"
-          + "\"data_offsets\":[\(offset),\(end)]}")
+      if index > 0 || !metadata.isEmpty { bytes += ",".utf8 }
+      bytes.appendJSON(name)
+      bytes += #":{"dtype":"\#(tensor.dtype.rawValue)","shape":[\#(shape)],"#.utf8
+      bytes += #""data_offsets":[\#(offset),\#(end)]}"#.utf8
       offset = end
     }
-    var text = Array(("{" + members.joined(separator: ",") + "}").utf8)
-    text += repeatElement(UInt8(ascii: " "), count: -text.count & 7)
-    precondition(text.count <= Header.maximumByteCount, "a header of \(text.count) bytes")
-    return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text
+    bytes += "}".utf8
+    bytes += repeatElement(UInt8(ascii: " "), count: -bytes.count & 7)
+    let length = bytes.count - 8
+    precondition(length <= Header.maximumByteCount, "a header of \(length) bytes")
+    withUnsafeBytes(of: UInt64(length).littleEndian) { bytes.replaceSubrange(0..<8, with: $0) }
+    return bytes
   }
 }
 
-/// A JSON string, escaped as the reference library's writer (serde_json) does: only what must be.
-private func json(_ string: String) -> String {
-  var result = "\""
-  for scalar in string.unicodeScalars {
-    switch scalar {
-    case "\"": result += "\\\""
-    case "\\": result += "\\\\"
-    case "\u{8}": result += "\\b"
-    case "\u{c}": result += "\\f"
-    case "\n": result += "\\n"
-    case "\r": result += "\\r"
-    case "\t": result += "\\t"
-    case "\0"..<" ":
-      result += (scalar.value < 16 ? "\\u000" : "\\u00") + String(scalar.value, radix: 16)
-    default: result.unicodeScalars.append(scalar)
+extension [UInt8] {
+  /// Appends a JSON string, escaped as the reference library's writer (serde_json) does: only what
+  /// must be.
+  fileprivate mutating func appendJSON(_ string: String) {
+    append(UInt8(ascii: "\""))
+    for byte in string.utf8 {
+      switch byte {
+      case UInt8(ascii: "\""): self += #"\""#.utf8
+      case UInt8(ascii: "\\"): self += #"\\"#.utf8
+      case 0x08: self += #"\b"#.utf8
+      case 0x09: self += #"\t"#.utf8
+      case 0x0A: self += #"\n"#.utf8
+      case 0x0C: self += #"\f"#.utf8
+      case 0x0D: self += #"\r"#.utf8
+      case 0..<0x10: self += "\\u000\(String(byte, radix: 16))".utf8
+      case 0x10..<0x20: self += "\\u00\(String(byte, radix: 16))".utf8
+      default: append(byte)
+      }
     }
+    append(UInt8(ascii: "\""))
   }
-  return result + "\""
 }
