@@ -7,6 +7,9 @@ public protocol Optimizer: Sendable {
   /// The word for `--rule` and in a model's `nn.optimizer`.
   static var word: String { get }
 
+  /// The word and the settings that decide its result, as `nn.optimizer` states them: `sgd rate=0.1`.
+  var settings: String { get }
+
   /// The names of the tensors that the rule keeps for every parameter, all zero before the first step; a
   /// model carries them as `optimizer.PARAMETER.NAME`.
   var stateNames: [String] { get }

@@ -14,6 +14,8 @@ public struct SGD: Optimizer {
     self.rate = rate
   }
 
+  public var settings: String { "\(Self.word) rate=\(decimal(rate))" }
+
   public var stateNames: [String] { [] }
 
   public func updated(
