@@ -99,8 +99,13 @@ extension Document {
     if let kind = self[.kind], Kind(rawValue: kind) == nil { throw DocumentError.unknownKind(kind) }
   }
 
+  /// Refuses a document of another kind. One without any `nn.` key, as other programs write them, may be a dataset.
+  ///
   /// - Throws: `DocumentError.wrongKind` when the document is none of `expected`.
   public func require(_ expected: Kind...) throws {
+    if expected.contains(.dataset) && !metadata.keys.contains(where: { $0.hasPrefix("nn.") }) {
+      return
+    }
     guard let kind, expected.contains(kind) else {
       throw DocumentError.wrongKind(found: self[.kind], expected: expected)
     }

@@ -13,7 +13,10 @@ public struct Dataset: Sendable {
   /// - Throws: `DocumentError` when the document is no dataset or has no rows, or when its rows do not match.
   public init(_ document: Document) throws {
     try document.require(.dataset)
-    try self.init(rowsOf: document)
+    var dataset = document
+    dataset[.format] = formatVersion
+    dataset[.kind] = Kind.dataset.rawValue
+    try self.init(rowsOf: dataset)
   }
 
   private init(rowsOf document: Document) throws {

@@ -46,6 +46,14 @@ import Testing
         == "found a document without nn.kind, expected a model (nn-init writes one)")
   }
 
+  @Test func aDocumentOfAnotherProgramMayBeADatasetAndNothingElse() throws {
+    let foreign = Document(metadata: ["framework": "pt"])
+    try foreign.require(.dataset)
+    try foreign.require(.batch, .dataset)
+    #expect(throws: DocumentError.self) { try foreign.require(.batch) }
+    #expect(throws: DocumentError.self) { try Document(kind: .model).require(.dataset) }
+  }
+
   @Test(arguments: ["", "-1", "+1", "01", "1.0", "9223372036854775808", " 1", "x"])
   func refusesWhatIsNoWholeNumber(_ text: String) {
     var document = Document(kind: .model)
