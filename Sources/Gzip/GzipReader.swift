@@ -5,7 +5,7 @@
 /// - Inside the block of a member that is marked as its last, at least one byte is held back until the
 ///   trailer has been checked: every writer that got that far is about to send the rest.
 /// - Before that block everything decompressed is handed over at once: a writer may have flushed in the
-///   middle of a member and be waiting for an answer. If nothing but an empty block follows, the last
+///   middle of a member and be waiting for an answer. If only an empty block comes after that, the last
 ///   bytes were handed over already, and a wrong trailer is found by the next `read`.
 /// - After the trailer it returns without asking whether another member follows.
 public final class GzipReader {
@@ -18,7 +18,7 @@ public final class GzipReader {
   private var isInLastBlock = false
   /// Of the member's bytes that have been decompressed.
   private var digest = Digest()
-  /// The byte after those handed over, found while looking for the end of the last block.
+  /// The byte after those handed over, found while looking for the end of the member.
   private var heldBack: UInt8?
   private var limit = Int.max
   private var delivered = 0
@@ -86,7 +86,7 @@ public final class GzipReader {
         guard try beginMember() else { return 0 }
       case .inData:
         let isFull = filled == buffer.count
-        if isFull && (!isInLastBlock || heldBack != nil) { return filled }
+        if isFull && heldBack != nil { return filled }
         let hasRoomLeft: Bool
         if isFull {
           hasRoomLeft = try lookAhead()
@@ -97,7 +97,7 @@ public final class GzipReader {
           hasRoomLeft = produced < room.count
         }
         guard position == .inData, hasRoomLeft else { continue }
-        // zlib stopped for want of input.
+        // zlib stopped for want of input; outside the last block none may come before an answer.
         if filled > 0 && !isInLastBlock { return filled }
         guard try input.fill() else { throw GzipError.truncated(offset: input.offset) }
       case .beforeTrailer:
@@ -130,7 +130,7 @@ public final class GzipReader {
     position = .beforeMember
   }
 
-  /// Goes on to the end of the last block or to one more byte; true when the input did not suffice.
+  /// Goes on to the end of the data or to one more byte; true when the bytes in hand did not suffice.
   private func lookAhead() throws -> Bool {
     var byte: UInt8 = 0
     let count = try withUnsafeMutableBytes(of: &byte) { try inflate(into: $0) }
