@@ -6,7 +6,8 @@ enum Member {
   static let deflate: UInt8 = 8
   static let unknownSystem: UInt8 = 255
 
-  /// The bits of a member's flag byte; the missing one says that the bytes are text, which changes nothing.
+  /// The bits of a member's flag byte; the missing one says that the bytes are text, which changes
+  /// nothing.
   enum Flags {
     static let headerChecksum: UInt8 = 2
     static let extra: UInt8 = 4
