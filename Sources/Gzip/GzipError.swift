@@ -1,6 +1,7 @@
 import Tensors
 
-/// What can be wrong with a gzip stream; offsets count compressed bytes from the start of the stream.
+/// What can be wrong with a gzip stream; offsets count compressed bytes from the start of the
+/// stream.
 public enum GzipError: Fault, Equatable {
   /// The stream does not start as gzip does.
   case notGzip(found: UInt8, expected: UInt8, offset: Int)

@@ -1,12 +1,13 @@
 /// Reads the bytes of a gzip stream (RFC 1952): any number of members, cut anywhere.
 ///
-/// It hands over the last bytes of a member only after checking them against the member's trailer, and
-/// waits for no byte that it can do without, so that a document is handed over at its last byte:
-/// - Inside the block of a member that is marked as its last, at least one byte is held back until the
-///   trailer has been checked: every writer that got that far is about to send the rest.
-/// - Before that block everything decompressed is handed over at once: a writer may have flushed in the
-///   middle of a member and be waiting for an answer. If nothing but an empty block follows, the last
-///   bytes were handed over already, and a wrong trailer is found by the next `read`.
+/// It hands over the last bytes of a member only after checking them against the member's trailer,
+/// and waits for no byte that it can do without, so that a document is handed over at its last
+/// byte:
+/// - Inside the block of a member that is marked as its last, at least one byte is held back until
+///   the trailer has been checked: every writer that got that far is about to send the rest.
+/// - Before that block everything decompressed is handed over at once: a writer may have flushed in
+///   the middle of a member and be waiting for an answer. If only an empty block comes after that,
+///   the last bytes were handed over already, and a wrong trailer is found by the next `read`.
 /// - After the trailer it returns without asking whether another member follows.
 public final class GzipReader {
   private enum Position { case beforeMember, inData, beforeTrailer }
@@ -18,7 +19,7 @@ public final class GzipReader {
   private var isInLastBlock = false
   /// Of the member's bytes that have been decompressed.
   private var digest = Digest()
-  /// The byte after those handed over, found while looking for the end of the last block.
+  /// The byte after those handed over, found while looking for the end of the member.
   private var heldBack: UInt8?
   private var limit = Int.max
   private var delivered = 0
@@ -27,8 +28,8 @@ public final class GzipReader {
   /// A reader of what `source` gives.
   ///
   /// - Parameters:
-  ///   - source: Fills the start of the buffer with what is available and returns its byte count, 0 at
-  ///     the end of the input; it may block.
+  ///   - source: Fills the start of the buffer with what is available and returns its byte count, 0
+  ///     at the end of the input; it may block.
   ///   - prefix: Bytes that were taken from the source already, to see what it holds.
   public init(
     reading source: @escaping (UnsafeMutableRawBufferPointer) throws -> Int, prefix: [UInt8] = []
@@ -36,7 +37,8 @@ public final class GzipReader {
     input = Input(source, prefix: prefix, capacity: 128 << 10)
   }
 
-  /// The decompressed bytes that may still be delivered, at first any number; set it anew per document.
+  /// The decompressed bytes that may still be delivered, at first any number; set it anew per
+  /// document.
   public var allowance: Int {
     get { limit - delivered }
     set {
@@ -48,7 +50,8 @@ public final class GzipReader {
 
   /// Fills the start of `buffer`, which must not be empty, with decompressed bytes.
   ///
-  /// - Returns: How many; at least 1, and 0 only where the input ends at the end of a member, or is empty.
+  /// - Returns: How many; at least 1, and 0 only where the input ends at the end of a member, or is
+  ///   empty.
   /// - Throws: `GzipError`, or what the source throws; after that, the same error at every call.
   public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     precondition(!buffer.isEmpty, "read into no memory")
@@ -86,7 +89,7 @@ public final class GzipReader {
         guard try beginMember() else { return 0 }
       case .inData:
         let isFull = filled == buffer.count
-        if isFull && (!isInLastBlock || heldBack != nil) { return filled }
+        if isFull && heldBack != nil { return filled }
         let hasRoomLeft: Bool
         if isFull {
           hasRoomLeft = try lookAhead()
@@ -97,7 +100,7 @@ public final class GzipReader {
           hasRoomLeft = produced < room.count
         }
         guard position == .inData, hasRoomLeft else { continue }
-        // zlib stopped for want of input.
+        // zlib stopped for want of input; outside the last block none may come before an answer.
         if filled > 0 && !isInLastBlock { return filled }
         guard try input.fill() else { throw GzipError.truncated(offset: input.offset) }
       case .beforeTrailer:
@@ -130,7 +133,8 @@ public final class GzipReader {
     position = .beforeMember
   }
 
-  /// Goes on to the end of the last block or to one more byte; true when the input did not suffice.
+  /// Goes on to the end of the data or to one more byte; true when the bytes in hand did not
+  /// suffice.
   private func lookAhead() throws -> Bool {
     var byte: UInt8 = 0
     let count = try withUnsafeMutableBytes(of: &byte) { try inflate(into: $0) }

@@ -1,10 +1,11 @@
-/// Writes bytes as gzip members (RFC 1952) that depend on nothing but the bytes, the level and zlib.
+/// Writes bytes as gzip members (RFC 1952) that depend on nothing but the bytes, the level and
+/// zlib.
 ///
-/// Every `write` makes whole members, so what it has written can be read without waiting for the next.
-/// They name no file, time or system.
+/// Every `write` makes whole members, so what it has written can be read without waiting for the
+/// next. They name no file, time or system.
 /// - Level 0 stores: one member for everything, each block as large as deflate allows.
-/// - Levels 1…9 compress: a member for every 65,280 bytes, each with its own length in the header, so
-///   that they can be found and decompressed in parallel. These are the blocks of BGZF (SAM/BAM
+/// - Levels 1…9 compress: a member for every 65,280 bytes, each with its own length in the header,
+///   so that they can be found and decompressed in parallel. These are the blocks of BGZF (SAM/BAM
 ///   specification, section 4.1), without the empty block that ends a file there.
 public struct GzipWriter {
   /// 0 stores; 1…9 are zlib's levels, from fast to small.
@@ -13,7 +14,8 @@ public struct GzipWriter {
   private let output = Output(capacity: 64 << 10)
   private var deflater: Deflater?
 
-  /// The most decompressed bytes in a member: htslib's choice, which leaves room for bytes that grow.
+  /// The most decompressed bytes in a member: htslib's choice, which leaves room for bytes that
+  /// grow.
   private static let blockLimit = 0xff00
 
   public init(level: Int) {
@@ -23,8 +25,8 @@ public struct GzipWriter {
 
   /// Writes the bytes of `parts`, one after the other, as one or more whole members.
   ///
-  /// - Parameter sink: Takes the compressed bytes, in order, in pieces of up to 64 KiB; it has taken all
-  ///   of them on return.
+  /// - Parameter sink: Takes the compressed bytes, in order, in pieces of up to 64 KiB; it has
+  ///   taken all of them on return.
   /// - Throws: What the sink throws, or `GzipError.outOfMemory`.
   public mutating func write(
     _ parts: [UnsafeRawBufferPointer], to sink: (UnsafeRawBufferPointer) throws -> Void

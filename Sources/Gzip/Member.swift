@@ -6,9 +6,9 @@ enum Member {
   static let deflate: UInt8 = 8
   static let unknownSystem: UInt8 = 255
 
-  /// The bits of a member's flag byte; `text` changes nothing that we do.
+  /// The bits of a member's flag byte; the missing one says that the bytes are text, which changes
+  /// nothing.
   enum Flags {
-    static let text: UInt8 = 1
     static let headerChecksum: UInt8 = 2
     static let extra: UInt8 = 4
     static let name: UInt8 = 8

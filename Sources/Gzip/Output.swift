@@ -20,7 +20,7 @@ final class Output {
 
   /// Adds bytes, passing on what does not fit.
   ///
-  /// Large pieces are copied too: it costs less than the calls that it saves.
+  /// Large pieces are copied too: into a pipe, the copy costs less than the calls that it saves.
   func append(_ bytes: UnsafeRawBufferPointer, to sink: Sink) throws {
     var rest = bytes
     while !rest.isEmpty {

@@ -159,7 +159,8 @@ struct GzipCorruptionTests {
     }
   }
 
-  /// The bits whose change is not refused are those that RFC 1951 and 1952 give no meaning for the data.
+  /// The bits whose change is not refused are those that RFC 1951 and 1952 give no meaning for the
+  /// data.
   @Test func everyFlippedBitIsRefusedOrHarmless() {
     var first = HandMadeMember(Array("reading".utf8))
     first.flags = 4 | 8 | 16

@@ -71,12 +71,14 @@ struct GzipWriterTests {
     #expect(joined == bytes)
   }
 
-  @Test(arguments: [1, 6, 9])
-  func incompressibleBytesAreStored(level: Int) throws {
-    let written = try gzip(noise(65_280), level: level)
-    #expect(written.count == 18 + 5 + 65_280 + 8)
-    #expect(Array(written[16..<23]) == [0x1e, 0xff, 1, 0, 0xff, 0xff, 0])
-    #expect(gunzippedByZlib(written) == noise(65_280))
+  @Test(arguments: [1, 6, 9], [40_000, 65_280])
+  func incompressibleBytesAreStoredInOneBlock(level: Int, count: Int) throws {
+    let written = try gzip(noise(count), level: level)
+    #expect(written.count == 18 + 5 + count + 8)
+    let size = UInt16(written.count - 1).littleEndianBytes
+    let length = UInt16(count).littleEndianBytes
+    #expect(Array(written[16..<23]) == size + [1] + length + length.map { ~$0 })
+    #expect(gunzippedByZlib(written) == noise(count))
   }
 
   @Test func higherLevelsWriteLess() throws {
