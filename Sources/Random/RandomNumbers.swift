@@ -59,7 +59,7 @@ public struct RandomNumbers: Sendable {
     }
   }
 
-  /// FNV-1a with 64 bits. Source: Fowler, Noll, Vo, Eastlake, RFC 9923.
+  /// FNV-1a with 64 bits. Source: Fowler, Noll, Vo, isthe.com/chongo/tech/comp/fnv.
   static func hash(of text: String) -> UInt64 {
     text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
   }

@@ -1,0 +1,77 @@
+import Foundation
+import Kernels
+import Testing
+
+struct WorkersTests {
+  @Test(arguments: [1, 2, 3, 7])
+  func everyPieceIsComputedOnce(count: Int) throws {
+    let workers = try Workers(count: count)
+    for pieces in [0, 1, 2, 5, 100] {
+      var calls = [Int](repeating: 0, count: pieces)
+      calls.withUnsafeMutableBufferPointer { calls in
+        let calls = calls
+        workers.run(pieces: pieces) { calls[$0] += 1 }
+      }
+      #expect(calls == [Int](repeating: 1, count: pieces))
+    }
+  }
+
+  @Test func everyThreadTakesPart() throws {
+    let workers = try Workers(count: 3)
+    let threads = Mutex(Set<ObjectIdentifier>())
+    // Each piece waits for the other two, so that no thread can compute two of them.
+    workers.run(pieces: 3) { _ in
+      threads.update { _ = $0.insert(ObjectIdentifier(Thread.current)) }
+      while threads.value.count < 3 { sched_yield() }
+    }
+    #expect(threads.value.count == 3)
+    #expect(threads.value.contains(ObjectIdentifier(Thread.current)))
+  }
+
+  @Test func oneWorkerIsTheCallingThread() throws {
+    let caller = ObjectIdentifier(Thread.current)
+    try Workers(count: 1).run(pieces: 10) { _ in #expect(ObjectIdentifier(Thread.current) == caller)
+    }
+  }
+
+  @Test func manyShortRunsEnd() throws {
+    let workers = try Workers(count: 4)
+    let sum = Mutex(0)
+    for _ in 0..<5_000 { workers.run(pieces: 3) { piece in sum.update { $0 += piece } } }
+    #expect(sum.value == 15_000)
+  }
+
+  @Test func cutsByLengthWhateverTheThreads() throws {
+    for count in [1, 2, 5] {
+      let ranges = Mutex([Range<Int>]())
+      try Workers(count: count).run(cutting: 70, into: 32) { range in
+        ranges.update { $0.append(range) }
+      }
+      #expect(
+        ranges.value.sorted { $0.lowerBound < $1.lowerBound } == [0..<32, 32..<64, 64..<70])
+    }
+  }
+
+  @Test func refusesARunInsideARun() async {
+    await #expect(processExitsWith: .failure) {
+      let workers = try Workers(count: 1)
+      workers.run(pieces: 1) { _ in workers.run(pieces: 1) { _ in } }
+    }
+    await #expect(processExitsWith: .failure) {
+      let workers = try Workers(count: 2)
+      workers.run(pieces: 2) { _ in workers.run(pieces: 2) { _ in } }
+    }
+  }
+}
+
+/// A value behind a lock.
+private final class Mutex<Value: Sendable>: @unchecked Sendable {
+  private let lock = NSLock()
+  private var stored: Value
+
+  init(_ value: Value) { stored = value }
+
+  var value: Value { lock.withLock { stored } }
+
+  func update(_ body: (inout Value) -> Void) { lock.withLock { body(&stored) } }
+}

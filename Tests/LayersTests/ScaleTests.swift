@@ -1,0 +1,48 @@
+import Kernels
+import Layers
+import Tensors
+import Testing
+
+struct ScaleTests {
+  let workers: Workers
+
+  init() throws { workers = try Workers(count: 1) }
+
+  @Test func multipliesByAQuotientRoundedToTheModelsType() throws {
+    let scale = try layer(Scale.self, "scale 1/255", input: [2])
+    let input = Tensor([1, 255] as [Float], shape: [1, 2])
+    let factor: Float = 0.003_921_568_627_450_98
+    #expect(
+      scale.forward(input, [:], workers) == Tensor([factor, 255 * factor], shape: [1, 2]))
+    #expect(
+      scale.forward(input.converted(to: .f64), [:], workers)
+        == Tensor([1.0 / 255, 255 * (1.0 / 255)], shape: [1, 2]))
+  }
+
+  @Test func keepsTheShapeAndHasNoParameters() throws {
+    let scale = try layer(Scale.self, "scale -2.5e-1", input: [2, 3, 1])
+    #expect(scale.output == [2, 3, 1])
+    #expect(scale.parameters.isEmpty)
+    #expect(
+      scale.forward(Tensor(zeros: [4, 2, 3, 1], .f32), [:], workers).shape == [4, 2, 3, 1])
+  }
+
+  @Test func gradientsAreThoseOfCentralDifferences() throws {
+    let scale = try layer(Scale.self, "scale -1.5", input: [2, 3])
+    try checkByDifferences(scale, input: [4, 2, 3], workers)
+  }
+
+  @Test(arguments: [
+    "0", "0.0", "nan", "inf", "0x1", "1e300", "1e-300", "1/0", "0/1", "1/2/3", "/2", "2/", "a", "-",
+    "1,5",
+  ])
+  func refusesFactor(text: String) {
+    #expect(
+      throws: TopologyFault.badValue(
+        Word(text, line: 1, column: 7), what: "the factor",
+        expected: "a decimal number or a quotient like 1/255, not 0, within F32")
+    ) {
+      try layer(Scale.self, "scale \(text)", input: [2])
+    }
+  }
+}
