@@ -1,0 +1,50 @@
+import Kernels
+import Networks
+import Tensors
+
+/// Numbers in [−1, 1) that look random.
+func numbers(_ shape: Shape, seed: UInt64) -> Tensor {
+  var state = seed &* 0x9E37_79B9_7F4A_7C15
+  return Tensor(
+    (0..<shape.count).map { _ in
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Double(Int64(bitPattern: state) >> 11) * 0x1p-52
+    }, shape: shape)
+}
+
+/// A network with a batch and parameters: what one step of training works on.
+struct Problem {
+  let network: Network
+  let input: Tensor
+  let target: Tensor
+  let parameters: [String: Tensor]
+
+  func signals(_ workers: Workers) -> Signals {
+    network.forward(input, parameters: parameters, workers: workers)
+  }
+
+  /// The loss summed over the batch.
+  func loss(_ parameters: [String: Tensor], _ workers: Workers) -> Double {
+    let signals = network.forward(input, parameters: parameters, workers: workers)
+    return network.losses(signals, target: target, workers: workers).doubles().reduce(0, +)
+  }
+
+  /// The gradients, from only what `backward` says it needs.
+  func gradients(keepingDeltas: Bool = false, _ workers: Workers) throws -> Gradients {
+    let all = signals(workers)
+    let sums = all.sums.filter { network.sumsForBackward.contains($0.key) }
+    let needed = parameters.filter { network.parameterNamesForBackward.contains($0.key) }
+    try network.checkParametersForBackward(needed, dtype: input.dtype)
+    return try network.backward(
+      input: input, target: target,
+      signals: network.signals(
+        outputs: all.outputs, sums: sums, examples: input.shape[0], dtype: input.dtype),
+      parameters: needed, keepingDeltas: keepingDeltas, workers: workers)
+  }
+
+  func converted(to dtype: DType) -> Problem {
+    Problem(
+      network: network, input: input.converted(to: dtype), target: target.converted(to: dtype),
+      parameters: parameters.mapValues { $0.converted(to: dtype) })
+  }
+}
