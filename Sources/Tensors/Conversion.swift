@@ -16,17 +16,18 @@ extension Tensor {
 
   /// The first element (its row-major position) that is NaN or infinite; nil when all are finite.
   public func firstNonFinite() -> Int? {
-    func search<F: BinaryFloatingPoint & TensorElement>(_ type: F.Type) -> Int? {
-      withValues(of: type) { values in
-        // NaN and infinity times zero are NaN, and NaN stays NaN in a sum: one pass without branches.
-        var sum: F = 0
-        for value in values { sum += value * 0 }
-        return sum == 0 ? nil : values.firstIndex { !$0.isFinite }
+    /// Without its sign, a finite number's bit pattern is less than infinity's: integers, whose largest is found in
+    /// whole vectors, where a sum of floats would wait for every addition.
+    func search<B: FixedWidthInteger & UnsignedInteger & TensorElement>(infinity: B) -> Int? {
+      withUnsafeBytes { bytes in
+        let patterns = bytes.assumingMemoryBound(to: B.self)
+        let largest = patterns.reduce(0 as B) { max($0, $1 & (B.max >> 1)) }
+        return largest < infinity ? nil : patterns.firstIndex { $0 & (B.max >> 1) >= infinity }
       }
     }
     switch dtype {
-    case .f32: return search(Float.self)
-    case .f64: return search(Double.self)
+    case .f32: return search(infinity: Float.infinity.bitPattern)
+    case .f64: return search(infinity: Double.infinity.bitPattern)
     default: return dtype.isInteger || dtype == .bool ? nil : doubles().firstIndex { !$0.isFinite }
     }
   }
