@@ -27,6 +27,7 @@ extension Tensor {
     switch dtype {
     case .f32: return search(Float.self)
     case .f64: return search(Double.self)
+    case .c64: return doubles().firstIndex { !$0.isFinite }.map { $0 / 2 }
     default: return dtype.isInteger || dtype == .bool ? nil : doubles().firstIndex { !$0.isFinite }
     }
   }
