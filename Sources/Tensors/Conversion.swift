@@ -28,6 +28,7 @@ extension Tensor {
     switch dtype {
     case .f32: return search(infinity: Float.infinity.bitPattern)
     case .f64: return search(infinity: Double.infinity.bitPattern)
+    case .c64: return doubles().firstIndex { !$0.isFinite }.map { $0 / 2 }
     default: return dtype.isInteger || dtype == .bool ? nil : doubles().firstIndex { !$0.isFinite }
     }
   }
