@@ -73,7 +73,7 @@ let package = Package(
     tests(of: "Tensors"),
     tests(of: "Random"),
     tests(of: "Kernels", ["Tensors", "Comparison"]),
-    tests(of: "Products", ["Tensors", "Kernels", "Comparison"]),
+    tests(of: "Products", ["Tensors", "Kernels", "CBLAS", "Comparison"]),
     tests(of: "Gzip", ["CZlib"]),
     tests(of: "Safetensors", ["Tensors"]),
     tests(of: "Documents", ["Tensors", "Safetensors"]),
@@ -81,7 +81,7 @@ let package = Package(
     tests(of: "Layers", ["Tensors", "Kernels", "Comparison"]),
     tests(of: "Losses", ["Tensors", "Kernels", "Layers", "Comparison"]),
     tests(of: "Optimizers", ["Tensors", "Kernels"]),
-    tests(of: "Networks", ["Tensors", "Kernels", "Layers", "Losses", "Comparison"]),
+    tests(of: "Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses", "Comparison"]),
     tests(of: "Training", ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors"]),
     tests(
       of: "Propagation",

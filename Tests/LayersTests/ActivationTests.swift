@@ -33,6 +33,8 @@ struct ActivationTests {
     let sums: [Double] = [-1000, -40, -2, 0, 0.5, 3, 40, 1000]
     let found = Tensor(forward(Sigmoid(), sums))
     #expect(mismatch(found, Tensor(expected), relative: 4e-16) == nil)
+    // Where e⁻ˣ has overflowed, but e^x is not yet 0.
+    #expect(forward(Sigmoid(), [-740]) == [85 * .leastNonzeroMagnitude])
     let floats = Sigmoid().forward(
       Tensor([-1000, -40, -2, 0, 0.5, 3, 40, 1000] as [Float]), workers)
     #expect(mismatch(floats, Tensor(expected), relative: 3e-7) == nil)

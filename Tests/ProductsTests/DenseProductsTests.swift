@@ -4,6 +4,10 @@ import Products
 import Tensors
 import Testing
 
+#if !canImport(Accelerate)
+  import CBLAS
+#endif
+
 /// Σ over the inner index, one after the other: what the products must give.
 private func plainProduct(_ a: Tensor, _ b: Tensor) -> Tensor {
   let (x, y) = (a.doubles(), b.doubles())
@@ -131,6 +135,17 @@ struct DenseProductsTests {
       delta.transposedTimes(input, workers)
         == operands.delta.transposedTimes(operands.input, workers))
   }
+
+  #if !canImport(Accelerate)
+    @Test func openBLASRunsOnOneThread() async {
+      // In a process of its own, as the number is set before the first product.
+      await #expect(processExitsWith: .success) {
+        openblas_set_num_threads(2)
+        _ = Operands(3, 4, 5, .f32).products(try Workers(count: 2))
+        precondition(openblas_get_num_threads() == 1)
+      }
+    }
+  #endif
 
   @Test func refusesEmptyAndUnequalDimensions() async {
     await #expect(processExitsWith: .failure) {
