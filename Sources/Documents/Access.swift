@@ -17,13 +17,13 @@ extension Document {
     return text
   }
 
-  /// A whole number that is not negative.
+  /// A whole number that is not negative, and so small that reckoning with it does not overflow.
   ///
   /// - Throws: `DocumentError.missingKey` or `.malformed`.
   public func integer(_ key: Key) throws -> Int {
     let text = try text(key)
-    guard let value = Int(text), value >= 0, String(value) == text else {
-      throw DocumentError.malformed(key, found: text, expected: "a whole number")
+    guard let value = Int(text), 0..<1 << 53 ~= value, String(value) == text else {
+      throw DocumentError.malformed(key, found: text, expected: "a whole number below 2^53")
     }
     return value
   }

@@ -17,6 +17,9 @@ final class AtomicFile {
 
   /// - Throws: `StageError.outputNotCreated`.
   init(_ path: String) throws {
+    if path.isEmpty {
+      throw StageError.usage("found an empty name for an output, expected a file or -")
+    }
     target = try AtomicFile.resolved(path)
     var status = stat()
     let exists = stat(target, &status) == 0
@@ -30,7 +33,10 @@ final class AtomicFile {
       return
     }
     let (folder, name) = AtomicFile.split(target)
-    let beside = "\(folder)/.\(name.prefix(200)).\(getpid()).tmp"
+    let beside = "\(AtomicFile.canonical(folder))/.\(name.prefix(200)).\(getpid()).tmp"
+    if Temporaries.contains(beside) {
+      throw StageError.usage("two outputs to '\(path)'")
+    }
     let number = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o666)
     guard number >= 0 else {
       throw StageError.outputNotCreated(printable(path), reason: systemError())
@@ -64,6 +70,13 @@ final class AtomicFile {
   func abandon() {
     guard let temporary, Temporaries.remove(temporary) else { return }
     _ = unlink(temporary)
+  }
+
+  /// One name for a folder, however it was spelled, so that one file is not taken for two.
+  private static func canonical(_ folder: String) -> String {
+    guard let path = realpath(folder, nil) else { return folder }
+    defer { free(path) }
+    return String(cString: path)
   }
 
   /// The path with links followed, whether or not the last one's target exists.

@@ -49,7 +49,11 @@ final class ByteSource {
     case .plain:
       count = try readRaw(into: buffer)
     case .gzip(let reader):
-      count = try reader.read(into: buffer)
+      do {
+        count = try reader.read(into: buffer)
+      } catch GzipError.ceiling(let limit) {
+        throw StageError.tooLarge(limit: limit)
+      }
     }
     delivered += count
     if delivered > limit { throw StageError.tooLarge(limit: limit) }
@@ -87,7 +91,8 @@ final class ByteSource {
 func documentLimit() throws -> Int {
   guard let text = getenv("NN_MAX_DOCUMENT_BYTES") else { return 16 << 30 }
   guard let limit = Int(String(cString: text)), limit > 0 else {
-    throw StageError.usage("NN_MAX_DOCUMENT_BYTES: expected a whole number above 0")
+    throw StageError.usage(
+      "NN_MAX_DOCUMENT_BYTES: found '\(String(cString: text))', expected a whole number above 0")
   }
   return limit
 }

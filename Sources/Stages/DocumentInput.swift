@@ -79,7 +79,7 @@ public final class DocumentInput {
 
   /// Runs `body` on a document of this input; its errors name the input and, in a stream, the frame.
   public func locating<R>(_ body: () throws -> R) throws -> R {
-    try Stages.locating(isStream ? "\(name): frame \(frames - 1)" : name, body)
+    try Stages.locating(frames > 0 ? "\(name): frame \(frames - 1)" : name, body)
   }
 
   /// What to report when reading failed: on a pipe, bytes that are missing are the fault of the stage that should have

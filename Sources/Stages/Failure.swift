@@ -78,10 +78,11 @@ extension StageError: CustomStringConvertible {
     case .mixed: "a stand-alone document and a stream in one input"
     case .secondDocument: "a second stand-alone document, expected one or a stream of frames"
     case .tooLarge(let limit):
-      "a document of more than \(limit) bytes (NN_MAX_DOCUMENT_BYTES sets the limit)"
+      "found more than \(limit) decompressed bytes, expected at most that many "
+        + "(NN_MAX_DOCUMENT_BYTES sets the limit)"
     case .notOne(let found): "found \(found), expected one stand-alone document"
     case .noFrame(let frame, let frames, let name):
-      "\(name): no frame \(frame), the stream has \(counted(frames))"
+      "\(name): no frame \(frame): found \(counted(frames)), the first is frame 0"
     case .notText: "found bytes that are no UTF-8, expected text"
     case .otherColumns(let found, let expected):
       "found columns \(found.columnNames), expected \(expected.columnNames)"

@@ -21,6 +21,7 @@ public struct OutputOptions: ParsableArguments {
   public var output: String?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Compression, 0 to 9 (default: \(DocumentOutput.defaultLevel) into a file, 0 into a pipe).",
       valueName: "n"))
@@ -60,18 +61,20 @@ public struct ModelOptions: ParsableArguments {
 /// `-s`, of every tool that draws at random.
 public struct SeedOptions: ParsableArguments {
   @Option(
-    name: .shortAndLong,
+    name: [.customShort("s"), .customLong("seed")], parsing: .unconditional,
     help: ArgumentHelp(
       "The start of the random numbers; the same seed draws the same.", valueName: "n"))
-  public var seed: UInt64 = 1
+  private var start = Seed(1)
 
   public init() {}
+
+  public var seed: UInt64 { start.value }
 }
 
 /// `-j`, of every tool that computes in several threads.
 public struct JobsOptions: ParsableArguments {
   @Option(
-    name: .shortAndLong,
+    name: .shortAndLong, parsing: .unconditional,
     help: ArgumentHelp(
       "Threads; the result does not depend on it (default: one per core).", valueName: "n"))
   public var jobs: PositiveInteger?
@@ -100,9 +103,11 @@ public func openInput(
 nonisolated(unsafe) private var standardInputRole: String?
 
 func openDescriptor(_ path: String?, as role: String) throws -> Descriptor {
+  if path?.isEmpty == true { throw StageError.usage("\(role): found an empty file name") }
   guard let path, path != "-" else {
     if let taken = standardInputRole {
-      throw StageError.usage("two inputs from standard input: \(taken) and \(role)")
+      let both = taken == role ? "\(role) twice" : "\(taken) and \(role)"
+      throw StageError.usage("two inputs from standard input: \(both)")
     }
     standardInputRole = role
     let descriptor = Descriptor(0, name: "<stdin>", owned: false)

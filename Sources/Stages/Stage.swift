@@ -64,10 +64,23 @@ extension Stage {
 
   /// ArgumentParser's words on one line, in our manner.
   private static func usageMessage(for error: any Error) -> String {
-    let words = message(for: error).split(separator: "\n").joined(separator: " ")
-    let message = words.prefix(1).lowercased() + words.dropFirst()
-    return (message.hasSuffix(".") ? String(message.dropLast()) : message)
-      + " (see \(Messages.tool) --help)"
+    let words = message(for: error)
+    let help = " (see \(Messages.tool) --help)"
+    if let refusal, let option = option(in: words, refusing: refusal.found) {
+      return "\(option): found '\(refusal.found)', expected \(refusal.expected)" + help
+    }
+    let line = words.replacing(". Did you mean", with: ", did you mean")
+      .split(separator: "\n").map { $0.trimmingPrefix(while: \.isWhitespace) }
+      .joined(separator: " ")
+    let message = line.prefix(1).lowercased() + line.dropFirst()
+    return (message.hasSuffix(".") ? String(message.dropLast()) : message) + help
+  }
+
+  /// `--rate` from ArgumentParser's "The value 'fast' is invalid for '--rate <number>'".
+  private static func option(in words: String, refusing found: String) -> Substring? {
+    let start = "The value '\(found)' is invalid for '"
+    guard words.hasPrefix(start) else { return nil }
+    return words.dropFirst(start.count).prefix { $0 != " " && $0 != "'" }
   }
 }
 

@@ -23,6 +23,10 @@ enum Temporaries {
     slots[free] = strdup(path)
   }
 
+  static func contains(_ path: String) -> Bool {
+    (0..<capacity).contains { slot in slots[slot].map { strcmp($0, path) == 0 } ?? false }
+  }
+
   /// - Returns: whether the path was registered.
   @discardableResult
   static func remove(_ path: String) -> Bool {

@@ -1,9 +1,47 @@
 import ArgumentParser
 
-// Option values with their bounds. ArgumentParser reports a nil as an invalid value together with `expected`.
+/// A value of an option or argument that can say what it must be.
+///
+/// ArgumentParser passes on that a value was refused, not why; so the words wait here until the refusal is reported.
+public protocol OptionValue: ExpressibleByArgument, Sendable {
+  /// What is expected, as in `a finite number above 0`.
+  static var expected: String { get }
+
+  /// Nil for a text that stands for no such value.
+  init?(text: String)
+}
+
+extension OptionValue {
+  public init?(argument: String) {
+    guard let value = Self(text: argument) else {
+      refusal = (argument, Self.expected)
+      return nil
+    }
+    self = value
+  }
+}
+
+/// Words of which an option takes one.
+extension OptionValue where Self: RawRepresentable & CaseIterable, RawValue == String {
+  public static var expected: String { allCases.map(\.rawValue).joined(separator: " or ") }
+
+  public init?(text: String) { self.init(rawValue: text) }
+
+  public init?(argument: String) {
+    guard let value = Self(rawValue: argument) else {
+      refusal = (argument, Self.expected)
+      return nil
+    }
+    self = value
+  }
+}
+
+/// The value that was refused and what was expected; the first one ends the program.
+nonisolated(unsafe) private(set) var refusal: (found: String, expected: String)?
 
 /// A whole number above 0.
-public struct PositiveInteger: ExpressibleByArgument {
+public struct PositiveInteger: OptionValue {
+  public static let expected = "a whole number above 0"
   public let value: Int
 
   public init(_ value: Int) {
@@ -11,8 +49,8 @@ public struct PositiveInteger: ExpressibleByArgument {
     self.value = value
   }
 
-  public init?(argument: String) {
-    guard let value = Int(argument), value > 0 else { return nil }
+  public init?(text: String) {
+    guard let value = Int(text), value > 0 else { return nil }
     self.value = value
   }
 
@@ -20,7 +58,8 @@ public struct PositiveInteger: ExpressibleByArgument {
 }
 
 /// A whole number from 0.
-public struct NaturalNumber: ExpressibleByArgument {
+public struct NaturalNumber: OptionValue {
+  public static let expected = "a whole number, 0 or above"
   public let value: Int
 
   public init(_ value: Int) {
@@ -28,8 +67,23 @@ public struct NaturalNumber: ExpressibleByArgument {
     self.value = value
   }
 
-  public init?(argument: String) {
-    guard let value = Int(argument), value >= 0 else { return nil }
+  public init?(text: String) {
+    guard let value = Int(text), value >= 0 else { return nil }
+    self.value = value
+  }
+
+  public var defaultValueDescription: String { String(value) }
+}
+
+/// What a generator of random numbers starts from.
+public struct Seed: OptionValue {
+  public static let expected = "a whole number from 0 to \(UInt64.max)"
+  public let value: UInt64
+
+  public init(_ value: UInt64) { self.value = value }
+
+  public init?(text: String) {
+    guard let value = UInt64(text) else { return nil }
     self.value = value
   }
 
@@ -37,28 +91,34 @@ public struct NaturalNumber: ExpressibleByArgument {
 }
 
 /// A finite number above 0.
-public struct PositiveNumber: ExpressibleByArgument {
+public struct PositiveNumber: OptionValue {
+  public static let expected = "a finite number above 0"
   public let value: Double
-  public init?(argument: String) {
-    guard let value = Double(argument), value > 0, value.isFinite else { return nil }
+
+  public init?(text: String) {
+    guard let value = Double(text), value > 0, value.isFinite else { return nil }
     self.value = value
   }
 }
 
 /// A number between 0 and 1, both excluded.
-public struct Fraction: ExpressibleByArgument {
+public struct Fraction: OptionValue {
+  public static let expected = "a number between 0 and 1"
   public let value: Double
-  public init?(argument: String) {
-    guard let value = Double(argument), value > 0, value < 1 else { return nil }
+
+  public init?(text: String) {
+    guard let value = Double(text), value > 0, value < 1 else { return nil }
     self.value = value
   }
 }
 
 /// A gzip level, 0 to 9.
-public struct Level: ExpressibleByArgument {
+public struct Level: OptionValue {
+  public static let expected = "a whole number from 0 to 9"
   public let value: Int
-  public init?(argument: String) {
-    guard let value = Int(argument), 0...9 ~= value else { return nil }
+
+  public init?(text: String) {
+    guard let value = Int(text), 0...9 ~= value else { return nil }
     self.value = value
   }
 }

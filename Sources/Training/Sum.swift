@@ -12,11 +12,20 @@ public struct GradientSum {
 
   /// Adds one more.
   ///
-  /// - Throws: `DocumentError` when it is no gradient, of another network, or has other tensors than the first.
+  /// - Throws: `DocumentError` when it is no gradient, of no examples or another network, holds NaN, infinity or deltas, or
+  ///   when the sum is no longer finite; `TrainingError` when it has other tensors than the first.
   public mutating func add(_ gradient: Document) throws {
     try gradient.require(.gradient)
     let examples = try gradient.integer(.examples)
     let loss = try gradient.number(.loss)
+    guard examples > 0 else { throw TrainingError.noExamples }
+    for name in gradient.tensors.keys.sorted() {
+      if Role.ofDeltas.contains(where: { name.hasSuffix($0) }) {
+        throw DocumentError.unexpectedTensor(
+          name, reason: "of single examples, which do not add up (nn-backprop --deltas wrote it)")
+      }
+      _ = try gradient.finiteTensor(name)
+    }
     guard var sum else {
       self.sum = gradient
       return
@@ -30,13 +39,19 @@ public struct GradientSum {
       throw TrainingError.otherTensors(
         found: gradient.tensors.keys.sorted(), expected: sum.tensors.keys.sorted())
     }
-    for (name, tensor) in gradient.tensors {
+    for (name, tensor) in gradient.tensors.sorted(by: { $0.key < $1.key }) {
       let first = try sum.tensor(name)
       guard first.shape == tensor.shape, first.dtype == tensor.dtype else {
         throw DocumentError.wrongShape(
           name, found: tensor.shape, expected: "\(first.shape) as in the first gradient")
       }
-      sum.tensors[name] = first.combined(with: tensor, by: Addition(), workers)
+      let added = first.combined(with: tensor, by: Addition(), workers)
+      do {
+        try added.requireFinite(name)
+      } catch let fault as DocumentError {
+        throw TrainingError.overflow(fault, doing: "adding it")
+      }
+      sum.tensors[name] = added
     }
     sum[.examples] = String(try sum.integer(.examples) + examples)
     sum[.loss] = decimal(try sum.number(.loss) + loss)

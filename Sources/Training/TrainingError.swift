@@ -10,9 +10,15 @@ public enum TrainingError: Fault, Equatable {
   case noGradients
   case noPredictions
   case secondGradient
+  /// A result of finite numbers that is none; the fault says where.
+  case overflow(DocumentError, doing: String)
   case alreadyTrained(epoch: Int, asked: Int)
   case insideEpoch(found: String, expected: String)
   case positionOutside(Int, steps: Int)
+
+  public var isNumerical: Bool {
+    if case .overflow = self { true } else { false }
+  }
 
   public var description: String {
     switch self {
@@ -28,6 +34,7 @@ public enum TrainingError: Fault, Equatable {
     case .noPredictions: "no predictions: the stream has 0 frames"
     case .secondGradient:
       "a second gradient, expected one (with --feedback a stream of them, or nn-sum to add them up)"
+    case .overflow(let fault, let work): "after \(work): \(fault)"
     case .alreadyTrained(let epoch, let asked):
       "nn.epoch: the model has finished epoch \(epoch), --epochs asks for \(asked)"
     case .insideEpoch(let found, let expected):

@@ -52,7 +52,11 @@ extension Model {
         parameter,
         gradient: settings.reduction.reduced(sum, examples: examples, workers),
         state: &state, step: step + 1, workers)
-      try corrected.requireFinite(name)
+      do {
+        try corrected.requireFinite(name)
+      } catch let fault as DocumentError {
+        throw TrainingError.overflow(fault, doing: "the correction")
+      }
       changed[name] = corrected
       for (kept, tensor) in state { changedState[Self.stateName(of: name, kept)] = tensor }
     }

@@ -5,7 +5,8 @@ import Training
 
 /// How batches are cut, for the tools that cut them.
 public struct BatchingOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Examples of a batch, or all.", valueName: "n|all"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Examples of a batch, or all.", valueName: "n|all"))
   public var size = BatchSize(64)
 
   @OptionGroup public var seed: SeedOptions
@@ -42,12 +43,13 @@ public struct UpdateOptions: ParsableArguments {
 }
 
 /// A rule of correction by its word.
-public struct Rule: ExpressibleByArgument, Sendable {
+public struct Rule: OptionValue {
+  public static let expected = optimizerWords.joined(separator: " or ")
   public let word: String
 
-  public init?(argument: String) {
-    guard optimizerWords.contains(argument) else { return nil }
-    word = argument
+  public init?(text: String) {
+    guard optimizerWords.contains(text) else { return nil }
+    word = text
   }
 
   init(_ word: String) { self.word = word }
@@ -56,19 +58,20 @@ public struct Rule: ExpressibleByArgument, Sendable {
   public var defaultValueDescription: String { word }
 }
 
-extension Reduction: ExpressibleByArgument {}
+extension Reduction: OptionValue {}
 
 /// A number of examples, or all of them (nil).
-public struct BatchSize: ExpressibleByArgument {
+public struct BatchSize: OptionValue {
+  public static let expected = "\(PositiveInteger.expected), or all"
   public let value: Int?
 
   public init(_ value: Int) { self.value = value }
 
-  public init?(argument: String) {
-    if argument == "all" {
+  public init?(text: String) {
+    if text == "all" {
       value = nil
     } else {
-      guard let size = PositiveInteger(argument: argument) else { return nil }
+      guard let size = PositiveInteger(text: text) else { return nil }
       value = size.value
     }
   }

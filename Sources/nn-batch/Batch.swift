@@ -25,19 +25,29 @@ struct Batch: Stage {
 
   @OptionGroup var batching: BatchingOptions
 
-  @Option(help: ArgumentHelp("The first epoch, counted from 1.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("The first epoch, counted from 1.", valueName: "n"))
   var epoch = PositiveInteger(1)
 
-  @Option(help: ArgumentHelp("How many epochs.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("How many epochs.", valueName: "n"))
   var epochs = PositiveInteger(1)
 
-  @Option(help: ArgumentHelp("Leave out the first batches.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Leave out the first batches.", valueName: "n"))
   var skip = NaturalNumber(0)
 
-  @Option(help: ArgumentHelp("Stop after this many batches.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Stop after this many batches.", valueName: "n"))
   var limit: NaturalNumber?
 
   @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if epoch.value.addingReportingOverflow(epochs.value).overflow {
+      throw ValidationError(
+        "--epochs: \(epochs.value) from \(epoch.value) on are too many to count")
+    }
+  }
 
   func run() throws {
     let output = try output.open()

@@ -75,7 +75,8 @@ struct Eval: Stage {
 }
 
 /// A column of the table and what stands in it.
-struct Column: ExpressibleByArgument {
+struct Column: OptionValue {
+  static let expected = "COLUMN=VALUE, without control characters"
   let name: String
   let value: String
 
@@ -84,10 +85,10 @@ struct Column: ExpressibleByArgument {
     self.value = value
   }
 
-  init?(argument: String) {
-    let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+  init?(text: String) {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, !parts[0].isEmpty,
-      !argument.unicodeScalars.contains(where: { $0.value < 0x20 })
+      !text.unicodeScalars.contains(where: { $0.value < 0x20 })
     else { return nil }
     self.init(String(parts[0]), String(parts[1]))
   }

@@ -56,7 +56,7 @@ struct Init: Stage {
 }
 
 /// The types that networks compute in.
-enum Precision: String, ExpressibleByArgument, CaseIterable {
+enum Precision: String, OptionValue, CaseIterable {
   case f32, f64
 
   var dtype: DType { self == .f32 ? .f32 : .f64 }

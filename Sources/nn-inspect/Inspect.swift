@@ -35,7 +35,9 @@ struct Inspect: Stage {
     help: ArgumentHelp("Only this tensor; may be given several times.", valueName: "tensor"))
   var name: [String] = []
 
-  @Option(help: ArgumentHelp("Only this frame of a stream, counted from 0.", valueName: "k"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Only this frame of a stream, counted from 0.", valueName: "k"))
   var frame: NaturalNumber?
 
   @OptionGroup var output: OutputOptions

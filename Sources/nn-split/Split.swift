@@ -21,7 +21,9 @@ struct Split: Stage {
   @Argument(help: ArgumentHelp("The dataset; - or none for standard input.", valueName: "dataset"))
   var dataset: String?
 
-  @Option(help: ArgumentHelp("The share of the rows in the first part, between 0 and 1."))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The share of the rows in the first part, between 0 and 1."))
   var fraction: Fraction
 
   @OptionGroup var seed: SeedOptions
@@ -29,6 +31,12 @@ struct Split: Stage {
 
   @Option(help: ArgumentHelp("Write the other rows here.", valueName: "file"))
   var rest: String
+
+  func validate() throws {
+    if rest == "-" && output.output ?? "-" == "-" {
+      throw ValidationError("two outputs to standard output: --output and --rest")
+    }
+  }
 
   func run() throws {
     let output = try output.open()

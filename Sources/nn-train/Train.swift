@@ -31,10 +31,13 @@ struct Train: Stage {
   @OptionGroup var batching: BatchingOptions
   @OptionGroup var update: UpdateOptions
 
-  @Option(help: ArgumentHelp("Train until the model has finished this epoch.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Train until the model has finished this epoch.", valueName: "n"))
   var epochs: PositiveInteger
 
-  @Option(help: ArgumentHelp("Stop after this many steps.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Stop after this many steps.", valueName: "n"))
   var limit: NaturalNumber?
 
   @OptionGroup var jobs: JobsOptions

@@ -59,7 +59,7 @@ import Testing
     var document = Document(kind: .model)
     document[.step] = text
     #expect(
-      throws: DocumentError.malformed(.step, found: text, expected: "a whole number")
+      throws: DocumentError.malformed(.step, found: text, expected: "a whole number below 2^53")
     ) { try document.integer(.step) }
   }
 

@@ -40,7 +40,7 @@ import Testing
     #expect(message { $0.tensors = [:] } == "tensor 'LAYER.weight' is missing from the model")
     #expect(message { $0[.topology] = nil } == "metadata: 'nn.topology' is missing")
     #expect(
-      message { $0[.epoch] = "x" } == "nn.epoch: found 'x', expected a whole number")
+      message { $0[.epoch] = "x" } == "nn.epoch: found 'x', expected a whole number below 2^53")
   }
 }
 
