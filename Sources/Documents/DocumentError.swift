@@ -44,7 +44,7 @@ public enum DocumentError: Fault, Equatable {
     case .wrongDType(let name, let found, let expected):
       "tensor '\(name)': found \(found.rawValue), expected \(expected)"
     case .notFinite(let name, let value, let position, let count, let total):
-      "tensor '\(name)': found \(value) at \(position), expected finite numbers"
+      "tensor '\(name)': found \(value.isNaN ? .nan : value) at \(position), expected finite numbers"
         + (count > 1 ? " (\(count) of \(total) are not)" : "")
     case .differs(let key, let found, let expected, let other):
       "\(key.rawValue): found \(found.map { "'\($0)'" } ?? "none"), expected "
