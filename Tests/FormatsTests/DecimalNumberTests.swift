@@ -26,6 +26,8 @@ func roundsDecimalsToTheNearestDouble(text: String, value: Double) {
   let zeros = String(repeating: "0", count: 1_000_004)
   let isOne = read("0.\(zeros)1e1000005") == .finite(1)
   #expect(isOne)
+  let isOverflow = read("0.\(zeros)1e10000050") == .overflow
+  #expect(isOverflow)
 }
 
 @Test func keepsTheSignOfZero() {
