@@ -71,4 +71,10 @@ extension Tensor {
       name, value: values[first], position: position(of: first),
       count: values.count { !$0.isFinite }, of: values.count)
   }
+
+  /// - Throws: `DocumentError.notFiniteData`, bad data rather than bad arithmetic.
+  public func requireFiniteData(_ name: String) throws {
+    guard let first = firstNonFinite() else { return }
+    throw DocumentError.notFiniteData(name, value: doubles()[first], position: position(of: first))
+  }
 }

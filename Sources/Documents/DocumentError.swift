@@ -13,6 +13,7 @@ public enum DocumentError: Fault, Equatable {
   case wrongShape(String, found: Shape, expected: String)
   case wrongDType(String, found: DType, expected: String)
   case notFinite(String, value: Double, position: [Int], count: Int, of: Int)
+  case notFiniteData(String, value: Double, position: [Int])
   case differs(Key, found: String?, expected: String?, of: String)
   case noExamples(String)
 
@@ -46,6 +47,8 @@ public enum DocumentError: Fault, Equatable {
     case .notFinite(let name, let value, let position, let count, let total):
       "tensor '\(name)': found \(value.isNaN ? .nan : value) at \(position), expected finite numbers"
         + (count > 1 ? " (\(count) of \(total) are not)" : "")
+    case .notFiniteData(let name, let value, let position):
+      "tensor '\(name)': found \(value.isNaN ? .nan : value) at \(position), expected finite numbers"
     case .differs(let key, let found, let expected, let other):
       "\(key.rawValue): found \(found.map { "'\($0)'" } ?? "none"), expected "
         + "\(expected.map { "'\($0)'" } ?? "none") as \(other) has it"

@@ -112,12 +112,8 @@ public enum SafetensorsError: Fault, Equatable {
   }
 }
 
-/// A name from a header within a message: on one line, and not longer than a line.
-private func quoted(_ name: String) -> String {
-  let start = name.unicodeScalars.prefix(80)
-  let isWhole = start.endIndex == name.unicodeScalars.endIndex
-  return "'" + start.map { $0.escaped(asASCII: false) }.joined() + (isWhole ? "'" : "…'")
-}
+/// A name within a message.
+private func quoted(_ name: String) -> String { Tensors.quoted(name, limit: 80) }
 
 /// A shape from a header within a message, of which eight dimensions are enough.
 private func text(_ dimensions: [Int]) -> String {

@@ -1,3 +1,5 @@
+import Tensors
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -27,21 +29,6 @@ public enum Messages {
       }
     }
   }
-}
-
-/// The text with its control characters escaped: a file's name must not move a terminal's cursor.
-public func printable(_ text: String) -> String {
-  var result = ""
-  for scalar in text.unicodeScalars {
-    switch scalar.value {
-    case 0x0A: result += "\\n"
-    case 0x09: result += "\\t"
-    case 0..<0x20, 0x7F..<0xA0, 0x202A...0x202E, 0x2066...0x2069:
-      result += "\\u{\(String(scalar.value, radix: 16))}"
-    default: result.unicodeScalars.append(scalar)
-    }
-  }
-  return result
 }
 
 /// A line on the terminal that says how far a long work has come; nothing when nobody looks.

@@ -1,4 +1,5 @@
 import Gzip
+import Tensors
 
 #if canImport(Glibc)
   import Glibc

@@ -6,6 +6,10 @@ public func quoted(_ text: String, limit: Int = 40) -> String {
   return "'" + start.map(shown).joined() + (isWhole ? "'" : "…'")
 }
 
+/// The text with every character escaped that a terminal would obey instead of show: a file's name must not move the
+/// cursor or turn the direction of writing.
+public func printable(_ text: String) -> String { text.unicodeScalars.map(shown).joined() }
+
 private func shown(_ scalar: Unicode.Scalar) -> String {
   switch scalar.properties.generalCategory {
   case .control where scalar.isASCII: scalar.escaped(asASCII: true)

@@ -119,6 +119,7 @@ struct Import: Stage {
       throw DocumentError.wrongShape(
         Role.target, found: target.shape, expected: "\(input.shape[0]) examples as in 'input'")
     }
+    try input.requireFiniteData(Role.input)
     document.tensors[Role.input] = input
     document.tensors[Role.target] = target
     document[.classes] = classes?.joined(separator: "\n")

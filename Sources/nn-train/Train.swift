@@ -4,6 +4,7 @@ import Kernels
 import Propagation
 import Safetensors
 import Stages
+import Tensors
 import Training
 import TrainingOptions
 

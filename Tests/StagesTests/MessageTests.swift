@@ -1,11 +1,12 @@
 import Documents
+import Tensors
 import Testing
 
 @testable import Stages
 
 @Suite struct MessageTests {
   @Test func controlCharactersAreShownNotObeyed() {
-    #expect(printable("a\nb\u{1B}[2J\u{202E}c é") == "a\\nb\\u{1b}[2J\\u{202e}c é")
+    #expect(printable("a\nb\u{1B}[2J\u{202E}c é") == "a\\nb\\u{1B}[2J\\u{202E}c é")
   }
 
   @Test func theInnermostPlaceIsTheOneReported() throws {

@@ -116,7 +116,7 @@ import Testing
 
   @Test func aWeightThatLeavesTheFiniteNumbersIsANumericalFault() throws {
     var model = try Model(makeModel([.greatestFiniteMagnitude, 0]))
-    let error = #expect(throws: DocumentError.self) {
+    let error = #expect(throws: TrainingError.self) {
       try model.learn(
         makeGradient([-.greatestFiniteMagnitude, 0]), UpdateSettings(SGD(rate: 1), .sum), workers)
     }
