@@ -73,9 +73,14 @@ public final class DocumentInput {
     guard let document = try next(), !isStream else {
       throw Located(place: name, cause: StageError.notOne(found: "a stream of frames"))
     }
-    _ = try next()
+    try readToEnd()
     return document
   }
+
+  /// Makes sure that what was read is sound: a checksum may stand behind a document, and a stream may break off.
+  ///
+  /// - Throws: whatever `next` throws.
+  public func readToEnd() throws { while try next() != nil {} }
 
   /// Runs `body` on a document of this input; its errors name the input and, in a stream, the frame.
   public func locating<R>(_ body: () throws -> R) throws -> R {

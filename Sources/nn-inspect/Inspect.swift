@@ -59,6 +59,7 @@ struct Inspect: Stage {
       if output.output != nil {
         let output = try output.open()
         try output.write(document)
+        try input.readToEnd()
         return try output.finish()
       }
       try input.locating {
@@ -67,7 +68,7 @@ struct Inspect: Stage {
         if input.isStream { try text.write("frame \(number)\n") }
         try text.write(values ? shown.values() : shown.summary())
       }
-      if frame != nil || topology { return }
+      if frame != nil || topology { return try input.readToEnd() }
     }
     if let frame {
       throw StageError.noFrame(frame.value, frames: number, of: input.name)

@@ -77,7 +77,7 @@ enum Tool {
     for (pipe, bytes) in [(output, outputBytes), (message, messageBytes)] {
       group.enter()
       Thread.detachNewThread {
-        bytes.data = pipe.fileHandleForReading.readDataToEndOfFile()
+        bytes.data = readToEnd(pipe.fileHandleForReading.fileDescriptor)
         group.leave()
       }
     }
@@ -85,7 +85,7 @@ enum Tool {
       group.enter()
       Thread.detachNewThread {
         signal(SIGPIPE, SIG_IGN)
-        try? feed.fileHandleForWriting.write(contentsOf: Data(input))
+        writeAll(input, to: feed.fileHandleForWriting.fileDescriptor)
         try? feed.fileHandleForWriting.close()
         group.leave()
       }
@@ -97,6 +97,29 @@ enum Tool {
       status: signalled ? 128 + process.terminationStatus : process.terminationStatus,
       output: [UInt8](outputBytes.data),
       message: String(decoding: messageBytes.data, as: UTF8.self))
+  }
+}
+
+// Foundation's own reading and writing of pipes gives up when a signal interrupts it, such as that of a child that
+// ended.
+
+private func readToEnd(_ descriptor: Int32) -> Data {
+  var data = Data()
+  var piece = [UInt8](repeating: 0, count: 1 << 16)
+  while true {
+    let count = read(descriptor, &piece, piece.count)
+    if count == 0 || count < 0 && errno != EINTR { return data }
+    data += piece.prefix(max(count, 0))
+  }
+}
+
+/// Ends early when nobody reads any more.
+private func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
+  var rest = bytes[...]
+  while !rest.isEmpty {
+    let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    if count < 0 && errno != EINTR { return }
+    rest = rest.dropFirst(max(count, 0))
   }
 }
 
