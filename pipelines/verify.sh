@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Shows that every way to run the same steps ends in the same document, on this machine and with these tools.
+# shellcheck source-path=SCRIPTDIR source=tools.sh disable=SC2317 # the routes are called by name
+. "$(dirname "$0")/tools.sh"
+
+if [ $# -gt 0 ]; then
+  cat <<'END'
+usage: verify.sh
+
+Trains a small network on the handwritten digits for two epochs in F32 and in F64 by several routes: a process for each
+stage and step, the ring, nn-train with several numbers of threads, runs that were interrupted and resumed. Compares the
+models, decompressed, byte for byte. NN_BIN names the folder of the tools.
+Exit: 0 all are the same, 1 a route differs or failed.
+END
+  [ "$1" = --help ] && exit 0 || exit 64
+fi
+need_tools
+make_folder "${TMPDIR:-/tmp}"
+size=100 seed=3 rate=0.2
+batching=(--size "$size" --seed "$seed")
+train=$tmp/train.safetensors.gz
+
+cat >"$tmp/net" <<'END'
+input 1x8x8
+scale 1/16
+dense 40 relu
+dense 17 tanh
+dense 10 softmax
+loss  cross-entropy
+END
+"$bin/nn-import" "$root/data/digits/digits.csv.gz" --class-column 65 -o "$tmp/all.safetensors.gz"
+"$bin/nn-split" "$tmp/all.safetensors.gz" --fraction 0.45 --seed 1 -o "$train" --rest "$tmp/rest.safetensors.gz"
+steps=$("$bin/nn-batch" "$train" "${batching[@]}" --limit 1 | "$bin/nn-inspect" | awk '$1 == "nn.steps:" { print $2 }')
+last=$((2 * steps))
+middle=$((steps / 2 + 1)) # a step inside the first epoch
+
+# Each route: MODEL NEXT, from the start to the end of the second epoch.
+
+# by_hand MODEL NEXT FIRST LAST: those steps, counted over both epochs from 1, a process for each stage and step.
+by_hand() {
+  local step
+  cp "$1" "$tmp/by-hand"
+  for ((step = $3; step <= $4; step++)); do
+    "$bin/nn-batch" "$train" "${batching[@]}" --epochs 2 --skip $((step - 1)) --limit 1 -o "$tmp/batch"
+    "$bin/nn-forward" -m "$tmp/by-hand" --trace "$tmp/batch" -o "$tmp/trace"
+    "$bin/nn-backprop" "$tmp/trace" -o "$tmp/gradient"
+    "$bin/nn-update" -m "$tmp/by-hand" --rate "$rate" "$tmp/gradient" -o "$tmp/by-hand"
+  done
+  mv "$tmp/by-hand" "$2"
+}
+
+# ring MODEL NEXT EPOCH [OPTION…]
+ring() {
+  "$root/pipelines/epoch.sh" -m "$1" -o "$2" --epoch "$3" "${@:4}" "${batching[@]}" --rate "$rate" "$train"
+}
+
+# fused MODEL NEXT [OPTION…]
+fused() {
+  "$bin/nn-train" "$train" -m "$1" "${batching[@]}" --rate "$rate" --epochs 2 "${@:3}" -o "$2"
+}
+
+hand() { by_hand "$1" "$2" 1 "$last"; }
+
+two_rings() { ring "$1" "$tmp/half" 1 && ring "$tmp/half" "$2" 2; }
+
+one_ring() { ring "$1" "$2" 1 --epochs 2; }
+
+fused_by() { fused "$2" "$3" -j "$1"; }
+
+# A ring that is killed in the middle of the second epoch leaves the first one's model; the epoch is then run again.
+killed_ring() {
+  ring "$1" "$tmp/half" 1
+  mkfifo "$tmp/slow"
+  # The batches come through a FIFO that stays open: the ring waits in the middle of its epoch for as long as it takes.
+  "$bin/nn-batch" "$train" "${batching[@]}" --epoch 2 --limit "$middle" | head -c -10 >"$tmp/beginning"
+  mkfifo "$tmp/weights"
+  "$bin/nn-forward" -m "$tmp/half" --follow "$tmp/weights" --trace "$tmp/slow" | "$bin/nn-backprop" |
+    "$bin/nn-update" -m "$tmp/half" --rate "$rate" --feedback "$tmp/weights" -o "$2" 2>"$tmp/killed" &
+  exec 9>"$tmp/slow"
+  cat "$tmp/beginning" >&9
+  kill -KILL $!
+  exec 9>&-
+  wait $! 2>/dev/null && return 1
+  rm "$tmp/slow" "$tmp/weights"
+  [ ! -e "$2" ] || return 1
+  ring "$tmp/half" "$2" 2
+}
+
+# stopped_then ROUTE MODEL NEXT: nn-train stops inside the first epoch, and the rest goes by the route.
+stopped_then() {
+  fused "$2" "$tmp/stopped" --limit "$middle"
+  case $1 in
+    fused) fused "$tmp/stopped" "$3" ;;
+    hand) by_hand "$tmp/stopped" "$3" $((middle + 1)) "$last" ;;
+    ring) ring "$tmp/stopped" "$3" 1 --epochs 2 --skip "$middle" ;;
+  esac
+}
+
+routes=(
+  'by hand, a process a stage and step|hand'
+  'ring, one an epoch|two_rings'
+  'ring, one for both epochs|one_ring'
+  'nn-train -j 1|fused_by 1'
+  'nn-train -j 2|fused_by 2'
+  'nn-train -j 4|fused_by 4'
+  'ring, killed in the second epoch and run again|killed_ring'
+  'nn-train, stopped and resumed|stopped_then fused'
+  'nn-train, stopped, the rest by hand|stopped_then hand'
+  'nn-train, stopped, the rest by the ring|stopped_then ring'
+)
+
+verdict=0
+for dtype in f32 f64; do
+  echo "$last steps in $dtype, by ${#routes[@]} routes"
+  "$bin/nn-init" "$tmp/net" --dtype "$dtype" --seed "$seed" -o "$tmp/start"
+  rm -f "$tmp/expected"
+  for route in "${routes[@]}"; do
+    read -r -a command <<<"${route#*|}"
+    rm -f "$tmp/end"
+    # In a subshell of its own and outside of any condition, where -e would not hold.
+    set +e
+    (set -e; "${command[@]}" "$tmp/start" "$tmp/end") 2>"$tmp/messages"
+    status=$?
+    set -e
+    if [ "$status" -ne 0 ]; then
+      answer="FAILED with status $status"
+      cat "$tmp/messages" >&2
+    elif gzip -dc <"$tmp/end" >"$tmp/found" && [ ! -e "$tmp/expected" ]; then
+      mv "$tmp/found" "$tmp/expected"
+      answer="ok  $(cksum <"$tmp/expected" | awk '{ print $1 }')"
+    elif cmp -s "$tmp/found" "$tmp/expected"; then
+      answer=ok
+    else
+      answer=DIFFERS
+    fi
+    printf '  %-48s %s\n' "${route%|*}" "$answer"
+    case $answer in ok*) ;; *) verdict=1 ;; esac
+  done
+done
+[ "$verdict" -eq 0 ] || say 'not all routes end in the same document'
+exit "$verdict"
