@@ -1,0 +1,184 @@
+# What people type. `make` alone prints what there is.
+
+ifeq ($(filter oneshell,$(.FEATURES)),)
+  $(error this Makefile needs GNU Make 4.3 or newer (on macOS: brew install make, then gmake))
+endif
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# ---------------------------------------------------------------------------------------------------- Knobs
+# Set them on the command line: make train EPOCHS=50 NAME=longer
+
+## a folder with four IDX files to train on (MNIST, EMNIST, KMNIST, …)
+DATASET_DIR ?=
+## what their names begin with, where the folder holds several datasets
+DATASET_PREFIX ?=
+## what to train on: digits, fashion-mnist, or a name for DATASET_DIR
+DATASET ?= $(if $(DATASET_DIR),$(notdir $(abspath $(DATASET_DIR))),digits)
+## the run: its files are in runs/NAME
+NAME ?= $(DATASET)
+## the topology file
+NET ?= $(default-net)
+## how often every example is seen, in all
+EPOCHS ?= $(default-epochs)
+## the learning rate
+RATE ?= $(default-rate)
+## examples in a batch, or all
+SIZE ?= $(default-size)
+## mean: a batch's gradient is divided by its number of examples; sum: it is not
+REDUCE ?= mean
+## the start of the random numbers: start weights and order of the examples
+SEED ?= 1
+## the type to compute in: f32 or f64
+DTYPE ?= f32
+## ring: four programs joined by pipes; fused: one; the results are the same
+ENGINE ?= ring
+## threads of a stage; empty for one per core
+JOBS ?=
+## only the tests whose names match
+FILTER ?=
+## where make install puts bin/nn-*
+PREFIX ?= /usr/local
+DESTDIR ?=
+## the script that looks after system packages; true for none
+SETUP ?= pipelines/setup.sh
+
+# ---------------------------------------------------------------------------------------------------- Help
+
+.PHONY: help
+help: ## this text
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@printf '\nKnobs, as they are set now:\n\n'
+	@awk 'BEGIN { for (i = 2; i < ARGC; i++) { split(ARGV[i], knob, "="); value[knob[1]] = ARGV[i]; delete ARGV[i] } } \
+	  /^## / { text = substr($$0, 4); next } \
+	  /^[A-Z_]+ \?=/ && text { printf "  %-34s %s\n", value[$$1], text } \
+	  { text = "" }' Makefile $(foreach knob,$(knobs),'$(knob)=$($(knob))')
+
+knobs = $(shell awk '/^[A-Z_]+ [?]=/ { print $$1 }' Makefile)
+
+# ---------------------------------------------------------------------------------------------------- Build
+
+BIN := .build/release
+built := $(BIN)/built
+tools := $(notdir $(wildcard Sources/nn-*))
+export NN_BIN := $(abspath $(BIN))
+
+swift-options := -c release
+ifeq ($(shell uname -s),Linux)
+  swift-options += --static-swift-stdlib -Xswiftc -ld-path=$(abspath pipelines/link.sh)
+endif
+
+.PHONY: setup build install clean
+setup: ## install the system packages that building and testing need
+	@$(SETUP) build test
+
+build: $(built) ## build all tools
+
+# Folders are among the prerequisites so that a deleted source is noticed too.
+$(built): Package.swift pipelines/link.sh $(shell find Sources)
+	@$(SETUP) build
+	swift build $(swift-options)
+	@touch $@
+
+install: $(built) ## install the tools to PREFIX/bin
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -s -m 755 $(tools:%=$(BIN)/%) '$(DESTDIR)$(PREFIX)/bin'
+
+clean: ## remove what was built; runs and downloads stay
+	rm -rf .build build/data build/venv
+
+# ---------------------------------------------------------------------------------------------------- Test
+
+venv := build/venv
+export NN_PYTHON := $(abspath $(venv)/bin/python)
+
+.PHONY: test lint packages
+test: $(built) lint $(venv)/installed ## build, check and test everything
+	swift test $(if $(FILTER),--filter '$(FILTER)')
+
+lint: packages ## check the form of sources and scripts
+	swift format lint --strict --recursive Sources Tests Package.swift
+	shellcheck --external-sources pipelines/*.sh .ci/run
+
+packages:
+	@$(SETUP) build test
+
+# Without the packages the tests that need them fail, and say why; the others are run all the same.
+$(venv)/installed: Tests/requirements.txt | packages
+	@mkdir -p $(@D)
+	@if python3 -m venv $(venv) && $(NN_PYTHON) -m pip install --quiet --requirement $<; then touch $@; \
+	else echo 'make: $< could not be installed: the tests that need Python will fail' >&2; fi
+
+# ---------------------------------------------------------------------------------------------------- Data
+
+DATA := build/data/$(DATASET)
+TRAIN := $(DATA)/train.safetensors.gz
+TEST := $(DATA)/test.safetensors.gz
+
+# Each dataset has a Makefile of its own: how $(TRAIN) and $(TEST) are made, and good settings.
+dataset-rules := $(if $(DATASET_DIR),pipelines/idx.mk,pipelines/$(DATASET).mk)
+$(if $(wildcard $(dataset-rules)),,$(error DATASET=$(DATASET): there is no $(dataset-rules)))
+include $(dataset-rules)
+
+# What the data is made of, so that another folder or another split makes it anew.
+$(DATA)/source: FORCE
+	@printf '%s\n' $(dataset-source) | pipelines/stamp.sh $@
+
+# ---------------------------------------------------------------------------------------------------- Train
+
+RUN := runs/$(NAME)
+numbers := $(shell [[ '$(EPOCHS)' =~ ^[1-9][0-9]*$$ ]] && seq -f %04g 0 '$(EPOCHS)')
+$(if $(numbers),,$(error EPOCHS=$(EPOCHS): expected a whole number of at least 1))
+trained := $(wordlist 2,$(words $(numbers)),$(numbers))
+models := $(trained:%=$(RUN)/epoch-%.safetensors.gz)
+metrics := $(trained:%=$(RUN)/epoch-%.tsv)
+.PRECIOUS: $(RUN)/epoch-0000.safetensors.gz $(models)
+
+.PHONY: train eval verify article
+train: $(RUN)/metrics.tsv ## train a network; goes on where it stopped
+	@echo '$(RUN): trained for $(EPOCHS) epochs; the figures are in $<'
+
+# All that decides what the weights become. The datasets are in it by their checksums, and the tools are not: to build
+# or to import anew changes no result, and must not start a long run from the beginning.
+$(RUN)/settings: FORCE | $(TRAIN) $(TEST)
+	@{ printf '%s\n' 'dtype $(DTYPE)' 'rate $(RATE)' 'reduce $(REDUCE)' 'seed $(SEED)' 'size $(SIZE)' \
+	    "train $$(cksum <$(TRAIN))" "test $$(cksum <$(TEST))"; \
+	  sed 's/^/net /' $(NET); } | pipelines/stamp.sh $@
+
+$(RUN)/epoch-0000.safetensors.gz: $(RUN)/settings | $(built)
+	@$(BIN)/nn-init $(NET) --seed $(SEED) --dtype $(DTYPE) -o $@
+
+# Every epoch starts from the model of the one before.
+$(foreach pair,$(join $(trained:%=%:),$(wordlist 1,$(words $(trained)),$(numbers))),$(eval \
+  $(RUN)/epoch-$(subst :,.safetensors.gz: $(RUN)/epoch-,$(pair)).safetensors.gz))
+
+$(models): $(RUN)/epoch-%.safetensors.gz: $(RUN)/settings | $(built) $(TRAIN)
+	@pipelines/epoch.sh -m $(filter $(RUN)/epoch-%,$^) -o $(RUN)/partial.epoch-$*.safetensors.gz \
+	  --epoch $$((10#$*)) --rate $(RATE) --reduce $(REDUCE) --size $(SIZE) --seed $(SEED) --engine $(ENGINE) \
+	  $(if $(JOBS),-j $(JOBS)) --seconds $(RUN)/epoch-$*.seconds $(TRAIN)
+	@mv $(RUN)/partial.epoch-$*.safetensors.gz $@
+
+$(metrics): $(RUN)/epoch-%.tsv: $(RUN)/epoch-%.safetensors.gz | $(built) $(TRAIN) $(TEST)
+	@pipelines/measure.sh $< $$((10#$*)) $$(cat $(RUN)/epoch-$*.seconds) $(TRAIN) $(TEST) $@
+
+$(RUN)/metrics.tsv: $(metrics)
+	@for number in $(trained); do cat $(RUN)/epoch-$$number.tsv; done | awk 'NR == 1 || $$1 != "epoch"' >$@.partial
+	@mv $@.partial $@
+
+eval: $(TEST) | $(built) ## measure the last trained model on the test data
+	@model=$$(ls -t $(RUN)/epoch-????*.safetensors.gz 2>/dev/null | sed -n 1p); \
+	if [ -z "$$model" ]; then echo 'make: no model in $(RUN): make train first' >&2; exit 66; fi; \
+	number=$${model##*epoch-}; number=$${number%%.*}; \
+	$(BIN)/nn-forward -m "$$model" $(TEST) | $(BIN)/nn-eval --set epoch=$$((10#$$number)) --set split=test
+
+verify: | $(built) ## show that all ways to run the steps end in the same bytes
+	@pipelines/verify.sh
+
+article: | $(built) ## follow a single neuron through its first step to its answer
+	@pipelines/article.sh
+
+.PHONY: FORCE
+FORCE:

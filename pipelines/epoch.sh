@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Trains one epoch, or several, with the ring of four stages or with nn-train; the resulting model is the same.
+# shellcheck source-path=SCRIPTDIR source=tools.sh
+. "$(dirname "$0")/tools.sh"
+
+usage() {
+  cat <<'END'
+usage: epoch.sh -m MODEL -o NEXT --epoch E --rate R [option…] DATASET…
+
+Trains MODEL on the DATASETs for epoch E and writes it to NEXT, which appears whole or not at all.
+
+  -m FILE             the model to start from
+  -o FILE             where the trained model goes
+  --epoch E           the epoch, from 1; it decides the order of the examples
+  --rate R            the learning rate
+  --reduce mean|sum   whether a batch's gradient is divided by its number of examples
+  --size B|all        examples in a batch
+  --seed S            the start of the random numbers
+  --no-shuffle        take the examples as they lie
+  --epochs N          epochs to train, E the first (default: 1)
+  --skip K            leave out the first K steps (ring only: nn-train sees in MODEL how far it is)
+  --limit K           stop after K steps
+  --engine ring       nn-batch | nn-forward | nn-backprop | nn-update, the weights flowing back (default)
+  --engine fused      nn-train
+  --seconds FILE      write there how long it took
+  -j N                threads
+
+Other defaults are those of the tools, which are looked for in NN_BIN, else in .build/release.
+Exit: 0 done, else the status of the stage that failed.
+END
+}
+
+wrong_usage() { die 64 "$1 (see epoch.sh --help)"; }
+
+model='' next='' epoch='' epochs=1 engine=ring seconds='' skip=0
+batching=() updating=() limit=() threads=() datasets=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --help) usage && exit ;;
+    --no-shuffle) batching+=("$1") && shift && continue ;;
+    -?*) [ $# -gt 1 ] || wrong_usage "$1: a value is missing" ;;
+    *) datasets+=("$1") && shift && continue ;;
+  esac
+  case $1 in
+    -m | --model) model=$2 ;;
+    -o | --output) next=$2 ;;
+    --epoch) epoch=$2 ;;
+    --epochs) epochs=$2 ;;
+    --size | --seed) batching+=("$1" "$2") ;;
+    --rate | --reduce) updating+=("$1" "$2") ;;
+    --skip) skip=$2 ;;
+    --limit) limit=("$1" "$2") ;;
+    --engine) engine=$2 ;;
+    --seconds) seconds=$2 ;;
+    -j | --jobs) threads=(-j "$2") ;;
+    *) wrong_usage "unknown option $1" ;;
+  esac
+  shift 2
+done
+[ -n "$model" ] || wrong_usage 'no model: -m FILE'
+[ -n "$next" ] || wrong_usage 'no output: -o FILE'
+[[ $epoch =~ ^[1-9][0-9]*$ ]] || wrong_usage "--epoch: found '$epoch', expected a number from 1"
+[[ $epochs =~ ^[1-9][0-9]*$ ]] || wrong_usage "--epochs: found '$epochs', expected a number from 1"
+case $engine in ring | fused) ;; *) wrong_usage "--engine: found '$engine', expected ring or fused" ;; esac
+[ ${#datasets[@]} -gt 0 ] || wrong_usage 'no dataset'
+need_tools
+make_folder "${TMPDIR:-/tmp}"
+set +u # before bash 4.4 an empty array counts as unset
+
+# stage TOOL ARGUMENT…: becomes the tool, with the script's standard error.
+stage() {
+  exec "$bin/$1" "${@:2}" 2>&3
+}
+
+# The four stages, each alive for the whole epoch. Every corrected model goes back to nn-forward through a FIFO.
+ring() {
+  local names=(nn-batch nn-forward nn-backprop nn-update) statuses status number verdict=0
+  mkfifo "$tmp/weights"
+  exec 3>&2 2>/dev/null # bash's own account of a killed pipeline: the one below is shorter
+  set +e
+  stage nn-batch "${datasets[@]}" --epoch "$epoch" --epochs "$epochs" --skip "$skip" \
+    "${limit[@]}" "${batching[@]}" |
+    stage nn-forward -m "$model" --follow "$tmp/weights" --trace "${threads[@]}" |
+    stage nn-backprop "${threads[@]}" |
+    stage nn-update -m "$model" "${updating[@]}" --feedback "$tmp/weights" -o "$next"
+  statuses=("${PIPESTATUS[@]}")
+  exec 2>&3
+  # A failure spreads: the stages behind it find a cut stream (65), those before it a closed pipe (141). Any other
+  # status is the cause.
+  for number in "${!names[@]}"; do
+    status=${statuses[number]}
+    if [ "$status" -gt 128 ] && [ "$status" -ne 141 ]; then
+      say "${names[number]} was ended by signal $((status - 128))"
+    fi
+    case $verdict in 0 | 65 | 141) [ "$status" -eq 0 ] || verdict=$status ;; esac
+  done
+  return "$verdict"
+}
+
+fused() {
+  [ "$skip" = 0 ] || wrong_usage '--skip: nn-train sees in the model how far it is'
+  "$bin/nn-train" "${datasets[@]}" -m "$model" --epochs $((epoch + epochs - 1)) \
+    "${limit[@]}" "${batching[@]}" "${updating[@]}" "${threads[@]}" -o "$next"
+}
+
+start=$(now)
+run_as_group "$engine"
+if [ -n "$seconds" ]; then seconds_since "$start" >"$seconds"; fi

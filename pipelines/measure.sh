@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR source=tools.sh
+. "$(dirname "$0")/tools.sh"
+
+if [ $# -ne 6 ]; then
+  cat >&2 <<'END'
+usage: measure.sh MODEL EPOCH SECONDS TRAIN TEST TABLE
+
+Measures MODEL, which has been trained for EPOCH epochs, the last of them in SECONDS, on the datasets TRAIN and TEST.
+Writes a row for each to TABLE, under a header line, and prints both as a line for people.
+END
+  exit 64
+fi
+model=$1 epoch=$2 seconds=$3 train=$4 test=$5 table=$6
+need_tools
+make_folder "${TMPDIR:-/tmp}"
+
+# row SPLIT DATASET [SECONDS]: adds a row; without SECONDS with the time that the predictions took.
+row() {
+  local start
+  start=$(now)
+  "$bin/nn-forward" -m "$model" "$2" -o "$tmp/predictions.safetensors"
+  "$bin/nn-eval" "$tmp/predictions.safetensors" --append "$tmp/table.tsv" \
+    --set epoch="$epoch" --set split="$1" --set seconds="${3:-$(seconds_since "$start")}"
+}
+
+row train "$train" "$seconds"
+row test "$test"
+awk -F '\t' '
+  NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+  {
+    if (NR == 2) printf "epoch %3d", $at["epoch"]
+    printf "   %s: loss %.4f, accuracy %.4f, %.2f s", $at["split"], $at["loss"], $at["accuracy"], $at["seconds"]
+  }
+  END { printf "\n" }' "$tmp/table.tsv"
+cp "$tmp/table.tsv" "$table.partial"
+mv "$table.partial" "$table"

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# Read by the other scripts: where the tools are, how messages look, and how what was started is ended.
+
+set -euo pipefail
+export LC_ALL=C # decimal points, whatever the user's language
+
+script=$(basename "$0")
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# The folder of the tools: NN_BIN if that is set, else the release build beside these scripts.
+bin=${NN_BIN:-$root/.build/release}
+
+# say MESSAGE: one line on standard error, headed as the tools head theirs.
+say() { printf '%s: %s\n' "$script" "$1" >&2; }
+
+# die STATUS MESSAGE: says it and ends the script; the statuses are those of the tools.
+die() {
+  say "$2"
+  exit "$1"
+}
+
+# need_tools: ends the script unless the tools are built.
+need_tools() {
+  [ -x "$bin/nn-batch" ] || die 66 "no tools in $bin: make build makes them, NN_BIN names another folder"
+}
+
+# now: seconds since 1970; whole ones before bash 5.
+now() { printf '%s\n' "${EPOCHREALTIME:-$(date +%s)}"; }
+
+# seconds_since START: the seconds that have passed since `now` said START.
+seconds_since() { awk -v start="$1" -v end="$(now)" 'BEGIN { printf "%.3f\n", end - start }'; }
+
+# make_folder WHERE: makes $tmp, a folder there that goes when the script ends, with all that run_as_group started,
+# whether the script comes to its end or a signal ends it.
+tmp=
+make_folder() {
+  local caught=
+  trap 'caught=129' HUP
+  trap 'caught=130' INT
+  trap 'caught=143' TERM
+  tmp=$(trap '' HUP INT TERM && mktemp -d "$1/nn-tools.XXXXXX")
+  trap 'end_everything $?' EXIT
+  trap 'end_everything 129' HUP
+  trap 'end_everything 130' INT
+  trap 'end_everything 143' TERM
+  [ -z "$caught" ] || exit "$caught"
+}
+
+# end_everything STATUS: ends what run_as_group started, removes $tmp, and exits.
+end_everything() {
+  local group
+  trap '' HUP INT TERM
+  for group in $(jobs -p); do
+    kill -TERM -- "-$group" 2>/dev/null || true
+    wait "$group" 2>/dev/null || true
+  done
+  rm -rf "$tmp"
+  exit "$1"
+}
+
+# run_as_group COMMAND…: runs it as a process group of its own and returns its status. A signal to the script is
+# handled at once, not when COMMAND has ended, and then ends every process of the group; the trap keeps the group's
+# first process until it has waited for the others.
+run_as_group() {
+  local status=0
+  set -m
+  {
+    trap 'exit 143' TERM
+    "$@"
+  } &
+  set +m
+  wait $! || status=$?
+  return "$status"
+}
