@@ -65,6 +65,8 @@ two_rings() { ring "$1" "$tmp/half" 1 && ring "$tmp/half" "$2" 2; }
 
 one_ring() { ring "$1" "$2" 1 --epochs 2; }
 
+ring_by() { ring "$2" "$3" 1 --epochs 2 -j "$1"; }
+
 fused_by() { fused "$2" "$3" -j "$1"; }
 
 # A ring that is killed in the middle of the second epoch leaves the first one's model; the epoch is then run again.
@@ -100,6 +102,8 @@ routes=(
   'by hand, a process a stage and step|hand'
   'ring, one an epoch|two_rings'
   'ring, one for both epochs|one_ring'
+  'ring, each stage -j 1|ring_by 1'
+  'ring, each stage -j 4|ring_by 4'
   'nn-train -j 1|fused_by 1'
   'nn-train -j 2|fused_by 2'
   'nn-train -j 4|fused_by 4'
