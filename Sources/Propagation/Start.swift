@@ -12,14 +12,13 @@ public enum StartValues: Sendable {
   case given(Document, digest: String)
 }
 
-/// A model of a topology that has learned nothing yet.
+/// A model of a network that has learned nothing yet.
 ///
-/// - Throws: `TopologyError`; with given values `NetworkError` or `DocumentError` when one is missing, misshapen or not
+/// - Throws: with given values `NetworkFault` or `DocumentError` when one is missing, misshapen or not
 ///   finite, or belongs to no parameter.
 public func startModel(
-  topology: String, seed: UInt64, dtype: DType, _ values: StartValues
+  of network: Network, seed: UInt64, dtype: DType, _ values: StartValues
 ) throws -> Model {
-  let network = try Network(topology: topology)
   let parameters: [String: Tensor]
   var lineage = "start seed=\(seed) dtype=\(dtype.rawValue.lowercased())"
   switch values {
@@ -39,5 +38,6 @@ public func startModel(
     parameters = given
   }
   return Model(
-    topology: topology, parameters: parameters, dtype: dtype, seed: seed, lineage: Lineage(lineage))
+    topology: network.topology, parameters: parameters, dtype: dtype, seed: seed,
+    lineage: Lineage(lineage))
 }

@@ -41,7 +41,11 @@ public struct GradientSum {
     }
     for (name, tensor) in gradient.tensors.sorted(by: { $0.key < $1.key }) {
       let first = try sum.tensor(name)
-      guard first.shape == tensor.shape, first.dtype == tensor.dtype else {
+      guard first.dtype == tensor.dtype else {
+        throw DocumentError.wrongDType(
+          name, found: tensor.dtype, expected: "\(first.dtype.rawValue) as in the first gradient")
+      }
+      guard first.shape == tensor.shape else {
         throw DocumentError.wrongShape(
           name, found: tensor.shape, expected: "\(first.shape) as in the first gradient")
       }

@@ -1,9 +1,11 @@
 import ArgumentParser
 import Documents
+import Networks
 import Propagation
 import Safetensors
 import Stages
 import Tensors
+import Training
 
 @main
 struct Init: Stage {
@@ -41,17 +43,22 @@ struct Init: Stage {
     let output = try output.open()
     let topology = try BytesInput(topology, as: "the topology")
     let text = try topology.text()
-    var values = StartValues.drawn
-    if let weights {
-      let digest = Digest()
-      let document = try openInput(weights, as: "--weights", digest: digest).one()
-      values = .given(document, digest: digest.hex)
-    }
-    let model = try locating(topology.name) {
-      try startModel(topology: text, seed: seed.seed, dtype: dtype.dtype, values)
-    }
-    try output.write(model.document())
+    let network = try locating(topology.name) { try Network(topology: text) }
+    try output.write(model(of: network).document())
     try output.finish()
+  }
+
+  private func model(of network: Network) throws -> Model {
+    guard let weights else {
+      return try startModel(of: network, seed: seed.seed, dtype: dtype.dtype, .drawn)
+    }
+    let digest = Digest()
+    let input = try openInput(weights, as: "--weights", digest: digest)
+    let document = try input.one()
+    return try input.locating {
+      try startModel(
+        of: network, seed: seed.seed, dtype: dtype.dtype, .given(document, digest: digest.hex))
+    }
   }
 }
 

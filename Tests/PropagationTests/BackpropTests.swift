@@ -168,7 +168,7 @@ import Training
   @Test func givenWeightsAreTakenByName() throws {
     let drawn = try makeModel(dtype: .f64)
     let given = try startModel(
-      topology: digitsTopology, seed: 1, dtype: .f64,
+      of: Network(topology: digitsTopology), seed: 1, dtype: .f64,
       .given(drawn.document(), digest: "beef"))
     #expect(given.parameters == drawn.parameters)
     #expect(given.lineage.text == "start weights=beef dtype=f64")
@@ -179,13 +179,13 @@ import Training
     document.tensors["dense1.bias"] = nil
     #expect(throws: NetworkFault.missing(tensor: "dense1.bias", expected: [3])) {
       try startModel(
-        topology: digitsTopology, seed: 1, dtype: .f32, .given(document, digest: ""))
+        of: Network(topology: digitsTopology), seed: 1, dtype: .f32, .given(document, digest: ""))
     }
     document.tensors["dense1.bias"] = Tensor(zeros: [3], .f32)
     document.tensors["dense9.bias"] = Tensor(zeros: [3], .f32)
     #expect(throws: NetworkFault.unexpected(tensor: "dense9.bias")) {
       try startModel(
-        topology: digitsTopology, seed: 1, dtype: .f32, .given(document, digest: ""))
+        of: Network(topology: digitsTopology), seed: 1, dtype: .f32, .given(document, digest: ""))
     }
   }
 }

@@ -121,6 +121,10 @@ import Testing
         makeGradient([-.greatestFiniteMagnitude, 0]), UpdateSettings(SGD(rate: 1), .sum), workers)
     }
     #expect(error?.isNumerical == true)
+    #expect(
+      error?.description
+        == "after the correction: tensor 'dense1.weight': found inf at [0, 0], expected finite numbers"
+    )
   }
 
   @Test func gradientsAddUpToThatOfTheWholeBatch() throws {
@@ -132,6 +136,25 @@ import Testing
     #expect(try total.integer(.examples) == 4)
     #expect(try total.number(.loss) == 6)
     #expect(total[.step] == "2")
+  }
+
+  @Test func refusesToAddWhatIsNoFiniteSumOfExamples() throws {
+    var sum = try GradientSum(Workers(count: 1))
+    var gradient = makeGradient([.nan, 0])
+    #expect(throws: DocumentError.self) { try sum.add(gradient) }
+    gradient = makeGradient()
+    gradient[.examples] = "0"
+    #expect(throws: TrainingError.noExamples) { try sum.add(gradient) }
+    gradient = makeGradient()
+    gradient.tensors["dense1.delta"] = Tensor([1] as [Double])
+    #expect(throws: DocumentError.self) { try sum.add(gradient) }
+    #expect(throws: TrainingError.noGradients) { try sum.result() }
+
+    try sum.add(makeGradient([.greatestFiniteMagnitude, 0]))
+    let overflow = #expect(throws: TrainingError.self) {
+      try sum.add(makeGradient([.greatestFiniteMagnitude, 0]))
+    }
+    #expect(overflow?.isNumerical == true)
   }
 
   @Test func refusesToAddWhatDiffers() throws {
