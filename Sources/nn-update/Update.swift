@@ -40,7 +40,7 @@ struct Update: Stage {
   func run() throws {
     let feedbackOutput = try feedback.map { try FeedbackOutput($0) }
     let output = try output.open()
-    var model = try model.read(Model.init)
+    var model = try model.read(watching: output, Model.init)
     let settings = try update.settings()
     let workers = try Workers(count: 1)
     let input = try openInput(gradient, as: "the gradient", watching: output)
