@@ -97,7 +97,8 @@ final class Descriptor {
     while true {
       let ready = poll(&watched, nfds_t(watched.count), -1)
       if ready < 0 && errno == EINTR { continue }
-      if watched.count > 1, watched[1].revents & Int16(POLLERR | POLLNVAL) != 0 {
+      // A pipe without a reader reports an error on Linux, a hang-up on macOS; a socket hangs up on both.
+      if watched.count > 1, watched[1].revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0 {
         throw StageError.readerGone
       }
       if ready < 0 || watched[0].revents != 0 { return }

@@ -11,9 +11,9 @@ import Tensors
   import Darwin
 #endif
 
-// The FIFO through which corrected weights flow back. Neither end ever blocks at opening, so that a ring whose first
-// or last stage fails at start cannot hang: the reader opens before it does anything else and polls, the writer opens
-// at its first gradient and takes "no reader" for an answer. The stream of gradients alone says whether all is well.
+// The FIFO through which corrected weights flow back. Both ends are opened before anything else is done, and neither
+// blocks at opening, so that a ring whose first or last stage fails at start cannot hang. The reader polls; to the
+// writer "no reader" is no error: the stream of gradients alone says whether all is well.
 
 /// The reading end, held by `nn-forward --follow`.
 public final class FeedbackInput {
@@ -53,11 +53,18 @@ public final class FeedbackOutput {
   private var gzip = GzipWriter(level: 0)
   private var hasReader = true
 
-  /// - Returns: nil when nobody reads the FIFO, which is no error.
+  /// Opens the FIFO whether or not it has a reader yet.
+  ///
+  /// A reader can notice that its writer ended only if the writer had opened the FIFO. If that waited for the first
+  /// gradient, a stage that died before it would leave `nn-forward` waiting for ever behind a filter that, like `cat`,
+  /// does not watch its output.
   /// - Throws: `StageError.outputNotCreated`; `.usage` when the path is no FIFO.
-  public init?(_ path: String) throws {
-    let number = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
-    if number < 0 && errno == ENXIO { return nil }
+  public init(_ path: String) throws {
+    // Opening only for writing fails while nobody reads; for this moment the reader is ourselves. Afterwards it must
+    // not be, or nobody would tell us that `nn-forward` has gone.
+    let ourselves = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)
+    let number = ourselves < 0 ? -1 : open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+    defer { if ourselves >= 0 { _ = close(ourselves) } }
     guard number >= 0 else {
       throw StageError.outputNotCreated(printable(path), reason: systemError())
     }
@@ -67,7 +74,7 @@ public final class FeedbackOutput {
     }
   }
 
-  /// Sends a model; once the reader has gone, does nothing.
+  /// Sends a model; when the reader has gone or never came, does nothing, now and later.
   public func send(_ model: Document) throws {
     guard hasReader else { return }
     do {

@@ -51,8 +51,12 @@ public struct ModelOptions: ParsableArguments {
   public init() {}
 
   /// The model's document; `build` makes it a model, and its errors name the file.
-  public func read<R>(_ build: (Document) throws -> R) throws -> R {
-    let input = try openInput(model, as: "--model")
+  ///
+  /// - Parameter output: whose closing ends a wait for input.
+  public func read<R>(
+    watching output: DocumentOutput, _ build: (Document) throws -> R
+  ) throws -> R {
+    let input = try openInput(model, as: "--model", watching: output)
     let document = try input.one()
     return try input.locating { try build(document) }
   }

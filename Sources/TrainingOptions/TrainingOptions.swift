@@ -81,11 +81,14 @@ public struct BatchSize: OptionValue {
 
 /// The datasets of several files, or of standard input, as one, and the hash that names their data in lineages.
 ///
+/// - Parameter output: whose closing ends a wait for input.
 /// - Throws: what reading and `Dataset` throw, located.
-public func readDatasets(_ paths: [String]) throws -> (dataset: Dataset, digest: String) {
+public func readDatasets(
+  _ paths: [String], watching output: DocumentOutput
+) throws -> (dataset: Dataset, digest: String) {
   let digest = Digest()
   let datasets = try (paths.isEmpty ? ["-"] : paths).map { path in
-    let input = try openInput(path, as: "the dataset", digest: digest)
+    let input = try openInput(path, as: "the dataset", watching: output, digest: digest)
     let document = try input.one()
     return try input.locating { try Dataset(document) }
   }

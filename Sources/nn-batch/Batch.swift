@@ -51,7 +51,7 @@ struct Batch: Stage {
 
   func run() throws {
     let output = try output.open()
-    let (dataset, digest) = try readDatasets(datasets)
+    let (dataset, digest) = try readDatasets(datasets, watching: output)
     let standsAlone = limit?.value == 1
     var toSkip = skip.value
     var remaining = limit?.value ?? .max

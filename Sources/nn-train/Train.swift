@@ -47,8 +47,8 @@ struct Train: Stage {
 
   func run() throws {
     let output = try output.open()
-    let start = try model.read(Model.init)
-    let (dataset, digest) = try readDatasets(datasets)
+    let start = try model.read(watching: output, Model.init)
+    let (dataset, digest) = try readDatasets(datasets, watching: output)
     var trainer = try locating(printable(model.model)) {
       try Trainer(
         start, on: dataset, digest: digest, batching.batching, update.settings(),

@@ -38,15 +38,14 @@ struct Update: Stage {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
+    let feedbackOutput = try feedback.map { try FeedbackOutput($0) }
     let output = try output.open()
-    var model = try model.read(Model.init)
+    var model = try model.read(watching: output, Model.init)
     let settings = try update.settings()
     let workers = try Workers(count: 1)
     let input = try openInput(gradient, as: "the gradient", watching: output)
-    var feedbackOutput: FeedbackOutput?
     var gradients = 0
     while let gradient = try input.next() {
-      if let feedback, gradients == 0 { feedbackOutput = try FeedbackOutput(feedback) }
       gradients += 1
       try input.locating {
         if gradients > 1 && feedback == nil { throw TrainingError.secondGradient }
