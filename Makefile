@@ -143,7 +143,7 @@ train: $(RUN)/metrics.tsv ## train a network; goes on where it stopped
 
 # All that decides what the weights become. The datasets are in it by their checksums, and the tools are not: to build
 # or to import anew changes no result, and must not start a long run from the beginning.
-$(RUN)/settings: FORCE | $(TRAIN) $(TEST)
+$(RUN)/settings: FORCE | $(NET) $(TRAIN) $(TEST)
 	@{ printf '%s\n' 'dtype $(DTYPE)' 'rate $(RATE)' 'reduce $(REDUCE)' 'seed $(SEED)' 'size $(SIZE)' \
 	    "train $$(cksum <$(TRAIN))" "test $$(cksum <$(TEST))"; \
 	  sed 's/^/net /' $(NET); } | pipelines/stamp.sh $@
@@ -169,7 +169,7 @@ $(RUN)/metrics.tsv: $(metrics)
 	@mv $@.partial $@
 
 eval: $(TEST) | $(built) ## measure the last trained model on the test data
-	@model=$$(ls -t $(RUN)/epoch-????*.safetensors.gz 2>/dev/null | sed -n 1p); \
+	@model=$$(ls -t $(RUN)/epoch-????*.safetensors.gz 2>/dev/null | sed -n 1p) || true; \
 	if [ -z "$$model" ]; then echo 'make: no model in $(RUN): make train first' >&2; exit 66; fi; \
 	number=$${model##*epoch-}; number=$${number%%.*}; \
 	$(BIN)/nn-forward -m "$$model" $(TEST) | $(BIN)/nn-eval --set epoch=$$((10#$$number)) --set split=test

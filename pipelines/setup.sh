@@ -46,7 +46,7 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     as_root=(sudo -n)
   fi
   say "installing $missing"
-  install=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0)
+  install=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0)
   # shellcheck disable=SC2086
   { ${as_root[@]+"${as_root[@]}"} "${install[@]}" update &&
     ${as_root[@]+"${as_root[@]}"} "${install[@]}" install --no-install-recommends $missing; } >&2 </dev/null ||
