@@ -179,10 +179,10 @@ private let badFiles = [
     try folder.write("red\u{1b}[31m\nbatch", rawDocument(kind))
     try expectRefusal(
       "nn-inspect", ["red\u{1b}[31m\nbatch"], 65,
-      #"red\u{1b}[31m\nbatch: nn.kind: unknown kind 'a\u{1b}[2J\nb'"#, in: folder)
+      #"red\u{1B}[31m\nbatch: nn.kind: unknown kind 'a\u{1B}[2J\nb'"#, in: folder)
     try expectRefusal(
       "nn-inspect", ["\u{1b}]0;\u{7}\u{202e}"], 66,
-      #"\u{1b}]0;\u{7}\u{202e}: no such file or directory"#, in: folder)
+      #"\u{1B}]0;\u{07}\u{202E}: no such file or directory"#, in: folder)
     try folder.write(
       "overlap",
       rawDocument(#"{\#(tensor(#"a\u001b"#, 0, 4)),\#(tensor(#"b\n"#, 2, 6))}"#, data: 6))
