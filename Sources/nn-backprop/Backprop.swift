@@ -13,7 +13,8 @@ struct BackpropTool: Stage {
       of ∂loss/∂parameter. With --deltas also, for every layer and example, LAYER.error (∂loss/∂output), \
       LAYER.derivative and LAYER.delta (∂loss/∂sum).
 
-        nn-forward -m model.safetensors.gz --trace batch.safetensors.gz | nn-backprop --deltas | nn-inspect
+        nn-forward -m model.safetensors.gz --trace batch.safetensors.gz \\
+        | nn-backprop --deltas | nn-inspect
 
       Exit: 0 done, 64 usage, 65 bad data or a layer without a gradient, 66 file missing, 73/74 output, \
       80 NaN or infinity, 141 reader gone.

@@ -14,7 +14,8 @@ struct Batch: Stage {
       Reads datasets, which count as one, and writes a stream of batches: input, target and the rows' \
       index. The order is a pure function of seed and epoch. With --limit 1 the one batch stands alone.
 
-        nn-batch train.safetensors.gz --size 64 --epoch 3 | nn-forward -m model.safetensors.gz | nn-eval
+        nn-batch train.safetensors.gz --size 64 --epoch 3 \\
+        | nn-forward -m model.safetensors.gz | nn-eval
 
       Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 141 reader gone.
       """,

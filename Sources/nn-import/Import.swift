@@ -20,7 +20,8 @@ struct Import: Stage {
       class ids or names, --target-columns the columns of numbers to be learned, by their name in the \
       header or by their number from 1; all others are input.
 
-        nn-import train-images-idx3-ubyte.gz --target train-labels-idx1-ubyte.gz -o train.safetensors.gz
+        nn-import train-images-idx3-ubyte.gz \\
+          --target train-labels-idx1-ubyte.gz -o train.safetensors.gz
         nn-import iris.csv --class-column species | nn-inspect
 
       Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output.
@@ -54,6 +55,9 @@ struct Import: Stage {
     ].filter { $0.1 != nil }
     if kinds.count > 1 {
       throw ValidationError("\(kinds[0].0) and \(kinds[1].0) exclude each other")
+    }
+    if tensor == "__metadata__" {
+      throw ValidationError("--tensor: found '__metadata__', which is no name for a tensor")
     }
   }
 

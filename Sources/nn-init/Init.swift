@@ -20,7 +20,8 @@ struct Init: Stage {
         nn-init pipelines/digits.net --seed 1 -o model.safetensors.gz
         nn-init pipelines/digits.net | nn-inspect
 
-      Exit: 0 done, 64 usage, 65 bad topology or weights, 66 file missing, 73/74 output.
+      Exit: 0 done, 64 usage, 65 bad topology or weights, 66 file missing, 73/74 output, 80 NaN or \
+      infinity in given weights, 141 reader gone.
       """,
     version: version)
 

@@ -12,9 +12,10 @@ struct Split: Stage {
       Reads a dataset and writes two: a fraction of its rows, drawn without replacement, and the rest. \
       Both keep the order of the rows.
 
-        nn-split digits.safetensors.gz --fraction 0.8 --seed 1 -o train.safetensors.gz --rest test.safetensors.gz
+        nn-import digits.csv --class-column class \\
+        | nn-split --fraction 0.8 -o train.safetensors.gz --rest test.safetensors.gz
 
-      Exit: 0 done, 64 usage, 65 bad data or an empty part, 66 file missing, 73/74 output.
+      Exit: 0 done, 64 usage, 65 bad data or an empty part, 66 file missing, 73/74 output, 141 reader gone.
       """,
     version: version)
 

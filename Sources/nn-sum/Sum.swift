@@ -13,9 +13,11 @@ struct Sum: Stage {
       the examples of all. They are added in the given order. So a batch can be shared out over several \
       processes, or be larger than the memory.
 
-        nn-sum shard-*.safetensors.gz | nn-update -m model.safetensors.gz --rate 0.1 -o next.safetensors.gz
+        nn-sum shard-*.safetensors.gz \\
+        | nn-update -m model.safetensors.gz --rate 0.1 -o next.safetensors.gz
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 80 NaN or infinity, \
+      141 reader gone.
       """,
     version: version)
 

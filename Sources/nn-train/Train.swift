@@ -19,9 +19,11 @@ struct Train: Stage {
       epoch --epochs. The same steps as the ring of pipes, and the same bytes. A model that stopped inside \
       an epoch goes on at its next batch.
 
-        nn-train train.safetensors.gz -m model.safetensors.gz --epochs 10 --rate 0.1 -o trained.safetensors.gz
+        nn-init digits.net \\
+        | nn-train train.safetensors.gz -m - --epochs 9 --rate 0.1 -o m.safetensors.gz
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 80 NaN or infinity.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 80 NaN or infinity, \
+      141 reader gone.
       """,
     version: version)
 

@@ -16,7 +16,8 @@ struct Update: Stage {
       weight - rate * gradient, the gradient being divided by its number of examples (--reduce mean) or \
       taken as the sum that it is (--reduce sum).
 
-        nn-backprop trace.safetensors.gz | nn-update -m model.safetensors.gz --rate 0.1 -o next.safetensors.gz
+        nn-backprop trace.safetensors.gz \\
+        | nn-update -m model.safetensors.gz --rate 0.1 -o next.safetensors.gz
 
       In a ring, --feedback names the FIFO that nn-forward --follow reads: after every gradient of the \
       stream the corrected model is sent there, and the last one is written to --output.

@@ -176,12 +176,12 @@ private let badFiles = [
   @Test func controlCharactersInMessagesAreEscaped() throws {
     let folder = try Scratch()
     let kind = #"{"__metadata__":{"nn.format":"1","nn.kind":"a\u001b[2J\nb"}}"#
-    try folder.write("red\u{1b}[31m\nbatch", rawDocument(kind))
+    try folder.write("red\u{1B}[31m\nbatch", rawDocument(kind))
     try expectRefusal(
-      "nn-inspect", ["red\u{1b}[31m\nbatch"], 65,
+      "nn-inspect", ["red\u{1B}[31m\nbatch"], 65,
       #"red\u{1B}[31m\nbatch: nn.kind: unknown kind 'a\u{1B}[2J\nb'"#, in: folder)
     try expectRefusal(
-      "nn-inspect", ["\u{1b}]0;\u{7}\u{202e}"], 66,
+      "nn-inspect", ["\u{1B}]0;\u{7}\u{202e}"], 66,
       #"\u{1B}]0;\u{07}\u{202E}: no such file or directory"#, in: folder)
     try folder.write(
       "overlap",

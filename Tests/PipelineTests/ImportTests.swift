@@ -1,0 +1,144 @@
+import Foundation
+import Safetensors
+import Tensors
+import Testing
+
+/// An IDX file of unsigned bytes.
+private func idx(_ shape: [Int], _ bytes: [UInt8]) -> [UInt8] {
+  [0, 0, 8, UInt8(shape.count)] + shape.flatMap { [0, 0, UInt8($0 >> 8), UInt8($0 & 255)] } + bytes
+}
+
+@Suite struct ImportTests {
+  private let folder: Scratch
+
+  init() throws { folder = try Scratch() }
+
+  private func expectRefusal(
+    ofTable text: String, options: [String] = [], _ message: String, status: Int32 = 65,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    for (name, bytes) in [
+      ("t.csv", Array(text.utf8)), ("t.csv.gz", try compressed(Array(text.utf8))),
+    ] {
+      try folder.write(name, bytes)
+      try PipelineTests.expectRefusal(
+        "nn-import", [name] + options + ["-o", "out.gz"], status, "\(name): \(message)", in: folder,
+        sourceLocation: sourceLocation)
+    }
+  }
+
+  @Test func aRaggedRowIsRefused() throws {
+    try expectRefusal(ofTable: "a,b\n1,2\n3\n", "line 3: found 1 cells, expected 2 as in line 1")
+    try expectRefusal(ofTable: "1,2\n3,4,5\n", "line 2: found 3 cells, expected 2 as in line 1")
+  }
+
+  @Test func aWordWhereANumberBelongsIsRefused() throws {
+    try expectRefusal(
+      ofTable: "a,b\n1,2\n3,many\n", "line 3, column 2 ('b'): found 'many', expected a number")
+    try expectRefusal(
+      ofTable: "1,2\n3,\n", "line 2, column 2: found an empty cell, expected a number")
+    try expectRefusal(
+      ofTable: "1\n1e999\n",
+      "line 2, column 1: found '1e999', expected at most 1.7976931348623157e+308")
+  }
+
+  @Test func notANumberIsRefused() throws {
+    for (word, found) in [
+      ("NaN", "NaN"), ("nan", "NaN"), ("inf", "infinity"), ("-Inf", "infinity"),
+    ] {
+      try expectRefusal(
+        ofTable: "a,b\n1,\(word)\n",
+        "line 2, column 2 ('b'): found \(found), expected a finite number")
+    }
+  }
+
+  @Test func anEmptyTableIsRefused() throws {
+    try expectRefusal(ofTable: "", "found an empty table, expected at least one row")
+    try expectRefusal(
+      ofTable: "a,b\n", "found a header line and no rows, expected at least one row")
+  }
+
+  @Test func columnsThatAreNotThereAreRefused() throws {
+    let table = "a,b\n1,2\n"
+    try expectRefusal(
+      ofTable: table, options: ["--class-column", "c"],
+      "column 'c': found no such column, expected one of ['a', 'b'] or a number from 1 to 2")
+    try expectRefusal(
+      ofTable: table, options: ["--target-columns", "1,3"],
+      "column '3': found 2 columns, expected a number from 1 to 2")
+    try expectRefusal(
+      ofTable: table, options: ["--target-columns", "a,b"],
+      "found every column chosen as a target, expected at least one left as input")
+  }
+
+  @Test func idxFilesAreChecked() throws {
+    try folder.write("labels", idx([3], [0, 1, 2]))
+    let cases: [([UInt8], String)] = [
+      (
+        idx([2, 2], [1, 2, 3]),
+        "byte 15: input ended inside the data: found 3 of 4 bytes for U8 [2, 2]"
+      ),
+      (idx([2, 2], [1, 2, 3, 4, 5]), "byte 16: found 1 bytes, expected the end after U8 [2, 2]"),
+      (
+        idx([2, 2], [1, 2, 3, 4]),
+        "tensor 'target': found shape [3], expected 2 examples as in 'input'"
+      ),
+      (idx([0, 2], []), "tensor 'input': no examples"),
+    ]
+    for (bytes, message) in cases {
+      try folder.write("pictures", bytes)
+      try PipelineTests.expectRefusal(
+        "nn-import", ["pictures", "--target", "labels", "-o", "out.gz"], 65, "pictures: \(message)",
+        in: folder)
+    }
+    try folder.write("pictures", idx([3, 1], [1, 2, 3]))
+    try PipelineTests.expectRefusal(
+      "nn-import", ["pictures", "--target", "nope", "-o", "out.gz"], 66,
+      "nope: no such file or directory", in: folder)
+    try folder.write("labels", idx([3, 1], [0, 1, 2]))
+    try PipelineTests.expectRefusal(
+      "nn-import", ["pictures", "--target", "labels", "-o", "out.gz"], 65,
+      "labels: tensor 'target': found shape [3, 1], expected one class id per example", in: folder)
+  }
+
+  @Test func optionsThatDoNotGoTogetherAreRefused() throws {
+    try folder.write("t.csv", "a,b\n1,2\n")
+    try folder.write("pictures", idx([2, 1], [1, 2]))
+    let cases: [([String], String)] = [
+      (
+        ["t.csv", "--class-column", "a", "--target-columns", "b"],
+        "--class-column and --target-columns exclude each other (see nn-import --help)"
+      ),
+      (
+        ["t.csv", "--target", "pictures"],
+        "--target: goes with an IDX file, in a table --class-column names the ids"
+      ),
+      (
+        ["pictures", "--class-column", "1"],
+        "--class-column and --target-columns: an IDX file has no columns"
+      ),
+      (
+        ["t.csv", "--tensor", "__metadata__"],
+        "--tensor: found '__metadata__', which is no name for a tensor (see nn-import --help)"
+      ),
+    ]
+    for (arguments, message) in cases {
+      try PipelineTests.expectRefusal(
+        "nn-import", arguments + ["-o", "out.gz"], 64, message, in: folder)
+    }
+    try PipelineTests.expectRefusal(
+      "nn-import", ["-", "--target", "-", "-o", "out.gz"], 64,
+      "two inputs from standard input: the numbers and --target", input: idx([2, 1], [1, 2]),
+      in: folder)
+  }
+
+  @Test func tablesBecomeDatasets() throws {
+    try folder.write("t.csv", "\u{feff}x,\"y, z\",class\r\n1,2.5,cat\r\n-3,4e-1,\"dog\"\r\n\r\n")
+    let outcome = try Tool.sh(
+      "nn-import t.csv --class-column class | nn-inspect --values", in: folder)
+    #expect(outcome.message == "")
+    #expect(outcome.text.contains("\n1\t2.5\n-3\t0.4\n"))
+    _ = try Tool.run("nn-import", ["t.csv", "--class-column", "class", "-o", "d.gz"], in: folder)
+    #expect(try folder.document("d.gz").metadata["nn.classes"] == "cat\ndog")
+  }
+}
