@@ -20,7 +20,8 @@ struct Train: Stage {
       an epoch goes on at its next batch.
 
         nn-init digits.net \\
-        | nn-train train.safetensors.gz -m - --epochs 9 --rate 0.1 -o m.safetensors.gz
+        | nn-train train.safetensors.gz -m - --epochs 9 --rate 0.1 \\
+          -o model.safetensors.gz
 
       Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 80 NaN or infinity, \
       141 reader gone.

@@ -38,6 +38,25 @@ private let names = "dense1.bias, dense1.weight, dense2.bias, dense2.weight"
     ) { $0.tensors["dense1.bias"] = Tensor([Double.infinity, .nan]) }
   }
 
+  @Test func anOutputThatIsNotFiniteIsANumericalFault() throws {
+    try folder.write("line.net", "input 3\ndense 1\nloss squared\n")
+    let made = try Tool.run("nn-init", ["line.net", "--dtype", "f64", "-o", "line.gz"], in: folder)
+    #expect(made.status == 0)
+    try folder.write("bad.gz", from: "line.gz") {
+      $0.tensors["dense1.weight"] = Tensor([1e308, 1e308, 1e308], shape: [1, 3])
+    }
+    let fault = "expected finite numbers (3 of 4 are not)"
+    try PipelineTests.expectRefusal(
+      "nn-forward", ["-m", "bad.gz", "data.safetensors", "-o", "out.gz"], 80,
+      "data.safetensors: tensor 'output': found inf at [1, 0], \(fault)", in: folder)
+    let train = [
+      "data.safetensors", "--size", "all", "--no-shuffle", "--rate", "1", "-o", "out.gz",
+    ]
+    try PipelineTests.expectRefusal(
+      "nn-train", ["-m", "bad.gz", "--epochs", "1"] + train, 80,
+      "epoch 1: step 1: tensor 'output': found inf at [1, 0], \(fault)", in: folder)
+  }
+
   @Test func metadataThatAModelNeedsIsChecked() throws {
     try expectRefusal(ofModel: "metadata: 'nn.topology' is missing") {
       $0.metadata["nn.topology"] = nil

@@ -7,6 +7,7 @@ private let forward = ["-m", "model.safetensors.gz", "batch.safetensors.gz"]
 
 /// Every tool at work, with its output left to be named.
 private let writers: [[String]] = [
+  ["nn-import", "table.csv"],
   ["nn-init", "net"],
   ["nn-split", "data.safetensors", "--fraction", "0.5", "--rest", "rest.gz"],
   ["nn-batch", "data.safetensors"],
@@ -139,7 +140,10 @@ private let writers: [[String]] = [
       mkfifo slow
       env --default-signal=HUP,INT,TERM nn-forward -m model.safetensors.gz slow -o out.gz & stage=$!
       exec 4> slow
-      until ls .out.gz.$stage.tmp > hidden 2>&1; do sleep 0.01; done
+      for attempt in $(seq 1000); do
+        ls .out.gz.$stage.tmp > hidden 2>&1 && break
+        sleep 0.01
+      done
       kill -s \(signal) $stage
       wait $stage
       echo $?

@@ -15,7 +15,7 @@ import Testing
   ) throws -> String {
     let outcome = try Tool.run(
       "/usr/bin/env", [Tool.python] + arguments, input: input, in: folder)
-    #expect(
+    try #require(
       outcome.status == 0, "\(Tool.python): \(outcome.message)", sourceLocation: sourceLocation)
     return outcome.text
   }

@@ -5,7 +5,7 @@ import Testing
 
 /// The files of one step by hand on the article's four examples, made once by the programs themselves.
 ///
-/// net, data.safetensors, and as `.safetensors.gz`: model, batch, trace, prediction, gradient, stream (two batches
+/// net, table.csv, data.safetensors, and as `.safetensors.gz`: model, batch, trace, prediction, gradient, stream (two batches
 /// of two).
 enum Step {
   static let topology = "input 3\ndense 2 tanh\ndense 1 sigmoid\nloss squared\n"
@@ -22,6 +22,7 @@ enum Step {
   private static func make() throws -> [String: [UInt8]] {
     let folder = try Scratch()
     try folder.write("net", topology)
+    try folder.write("table.csv", "a,b\n1,2\n3,4\n")
     let inputs: [Double] = [0, 0, 1, 1, 1, 1, 1, 0, 1, 0, 1, 1]
     try folder.write(
       "data.safetensors",
