@@ -17,6 +17,9 @@ final class Descriptor {
   /// What messages call it: a file's name or `<stdin>`.
   let name: String
   let nature: Nature
+  /// Bytes that mean nothing to who reads this pipe. A stage that waits for input writes them now and then: a filter
+  /// that, like `cat`, does not watch its output learns only by writing that nobody reads it.
+  var probe: [UInt8] = []
   private let isOwned: Bool
 
   init(_ number: Int32, name: String, owned: Bool) {
@@ -88,14 +91,19 @@ final class Descriptor {
     }
   }
 
-  private func waitForInput(watching output: Descriptor?) throws {
+  /// Waits until there is something to read, or the end.
+  ///
+  /// - Throws: `StageError.readerGone`.
+  func waitForInput(watching output: Descriptor?) throws {
     if nature == .regular { return }
     var watched = [pollfd(fd: number, events: Int16(POLLIN), revents: 0)]
     if let output, output.nature == .pipe {
       watched.append(pollfd(fd: output.number, events: 0, revents: 0))
     }
     while true {
-      let ready = poll(&watched, nfds_t(watched.count), -1)
+      let isProbing = output.map { !$0.probe.isEmpty } ?? false
+      let ready = poll(&watched, nfds_t(watched.count), isProbing ? Self.probeInterval : -1)
+      if ready == 0 { try output?.sendProbe() }
       if ready < 0 && errno == EINTR { continue }
       // A pipe without a reader reports an error on Linux, a hang-up on macOS; a socket hangs up on both.
       if watched.count > 1, watched[1].revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0 {
@@ -103,6 +111,16 @@ final class Descriptor {
       }
       if ready < 0 || watched[0].revents != 0 { return }
     }
+  }
+
+  /// In milliseconds; several filters in a row learn one after the other.
+  private static let probeInterval: Int32 = 250
+
+  /// Writes the probe if the pipe has room for it; if not, somebody has yet to read what is in it.
+  private func sendProbe() throws {
+    var watched = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
+    guard poll(&watched, 1, 0) == 1 else { return }
+    try probe.withUnsafeBytes { try write($0) }
   }
 
   /// A pipe of 1 MiB holds most documents whole, which saves a change of process every 64 KiB.

@@ -54,6 +54,10 @@ public final class DocumentOutput {
     frame[.frame] = String(frames)
     try write(frame)
     frames += 1
+    if frames == 1 && descriptor.nature == .pipe {
+      // A gzip member of no bytes.
+      try gzip?.write([]) { descriptor.probe += $0 }
+    }
   }
 
   /// Ends the output: a stream by its end document, a file by giving it its name.

@@ -58,13 +58,11 @@ public final class FeedbackOutput {
   /// A reader can notice that its writer ended only if the writer had opened the FIFO. If that waited for the first
   /// gradient, a stage that died before it would leave `nn-forward` waiting for ever behind a filter that, like `cat`,
   /// does not watch its output.
+  /// - Parameter isOfStandardInput: whether the gradients come from there.
   /// - Throws: `StageError.outputNotCreated`; `.usage` when the path is no FIFO.
-  public init(_ path: String) throws {
-    // Opening only for writing fails while nobody reads; for this moment the reader is ourselves. Afterwards it must
-    // not be, or nobody would tell us that `nn-forward` has gone.
-    let ourselves = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)
-    let number = ourselves < 0 ? -1 : open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
-    defer { if ourselves >= 0 { _ = close(ourselves) } }
+  public init(_ path: String, isOfStandardInput: Bool) throws {
+    if !isOfStandardInput { Self.promised = nil }
+    let number = Self.opened(path)
     guard number >= 0 else {
       throw StageError.outputNotCreated(printable(path), reason: systemError())
     }
@@ -72,6 +70,49 @@ public final class FeedbackOutput {
     guard descriptor.nature == .pipe else {
       throw StageError.usage("--feedback: '\(printable(path))' is no FIFO (mkfifo makes one)")
     }
+  }
+
+  /// The FIFO whose reader must not wait for this program should it fail; nil when there is none.
+  nonisolated(unsafe) static var promised: String?
+
+  /// Notes the FIFO that an option names, before it is known whether the command line is right.
+  static func promise(_ option: String, in arguments: [String]) {
+    for (word, next) in zip(arguments, arguments.dropFirst() + [""]) {
+      if word == option { promised = next }
+      if word.hasPrefix(option + "=") { promised = String(word.dropFirst(option.count + 1)) }
+    }
+  }
+
+  /// Lets the reader see the end of a program that failed.
+  ///
+  /// It sees an end only behind a beginning. If it has not opened the FIFO yet, it will have when the first gradient
+  /// comes, or will never when the gradients end: so this waits for a sign of either.
+  static func breakPromise() {
+    guard let promised, isFIFO(promised) else { return }
+    let mode = O_WRONLY | O_NONBLOCK | O_CLOEXEC
+    let input = Descriptor(0, name: "<stdin>", owned: false)
+    if open(promised, mode) < 0, errno == ENXIO, input.nature == .pipe {
+      try? input.waitForInput(watching: nil)
+      _ = open(promised, mode)
+    }
+  }
+
+  private static func isFIFO(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+  }
+
+  /// A descriptor for writing, whether or not anybody reads; below 0 if there is none.
+  private static func opened(_ path: String) -> Int32 {
+    // Opening only for writing fails while nobody reads; for this moment the reader is ourselves. Afterwards it must
+    // not be, or nobody would tell us that `nn-forward` has gone.
+    let ourselves = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)
+    guard ourselves >= 0 else { return -1 }
+    let number = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+    let reason = errno
+    _ = close(ourselves)
+    errno = reason
+    return number
   }
 
   /// Sends a model; when the reader has gone or never came, does nothing, now and later.

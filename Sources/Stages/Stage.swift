@@ -12,15 +12,24 @@ import ArgumentParser
 public let version = "0.1.0"
 
 /// A tool: options as ArgumentParser declares them, and `run`. Errors end it with DESIGN's exit codes.
-public protocol Stage: ParsableCommand {}
+public protocol Stage: ParsableCommand {
+  /// The option that names a FIFO whose reader must notice the end of this program, even when it ends because of its
+  /// other options.
+  static var feedbackOption: String? { get }
+}
 
 extension Stage {
+  public static var feedbackOption: String? { nil }
+
   /// Parses the command line, runs, and reports: one line on standard error, and the exit status.
   public static func main() {
     Messages.tool = configuration.commandName ?? _commandName
     signal(SIGPIPE, SIG_IGN)
     Temporaries.removeOnSignals()
-    leave(with: conclude { try parseAndRun() })
+    if let feedbackOption { FeedbackOutput.promise(feedbackOption, in: CommandLine.arguments) }
+    let status = conclude { try parseAndRun() }
+    if status != .done { FeedbackOutput.breakPromise() }
+    leave(with: status)
   }
 
   private static func parseAndRun() throws {

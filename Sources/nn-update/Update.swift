@@ -26,6 +26,8 @@ struct Update: Stage {
       """,
     version: version)
 
+  static let feedbackOption: String? = "--feedback"
+
   @Argument(
     help: ArgumentHelp("The gradient; - or none for standard input.", valueName: "gradient"))
   var gradient: String?
@@ -39,7 +41,9 @@ struct Update: Stage {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let feedbackOutput = try feedback.map { try FeedbackOutput($0) }
+    let feedbackOutput = try feedback.map {
+      try FeedbackOutput($0, isOfStandardInput: gradient == nil || gradient == "-")
+    }
     let output = try output.open()
     var model = try model.read(watching: output, Model.init)
     let settings = try update.settings()
