@@ -48,6 +48,17 @@ final class AtomicFile {
     descriptor = Descriptor(number, name: printable(path), owned: true)
   }
 
+  /// What `--output` names: a file, or for nil and `-` standard output.
+  ///
+  /// - Throws: `StageError.outputNotCreated`.
+  static func orStandardOutput(_ path: String?) throws -> (AtomicFile?, Descriptor) {
+    guard let path, path != "-" else {
+      return (nil, Descriptor(1, name: "<stdout>", owned: false))
+    }
+    let file = try AtomicFile(path)
+    return (file, file.descriptor)
+  }
+
   deinit { abandon() }
 
   /// Makes the file appear under its name.

@@ -17,17 +17,10 @@ public final class DocumentOutput {
   ///   - level: gzip's, 0 to 9; nil for the default: real compression into a file, none into a pipe.
   /// - Throws: `StageError.outputNotCreated`; `.usage` when standard output is a terminal.
   public init(_ path: String?, level: Int? = nil) throws {
-    if let path, path != "-" {
-      let file = try AtomicFile(path)
-      self.file = file
-      descriptor = file.descriptor
-    } else {
-      file = nil
-      descriptor = Descriptor(1, name: "<stdout>", owned: false)
-      if descriptor.nature == .terminal {
-        throw StageError.usage(
-          "binary output to a terminal; name a file with --output, or pipe it into nn-inspect")
-      }
+    (file, descriptor) = try AtomicFile.orStandardOutput(path)
+    if file == nil, descriptor.nature == .terminal {
+      throw StageError.usage(
+        "binary output to a terminal; name a file with --output, or pipe it into nn-inspect")
     }
     let isPlain = file != nil && path?.hasSuffix(".safetensors") == true
     gzip =

@@ -17,14 +17,7 @@ public final class TextOutput {
   /// - Parameter path: the file; nil or `-` for standard output.
   /// - Throws: `StageError.outputNotCreated`.
   public init(_ path: String? = nil) throws {
-    if let path, path != "-" {
-      let file = try AtomicFile(path)
-      self.file = file
-      descriptor = file.descriptor
-    } else {
-      file = nil
-      descriptor = Descriptor(1, name: "<stdout>", owned: false)
-    }
+    (file, descriptor) = try AtomicFile.orStandardOutput(path)
   }
 
   public func write(_ text: String) throws {

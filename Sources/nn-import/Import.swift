@@ -80,7 +80,7 @@ struct Import: Stage {
     }
     let input = try IDX.tensor(from: bytes)
     if let tensor { return Document(tensors: [tensor: input]) }
-    return try dataset(input: input, target: target.map(readTarget), classes: nil)
+    return try .dataset(input: input, target: target.map(readTarget))
   }
 
   private func tableDataset(_ bytes: UnsafeRawBufferPointer) throws -> Document {
@@ -94,7 +94,7 @@ struct Import: Stage {
       columns: CSV.ColumnChoice(
         classColumn: classColumn, targetColumns: (columns ?? []).map(String.init)))
     if let tensor { return Document(tensors: [tensor: table.input]) }
-    return try dataset(input: table.input, target: table.target, classes: table.classes)
+    return try .dataset(input: table.input, target: table.target, classes: table.classes)
   }
 
   private func readTarget(_ path: String) throws -> Tensor {
@@ -112,21 +112,5 @@ struct Import: Stage {
       }
       return target
     }
-  }
-
-  private func dataset(input: Tensor, target: Tensor?, classes: [String]?) throws -> Document {
-    var document = Document(kind: .dataset)
-    guard input.shape.rank > 0, input.shape[0] > 0 else {
-      throw DocumentError.noExamples(Role.input)
-    }
-    if let target, target.shape[0] != input.shape[0] {
-      throw DocumentError.wrongShape(
-        Role.target, found: target.shape, expected: "\(input.shape[0]) examples as in 'input'")
-    }
-    try input.requireFiniteData(Role.input)
-    document.tensors[Role.input] = input
-    document.tensors[Role.target] = target
-    document[.classes] = classes?.joined(separator: "\n")
-    return document
   }
 }

@@ -98,4 +98,30 @@ import Testing
     #expect(result[.kind] == "trace")
     #expect(result.tensors.keys.sorted() == ["mask"])
   }
+
+  @Test func aDatasetHoldsOnlyWhatFits() throws {
+    let input = Tensor([1, 2, 3, 4] as [Float], shape: [2, 2])
+    let ids = Tensor([0, 1] as [Int64])
+    let dataset = try Document.dataset(input: input, target: ids, classes: ["cat", "dog"])
+    #expect(dataset[.classes] == "cat\ndog" && dataset.kind == .dataset)
+    #expect(dataset.tensors == ["input": input, "target": ids])
+
+    func message(_ input: Tensor, _ target: Tensor?, _ classes: [String]? = nil) -> String {
+      let error = #expect(throws: DocumentError.self) {
+        try Document.dataset(input: input, target: target, classes: classes)
+      }
+      return error?.description ?? ""
+    }
+    #expect(
+      message(input, Tensor([0] as [Int64]))
+        == "tensor 'target': found shape [1], expected 2 examples as in 'input'")
+    #expect(
+      message(input, ids, ["a\nb", "c"])
+        == "nn.classes: found 'a\\nb', expected names without line feeds")
+    #expect(
+      message(Tensor([1, .infinity] as [Float], shape: [2, 1]), ids)
+        == "tensor 'input': found inf at [1, 0], expected finite numbers")
+    #expect(
+      message(Tensor(zeros: [0, 2], .f32), nil) == "tensor 'input': no examples")
+  }
 }
