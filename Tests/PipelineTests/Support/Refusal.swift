@@ -11,14 +11,12 @@ func expectRefusal(
   environment: [String: String] = [:],
   sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
+  let wanted = Refusal(status: status, message: "\(tool): \(message)\n")
   func refuses() throws {
-    let before = try contents(of: folder)
-    let outcome = try Tool.run(
-      tool, arguments, input: input, in: folder, environment: environment)
-    #expect(outcome.message == "\(tool): \(message)\n", sourceLocation: sourceLocation)
-    #expect(outcome.status == status, sourceLocation: sourceLocation)
-    #expect(outcome.output == [], sourceLocation: sourceLocation)
-    try expectSame(contents(of: folder), before, sourceLocation)
+    let shortcomings = try wanted.shortcomings(in: folder) {
+      try Tool.run(tool, arguments, input: input, in: folder, environment: environment)
+    }
+    #expect(shortcomings == [], sourceLocation: sourceLocation)
   }
   try refuses()
   guard overOldFile, let option = arguments.firstIndex(of: "-o") else { return }
@@ -29,52 +27,81 @@ func expectRefusal(
   try refuses()
 }
 
-/// The same for a script under plain `sh`, whose standard error must be `message`.
+/// The same for a script under plain `sh`, whose standard error must be `message`; it may write to standard output.
 func expectRefusal(
   sh script: String, _ status: Int32, _ message: String, in folder: Scratch,
   shell: String = "/bin/sh", sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
-  let before = try contents(of: folder)
-  let outcome = try Tool.sh(script, in: folder, shell: shell)
-  #expect(outcome.message == message + "\n", sourceLocation: sourceLocation)
-  #expect(outcome.status == status, sourceLocation: sourceLocation)
-  try expectSame(contents(of: folder), before, sourceLocation)
+  let wanted = Refusal(status: status, message: message + "\n", isSilent: false)
+  let shortcomings = try wanted.shortcomings(in: folder) {
+    try Tool.sh(script, in: folder, shell: shell)
+  }
+  #expect(shortcomings == [], sourceLocation: sourceLocation)
 }
 
-private func expectSame(
-  _ after: [String: [UInt8]?], _ before: [String: [UInt8]?], _ sourceLocation: SourceLocation
-) throws {
-  #expect(after.keys.sorted() == before.keys.sorted(), sourceLocation: sourceLocation)
-  for (name, bytes) in before {
-    #expect(after[name] == bytes, "\(name) changed", sourceLocation: sourceLocation)
-  }
-}
+/// How a program is to refuse.
+struct Refusal {
+  let status: Int32
+  let message: String
+  /// Whether it is to write nothing to standard output.
+  var isSilent = true
 
-/// Every regular file's bytes; nil for what is none.
-private func contents(of folder: Scratch) throws -> [String: [UInt8]?] {
-  var contents: [String: [UInt8]?] = [:]
-  for name in try folder.names() {
-    let attributes = try FileManager.default.attributesOfItem(atPath: folder.path(name))
-    let isRegular = attributes[.type] as? FileAttributeType == .typeRegular
-    contents.updateValue(isRegular ? try folder.read(name) : nil, forKey: name)
+  /// In what `run` was no such refusal; empty when it was.
+  func shortcomings(in folder: Scratch, _ run: () throws -> Outcome) throws -> [String] {
+    let before = try contents(of: folder)
+    let outcome = try run()
+    let after = try contents(of: folder)
+    var shortcomings = [String]()
+    if outcome.message != message {
+      shortcomings.append("found message \(outcome.message), expected \(message)")
+    }
+    if outcome.status != status {
+      shortcomings.append("found status \(outcome.status), expected \(status)")
+    }
+    if isSilent && !outcome.output.isEmpty {
+      shortcomings.append("found \(outcome.output.count) bytes of output, expected none")
+    }
+    for name in Set(before.keys).union(after.keys).sorted() where before[name] != after[name] {
+      let change =
+        before[name] == nil ? "is new" : after[name] == nil ? "is gone" : "has changed"
+      shortcomings.append("file '\(name)' \(change)")
+    }
+    return shortcomings
   }
-  return contents
+
+  /// Every regular file's bytes; none for what is no regular file.
+  private func contents(of folder: Scratch) throws -> [String: [UInt8]] {
+    var contents: [String: [UInt8]] = [:]
+    for name in try folder.names() {
+      let attributes = try FileManager.default.attributesOfItem(atPath: folder.path(name))
+      let isRegular = attributes[.type] as? FileAttributeType == .typeRegular
+      contents[name] = isRegular ? try folder.read(name) : []
+    }
+    return contents
+  }
 }
 
 @Suite struct RefusalTests {
   @Test func aRefusalThatIsNoneIsNoticed() throws {
-    let folder = try Step.folder()
-    let missing = "nn-inspect: nope: no such file or directory"
-    try expectRefusal("nn-inspect", ["nope"], 66, String(missing.dropFirst(12)), in: folder)
-    withKnownIssue { try expectRefusal("nn-inspect", ["nope"], 66, "nope", in: folder) }
-    withKnownIssue {
-      try expectRefusal("nn-inspect", ["nope"], 65, String(missing.dropFirst(12)), in: folder)
+    let folder = try Scratch()
+    try folder.write("net", "old")
+    func shortcomings(_ script: String, _ wanted: Refusal) throws -> [String] {
+      try wanted.shortcomings(in: folder) { try Tool.sh(script, in: folder) }
     }
-    withKnownIssue {
-      try expectRefusal(sh: "echo x > net; echo no >&2; exit 65", 65, "no", in: folder)
-    }
-    withKnownIssue {
-      try expectRefusal(sh: "echo x > new; echo no >&2; exit 65", 65, "no", in: folder)
-    }
+    let wanted = Refusal(status: 65, message: "no\n")
+    #expect(try shortcomings("echo no >&2; exit 65", wanted) == [])
+    #expect(
+      try shortcomings("echo yes >&2; exit 66", wanted)
+        == ["found message yes\n, expected no\n", "found status 66, expected 65"])
+    #expect(
+      try shortcomings("echo x; echo no >&2; exit 65", wanted)
+        == ["found 2 bytes of output, expected none"])
+    #expect(
+      try shortcomings("echo x > net; echo no >&2; exit 65", wanted)
+        == ["file 'net' has changed"])
+    #expect(
+      try shortcomings("echo x > new; echo no >&2; exit 65", wanted) == ["file 'new' is new"])
+    #expect(
+      try shortcomings("rm net; echo no >&2; exit 65", wanted) == ["file 'net' is gone"])
   }
 }
