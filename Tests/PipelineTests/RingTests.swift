@@ -12,7 +12,7 @@ import Testing
         "--epochs", "1", "--limit", "\(steps)", "-o", "fused.safetensors",
       ], in: ring.folder)
     try #require(outcome.status == 0, "\(outcome.message)")
-    return try documentBytes("fused.safetensors", in: ring.folder)
+    return try ring.folder.read("fused.safetensors")
   }
 
   private func expectEndsRight(_ ring: Ring, steps: Int = 40) throws {
@@ -20,7 +20,7 @@ import Testing
     outcome.expectEndedByItself()
     #expect(outcome.message == "")
     #expect(outcome.status == 0)
-    #expect(try documentBytes("next.safetensors", in: ring.folder) == expected(ring, steps: steps))
+    #expect(try ring.folder.read("next.safetensors") == expected(ring, steps: steps))
   }
 
   @Test(arguments: [1, 2, 39, 40]) func endsAfterItsLastStep(_ steps: Int) throws {
@@ -65,8 +65,8 @@ import Testing
     #expect(outcome.message == "")
     #expect(outcome.status == 0)
     let expected = try expected(first, steps: 40)
-    #expect(try documentBytes("next.safetensors", in: first.folder) == expected)
-    #expect(try documentBytes("second.safetensors", in: first.folder) == expected)
+    #expect(try first.folder.read("next.safetensors") == expected)
+    #expect(try first.folder.read("second.safetensors") == expected)
   }
 
   @Test func twoRingsIntoOneFileLeaveItWhole() throws {
@@ -76,6 +76,6 @@ import Testing
     let outcome = try RingSession(both, in: ring.folder).outcome()
     outcome.expectEndedByItself()
     #expect(outcome.status == 0, "\(outcome.message)")
-    #expect(try documentBytes("next.safetensors", in: ring.folder) == expected(ring, steps: 40))
+    #expect(try ring.folder.read("next.safetensors") == expected(ring, steps: 40))
   }
 }

@@ -31,7 +31,9 @@ struct Ring {
   /// 80 examples of 3 numbers: 40 steps; and a network of 3, 4 and 2 neurons.
   init() throws { try self.init(rows: 80, columns: 3, layers: "dense 4 tanh\ndense 2 softmax") }
 
-  init(rows: Int, columns: Int, layers: String, loss: String = "cross-entropy") throws {
+  init(
+    rows: Int, columns: Int, layers: String, loss: String = "cross-entropy", dtype: String = "f32"
+  ) throws {
     folder = try Scratch()
     let values = (0..<rows * columns).map { Float($0 * 7919 % 1009) / 504 - 1 }
     let classes = (0..<rows).map { Int64($0 * 31 % 7 % 2) }
@@ -39,7 +41,8 @@ struct Ring {
       "train.safetensors",
       .dataset(["input": Tensor(values, shape: [rows, columns]), "target": Tensor(classes)]))
     try folder.write("net", "input \(columns)\n\(layers)\nloss \(loss)\n")
-    let start = try Tool.run("nn-init", ["net", "-o", "start.safetensors"], in: folder)
+    let start = try Tool.run(
+      "nn-init", ["net", "--dtype", dtype, "-o", "start.safetensors"], in: folder)
     try #require(start.status == 0, "\(start.message)")
   }
 
@@ -105,11 +108,4 @@ struct Ring {
     let program = Tool.project.appending(path: "Tests/Programs/frames.py").path
     return "'\(Tool.python)' '\(program)' \(arguments)"
   }
-}
-
-/// The only document of a file, decompressed.
-func documentBytes(_ name: String, in folder: Scratch) throws -> [UInt8] {
-  let documents = try documents(in: folder.read(name))
-  try #require(documents.count == 1, "\(name) holds \(documents.count) documents")
-  return documents[0].encoded()
 }

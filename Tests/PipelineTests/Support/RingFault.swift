@@ -47,7 +47,7 @@ extension Ring {
           sourceLocation: sourceLocation)
       }
     }
-    for outcome in [plain, bash] { outcome.expectEndedByItself(sourceLocation) }
+    for outcome in [plain, bash] { outcome.expectEndedByItself(within: 2, sourceLocation) }
     #expect(!folder.exists("next.safetensors"), sourceLocation: sourceLocation)
     // A program that is killed cannot clean up.
     if cause != .update || status != 137 {

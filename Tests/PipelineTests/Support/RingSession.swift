@@ -91,10 +91,12 @@ struct RingOutcome {
   let temporaries: [String]
 
   /// The script ended by itself, and everything that it had started or made was gone within two seconds.
-  func expectEndedByItself(_ sourceLocation: SourceLocation = #_sourceLocation) {
+  func expectEndedByItself(
+    within limit: Double = 2, _ sourceLocation: SourceLocation = #_sourceLocation
+  ) {
     #expect(!hasHung, "the ring hangs: \(message)", sourceLocation: sourceLocation)
     #expect(left == 0, "processes left: \(message)", sourceLocation: sourceLocation)
-    #expect(seconds < 2, sourceLocation: sourceLocation)
+    #expect(seconds < limit, sourceLocation: sourceLocation)
     #expect(temporaries == [], sourceLocation: sourceLocation)
   }
 
