@@ -7,7 +7,7 @@ import Testing
 extension RingTestsUnderFaults {
   /// Stages that fail by themselves.
   @Suite struct FailingStages {
-    @Test(arguments: RingStage.allCases, ["", "cat"])
+    @Test(arguments: RingStage.allCases, ["", "cat", Ring.python()])
     func aWrongOptionEndsTheRing(_ stage: RingStage, _ filter: String) throws {
       var ring = try Ring()
       ring[stage] += " --nonsense"

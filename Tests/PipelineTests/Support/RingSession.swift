@@ -48,14 +48,25 @@ final class RingSession {
     }
   }
 
-  /// Waits until the script and everything it started have ended; kills what does not end.
-  func outcome() throws -> RingOutcome {
+  /// Waits until a file holds a process's number, and returns that.
+  func process(_ name: String) throws -> pid_t {
+    var process: pid_t?
+    try wait {
+      let text = try? String(contentsOfFile: folder.path(name), encoding: .utf8)
+      process = text.flatMap { $0.hasSuffix("\n") ? pid_t($0.dropLast()) : nil }
+      return process != nil
+    }
+    return try #require(process)
+  }
+
+  /// Waits until the script and everything it started have ended; kills what does not end after `watchdog` seconds.
+  func outcome(watchdog: Double = watchdog) throws -> RingOutcome {
     var status: Int32 = 0
     var hasEnded = false
     var processes = [pid_t]()
     while true {
       if !hasEnded { hasEnded = waitpid(leader, &status, WNOHANG) == leader }
-      let isOver = Date() > began + Self.watchdog
+      let isOver = Date() > began + watchdog
       if hasEnded || isOver { processes = processesOfSession(leader) }
       if hasEnded && processes.isEmpty || isOver { break }
       usleep(2000)
