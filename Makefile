@@ -31,7 +31,7 @@ SIZE ?= $(default-size)
 ## mean: a batch's gradient is divided by its number of examples; sum: it is not
 REDUCE ?= mean
 ## the start of the random numbers: start weights and order of the examples
-SEED ?= $(default-seed)
+SEED ?= 1
 ## the type to compute in: f32 or f64
 DTYPE ?= f32
 ## ring: four programs joined by pipes; fused: one; the results are the same

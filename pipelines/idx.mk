@@ -5,8 +5,6 @@ default-net := pipelines/fashion-mnist.net
 default-epochs := 10
 default-rate := 0.1
 default-size := 64
-# At this constant rate the accuracy of the last epoch depends on which batches came last: docs/ARCHITECTURE.md.
-default-seed := 7
 
 ifndef train-images
   # idx-file PATTERN…: the one file that matches; where there are both x and x.gz, x.

@@ -1,29 +1,34 @@
 import Kernels
 import Tensors
 
-/// Multiplication of every input by one constant of the topology, such as `scale 1/255`.
+/// Every input multiplied by one constant of the topology, and another one added: `scale FACTOR [offset=NUMBER]`.
 ///
-/// The factor is a decimal number or a quotient of two, rounded first to F64 and then to the model's dtype.
+/// `scale 1/255` makes 0…1 of bytes, `scale 1/255 offset=-0.5` makes −0.5…0.5. The factor is a decimal number or a quotient of
+/// two; both constants are rounded first to F64 and then to the model's dtype.
 public struct Scale: Layer {
   public static let word = "scale"
 
   public let output: Shape
   private let factor: Double
+  private let offset: Double
 
   public init(_ words: inout LayerWords, input: Shape) throws {
     output = input
     factor = try words.factor("the factor")
+    offset = try words.number("offset", otherwise: 0)
   }
 
   public var parameters: [Parameter] { [] }
 
   public var parametersForBackward: [String] { [] }
 
-  /// sum = factor · input
+  /// sum = factor · input + offset
   public func forward(
     _ input: Tensor, _ parameters: [String: Tensor], _ workers: Workers
   ) -> Tensor {
-    input.mapped(by: Multiplication(factor: factor), workers)
+    offset == 0
+      ? input.mapped(by: Multiplication(factor: factor), workers)
+      : input.mapped(by: Line(factor: factor, offset: offset), workers)
   }
 
   /// ∂input = factor · delta
@@ -41,4 +46,11 @@ private struct Multiplication: ElementFunction {
   let factor: Double
 
   func callAsFunction<R: Real>(_ x: R) -> R { x * R(factor) }
+}
+
+private struct Line: ElementFunction {
+  let factor: Double
+  let offset: Double
+
+  func callAsFunction<R: Real>(_ x: R) -> R { x * R(factor) + R(offset) }
 }

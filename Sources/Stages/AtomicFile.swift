@@ -39,11 +39,14 @@ final class AtomicFile {
     if Temporaries.contains(beside) {
       throw StageError.usage("two outputs to '\(path)'")
     }
+    // Known before it is there: a signal in between would leave it behind.
+    Temporaries.add(beside)
     let number = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o666)
     guard number >= 0 else {
-      throw StageError.outputNotCreated(printable(path), reason: systemError())
+      let reason = systemError()
+      Temporaries.remove(beside)
+      throw StageError.outputNotCreated(printable(path), reason: reason)
     }
-    Temporaries.add(beside)
     temporary = beside
     descriptor = Descriptor(number, name: printable(path), owned: true)
   }

@@ -19,6 +19,25 @@ struct ScaleTests {
         == Tensor([1.0 / 255, 255 * (1.0 / 255)], shape: [1, 2]))
   }
 
+  @Test func addsTheOffsetAfterMultiplying() throws {
+    let scale = try layer(Scale.self, "scale 1/4 offset=-0.5", input: [3])
+    let input = Tensor([0, 2, 4] as [Float], shape: [1, 3])
+    #expect(
+      scale.forward(input, [:], workers) == Tensor([-0.5, 0, 0.5] as [Float], shape: [1, 3]))
+    try checkByDifferences(scale, input: [2, 3], workers)
+  }
+
+  @Test(arguments: ["nan", "1/2", "", "1e300", "0x1"])
+  func refusesOffset(text: String) {
+    #expect(
+      throws: TopologyFault.badValue(
+        Word("offset=\(text)", line: 1, column: 9), what: "'offset='",
+        expected: "a decimal number within F32")
+    ) {
+      try layer(Scale.self, "scale 2 offset=\(text)", input: [3])
+    }
+  }
+
   @Test func keepsTheShapeAndHasNoParameters() throws {
     let scale = try layer(Scale.self, "scale -2.5e-1", input: [2, 3, 1])
     #expect(scale.output == [2, 3, 1])

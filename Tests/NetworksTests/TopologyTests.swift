@@ -57,7 +57,10 @@ struct TopologyTests {
       "line 3, column 6: unknown word 'squard', did you mean 'squared'?"
     ),
     ("input 2\ndense 3 bais=no", "line 2, column 9: unknown word 'bais=', did you mean 'bias='?"),
-    ("input 2\nscale 3 bias=no", "line 2, column 9: unknown word 'bias=', expected one of: name="),
+    (
+      "input 2\nscale 3 bias=no",
+      "line 2, column 9: unknown word 'bias=', expected one of: offset= name="
+    ),
     ("input 2 name=a", "line 1, column 9: unknown word 'name=', expected the end of the line"),
     // Order
     ("dense 3\ninput 2", "line 1, column 1: found 'dense', but 'input' stands first"),

@@ -103,6 +103,16 @@ public struct LayerWords {
     return factor
   }
 
+  /// The value of the option `key` as a decimal number within F32, or `otherwise` when the line does not have it.
+  public mutating func number(_ key: String, otherwise: Double) throws -> Double {
+    guard let (value, word) = option(key) else { return otherwise }
+    guard let number = Self.decimal(value), Float(number).isFinite else {
+      throw TopologyFault.badValue(
+        word, what: "'\(key)='", expected: "a decimal number within F32")
+    }
+    return number
+  }
+
   /// The value of the option `key`, one of `values`, or `otherwise` when the line does not have it.
   public mutating func choice(
     _ key: String, among values: [String], otherwise: String
