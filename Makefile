@@ -118,6 +118,10 @@ DATA := build/data/$(DATASET)
 TRAIN := $(DATA)/train.safetensors.gz
 TEST := $(DATA)/test.safetensors.gz
 
+# A name with a space would be two names to Make.
+one-word = $(if $(filter 1,$(words $($(1)))),,$(error $(1)='$($(1))': expected a name without spaces))
+$(foreach knob,$(if $(DATASET_DIR),DATASET_DIR) DATASET NAME,$(call one-word,$(knob)))
+
 # Each dataset has a Makefile of its own: how $(TRAIN) and $(TEST) are made, and good settings.
 dataset-rules := $(if $(DATASET_DIR),pipelines/idx.mk,pipelines/$(DATASET).mk)
 $(if $(wildcard $(dataset-rules)),,$(error DATASET=$(DATASET): there is no $(dataset-rules)))

@@ -3,13 +3,14 @@
 . "$(dirname "$0")/tools.sh"
 
 if [ $# -ne 3 ]; then
-  cat >&2 <<'END'
+  [ "${1-}" = --help ] || exec >&2
+  cat <<'END'
 usage: fetch.sh URL SHA256 TARGET
 
 Downloads URL to TARGET, which appears only when its SHA-256 is right.
-Exit: 0 done, 65 another SHA-256, 66 not to be had.
+Exit: 0 done, 65 another SHA-256, 66 not to be had, 73 TARGET cannot be created.
 END
-  exit 64
+  [ "${1-}" = --help ] && exit 0 || exit 64
 fi
 url=$1 expected=$2 target=$3
 
@@ -26,7 +27,7 @@ else
   digest() { shasum -a 256; }
 fi
 
-mkdir -p "$(dirname "$target")"
+mkdir -p "$(dirname "$target")" || exit 73
 make_folder "$(dirname "$target")" # on the target's disk, so that moving is renaming
 say "downloading $url"
 run_as_group download "$tmp/download" || die 66 "$url: could not be downloaded whole; nothing is kept"

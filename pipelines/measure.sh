@@ -3,13 +3,14 @@
 . "$(dirname "$0")/tools.sh"
 
 if [ $# -ne 6 ]; then
-  cat >&2 <<'END'
+  [ "${1-}" = --help ] || exec >&2
+  cat <<'END'
 usage: measure.sh MODEL EPOCH SECONDS TRAIN TEST TABLE
 
 Measures MODEL, which has been trained for EPOCH epochs, the last of them in SECONDS, on the datasets TRAIN and TEST.
 Writes a row for each to TABLE, under a header line, and prints both as a line for people.
 END
-  exit 64
+  [ "${1-}" = --help ] && exit 0 || exit 64
 fi
 model=$1 epoch=$2 seconds=$3 train=$4 test=$5 table=$6
 need_tools

@@ -19,6 +19,6 @@ if [ -e "$1" ]; then
   say "$1 changes:"
   sed -n 's/^</  -/p; s/^>/  +/p' <<<"$changes" >&2
 fi
-mkdir -p "$(dirname "$1")"
+mkdir -p "$(dirname "$1")" || exit 73
 printf '%s\n' "$new" >"$1.partial.$$"
 mv "$1.partial.$$" "$1"

@@ -38,7 +38,7 @@ make_folder() {
   trap 'caught=129' HUP
   trap 'caught=130' INT
   trap 'caught=143' TERM
-  tmp=$(trap '' HUP INT TERM && mktemp -d "$1/nn-tools.XXXXXX")
+  tmp=$(trap '' HUP INT TERM && mktemp -d "$1/nn-tools.XXXXXX") || exit 73
   trap 'end_everything $?' EXIT
   trap 'end_everything 129' HUP
   trap 'end_everything 130' INT

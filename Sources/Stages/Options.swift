@@ -15,8 +15,10 @@ public struct OutputOptions: ParsableArguments {
   @Option(
     name: [.short, .customLong("output")],
     help: ArgumentHelp(
-      "Write here instead of to standard output; the file appears whole or not at all.",
-      discussion: "A name that ends in .safetensors is written plain, any other gzip-compressed.",
+      """
+      Write here instead of to standard output; the file appears whole or not at all, plain where its name \
+      ends in .safetensors, otherwise gzip-compressed.
+      """,
       valueName: "file"))
   public var output: String?
 

@@ -37,7 +37,9 @@ struct ForwardTool: Stage {
   @Flag(help: "In a trace, keep LAYER.sum also where nn-backprop does not need it.")
   var sums = false
 
-  @Option(help: ArgumentHelp("Take a new model from here before every batch but the first."))
+  @Option(
+    help: ArgumentHelp(
+      "Take a new model from here before every batch but the first.", valueName: "fifo"))
   var follow: String?
 
   @OptionGroup var jobs: JobsOptions
