@@ -131,14 +131,14 @@ for dtype in f32 f64; do
       cat "$tmp/messages" >&2
     elif gzip -dc <"$tmp/end" >"$tmp/found" && [ ! -e "$tmp/expected" ]; then
       mv "$tmp/found" "$tmp/expected"
-      answer="ok  $(cksum <"$tmp/expected" | awk '{ print $1 }')"
+      answer=ok
     elif cmp -s "$tmp/found" "$tmp/expected"; then
       answer=ok
     else
       answer=DIFFERS
     fi
     printf '  %-48s %s\n' "${route%|*}" "$answer"
-    case $answer in ok*) ;; *) verdict=1 ;; esac
+    case $answer in ok) ;; *) verdict=1 ;; esac
   done
 done
 [ "$verdict" -eq 0 ] || say 'not all routes end in the same document'

@@ -52,7 +52,8 @@ public enum SafetensorsError: Fault, Equatable {
     case .truncatedData(let tensor, let found, let expected):
       "input ended inside tensor \(quoted(tensor)): found \(found) of \(expected) bytes of data"
     case .headerTooLong(let found):
-      "header length: found \(found) bytes, expected at most \(Header.maximumByteCount)"
+      "header length: found \(text(of: found) ?? "\(found) bytes"), expected at most "
+        + "\(Header.maximumByteCount)"
     case .emptyHeader:
       "header length: found 0 bytes, expected a JSON object"
     case .headerStart(let found):
@@ -110,6 +111,13 @@ public enum SafetensorsError: Fault, Equatable {
         + "expected \(expected), where tensor \(quoted(previous)) ends"
     }
   }
+}
+
+/// What somebody's text looks like where a length should be: its first eight characters.
+private func text(of length: UInt64) -> String? {
+  let bytes = withUnsafeBytes(of: length.littleEndian) { Array($0) }
+  guard bytes.allSatisfy({ 0x20..<0x7F ~= $0 || 0x09...0x0D ~= $0 }) else { return nil }
+  return "the text \(quoted(String(decoding: bytes, as: UTF8.self))), no safetensors document"
 }
 
 /// A name within a message.
