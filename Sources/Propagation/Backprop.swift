@@ -49,6 +49,7 @@ public struct Backprop: Sendable {
     var result = Document(kind: .gradient)
     result.tensors = gradients.parameters.merging(gradients.deltas) { parameter, _ in parameter }
     for name in result.tensors.keys.sorted() { _ = try result.finiteTensor(name) }
+    result.passThrough(from: trace) { _ in true }
     result.copy(Key.ofBatch, from: trace)
     result[.topology] = network.topology
     result[.examples] = String(count)

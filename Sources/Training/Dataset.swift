@@ -71,6 +71,9 @@ public struct Dataset: Sendable {
 
   public var classes: String? { source[.classes] }
 
+  /// The metadata without `nn.`, which passes through every stage.
+  var foreignMetadata: [String: String] { source.metadata.filter { !$0.key.hasPrefix("nn.") } }
+
   /// The dataset of some of the rows, in the order of `indices`.
   public func selecting(_ indices: [Int]) -> Document {
     var result = source

@@ -59,6 +59,17 @@ import Training
     }
   }
 
+  @Test func otherMetadataPassesAndOtherTensorsDoNot() throws {
+    var batch = makeBatch(5)
+    batch.metadata["license"] = "CC0"
+    batch.tensors["weather"] = Tensor([1] as [Float])
+    let trace = try Forward(makeModel(), makeWorkers()).trace(of: batch)
+    #expect(trace.tensors["weather"] != nil)
+    var backprop = Backprop(try makeWorkers())
+    let gradient = try backprop.gradient(of: trace)
+    #expect(gradient.metadata["license"] == "CC0" && gradient.tensors["weather"] == nil)
+  }
+
   @Test func deltasAreThereForPeople() throws {
     var backprop = Backprop(keepingDeltas: true, try makeWorkers())
     let trace = try Forward(makeModel(), makeWorkers()).trace(of: makeBatch(5))
