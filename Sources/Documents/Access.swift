@@ -72,6 +72,14 @@ extension Tensor {
       count: values.count { !$0.isFinite }, of: values.count)
   }
 
+  /// - Throws: `DocumentError.wrongShape` for a tensor of examples in which an axis has the length 0.
+  public func requireNumbers(_ name: String) throws {
+    if shape.count == 0 {
+      throw DocumentError.wrongShape(
+        name, found: shape, expected: "at least one number per example")
+    }
+  }
+
   /// - Throws: `DocumentError.notFiniteData`, bad data rather than bad arithmetic.
   public func requireFiniteData(_ name: String) throws {
     guard let first = firstNonFinite() else { return }

@@ -15,6 +15,7 @@ extension Document {
     guard input.shape.rank > 0, input.shape[0] > 0 else {
       throw DocumentError.noExamples(Role.input)
     }
+    try input.requireNumbers(Role.input)
     try input.requireFiniteData(Role.input)
     if let target {
       guard target.shape.rank > 0, target.shape[0] == input.shape[0] else {

@@ -91,12 +91,14 @@ extension Network {
   /// - Throws: `NetworkFault` for another shape or dtype, no examples, NaN and infinity.
   public func prepared(input: Tensor, dtype: DType) throws -> Tensor {
     let examples = input.shape.dimensions.first ?? 0
-    let found = input.shape.perExample
-    guard input.shape.rank > 0,
+    // Axes of length 0 allow others whose product overflows.
+    let found = Shape(checking: Array(input.shape.dimensions.dropFirst()))
+    guard input.shape.rank > 0, let found,
       found.squeezed == self.input.squeezed || found == [self.input.count]
     else {
+      let expected = Shape(checking: [examples] + self.input.dimensions)
       throw NetworkFault.wrongShape(
-        tensor: "input", found: input.shape, expected: self.input.batched(examples),
+        tensor: "input", found: input.shape, expected: expected ?? self.input.batched(1),
         layer: nodes[0].name)
     }
     return try converted(input, "input", dtype).reshaped(self.input.batched(examples))

@@ -28,13 +28,19 @@ public struct Backprop: Sendable {
     try trace.require(.trace)
     let network = try network(of: trace)
     let outputs = trace.signals("output", of: network)
-    let dtype = outputs[network.nodes[network.nodes.count - 1].name]?.dtype ?? .f32
+    let last = network.nodes[network.nodes.count - 1].name
+    let dtype = outputs[last]?.dtype ?? .f32
+    guard dtype == .f32 || dtype == .f64 else {
+      throw NetworkFault.wrongDType(
+        tensor: "\(last).output", found: dtype, expected: "F32 or F64")
+    }
     let input = try network.prepared(input: trace.tensor(Role.input), dtype: dtype)
     let count = input.shape[0]
-    let target = try network.prepared(
-      target: trace.tensor(Role.target), examples: count, dtype: dtype)
     let signals = try network.signals(
       outputs: outputs, sums: trace.signals("sum", of: network), examples: count, dtype: dtype)
+    // Behind the signals: only they show that the trace is as large as the topology claims, as one-hot targets will be.
+    let target = try network.prepared(
+      target: trace.tensor(Role.target), examples: count, dtype: dtype)
     try network.checkParametersForBackward(trace.tensors, dtype: dtype)
     let gradients = try network.backward(
       input: input, target: target, signals: signals, parameters: trace.tensors,
@@ -43,12 +49,17 @@ public struct Backprop: Sendable {
     var result = Document(kind: .gradient)
     result.tensors = gradients.parameters.merging(gradients.deltas) { parameter, _ in parameter }
     for name in result.tensors.keys.sorted() { _ = try result.finiteTensor(name) }
+    result.passThrough(from: trace) { _ in true }
     result.copy(Key.ofBatch, from: trace)
     result[.topology] = network.topology
     result[.examples] = String(count)
-    let loss = try trace.finiteTensor(Role.loss)
-    try loss.requireExamples(count, as: Role.loss)
-    result[.loss] = decimal(loss.doubles().reduce(0, +))
+    let losses = try trace.finiteTensor(Role.loss)
+    guard losses.shape == [count] else {
+      throw DocumentError.wrongShape(Role.loss, found: losses.shape, expected: "[\(count)]")
+    }
+    let loss = losses.doubles().reduce(0, +)
+    guard loss.isFinite else { throw TrainingError.lossOverflow }
+    result[.loss] = decimal(loss)
     return result
   }
 

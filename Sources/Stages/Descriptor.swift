@@ -38,6 +38,14 @@ final class Descriptor {
 
   deinit { if isOwned { _ = close(number) } }
 
+  /// Takes the numbers of standard descriptors that are closed (`>&-`), so that no file that is opened later gets one and is
+  /// written to in its place. Reading or writing them fails as before.
+  static func occupyClosedStandardOnes() {
+    for number: Int32 in 0...2 where fcntl(number, F_GETFD) < 0 {
+      _ = open("/dev/null", number == 0 ? O_WRONLY : O_RDONLY)
+    }
+  }
+
   /// Opens a file for reading.
   ///
   /// - Throws: `StageError.inputMissing`.

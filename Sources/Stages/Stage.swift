@@ -24,6 +24,7 @@ extension Stage {
   /// Parses the command line, runs, and reports: one line on standard error, and the exit status.
   public static func main() {
     Messages.tool = configuration.commandName ?? _commandName
+    Descriptor.occupyClosedStandardOnes()
     signal(SIGPIPE, SIG_IGN)
     Temporaries.removeOnSignals()
     if let feedbackOption { FeedbackOutput.promise(feedbackOption, in: CommandLine.arguments) }

@@ -59,6 +59,7 @@ public struct Epoch: Sendable {
   public func batch(_ step: Int) -> Document {
     let rows = order[(step - 1) * size..<min(step * size, order.count)]
     var batch = Document(kind: .batch)
+    batch.metadata.merge(dataset.foreignMetadata) { own, _ in own }
     batch.tensors[Role.input] = dataset.input.gathered(rows)
     batch.tensors[Role.target] = dataset.target?.gathered(rows)
     batch.tensors[Role.index] = Tensor(rows.map(Int64.init))

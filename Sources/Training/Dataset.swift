@@ -27,7 +27,14 @@ public struct Dataset: Sendable {
       throw DocumentError.wrongShape(Role.input, found: input.shape, expected: "[examples, …]")
     }
     guard input.shape[0] > 0 else { throw DocumentError.noExamples(Role.input) }
-    if let target { try target.requireExamples(input.shape[0], as: Role.target) }
+    try input.requireNumbers(Role.input)
+    if let target {
+      try target.requireExamples(input.shape[0], as: Role.target)
+      try target.requireNumbers(Role.target)
+    }
+    for name in document.tensors.keys.sorted() where rows(of: document.tensors[name]) == count {
+      try document.tensor(name).requireWholeRows(name)
+    }
   }
 
   /// Several datasets, one after the other.
@@ -59,12 +66,18 @@ public struct Dataset: Sendable {
 
   public var count: Int { input.shape[0] }
 
+  /// The length of a tensor's first axis; nil where there is none.
+  private func rows(of tensor: Tensor?) -> Int? { tensor?.shape.dimensions.first }
+
   public var classes: String? { source[.classes] }
+
+  /// The metadata without `nn.`, which passes through every stage.
+  var foreignMetadata: [String: String] { source.metadata.filter { !$0.key.hasPrefix("nn.") } }
 
   /// The dataset of some of the rows, in the order of `indices`.
   public func selecting(_ indices: [Int]) -> Document {
     var result = source
-    for (name, tensor) in source.tensors where tensor.shape.rank > 0 && tensor.shape[0] == count {
+    for (name, tensor) in source.tensors where rows(of: tensor) == count {
       result.tensors[name] = tensor.gathered(indices)
     }
     return result
@@ -77,6 +90,14 @@ extension Tensor {
     guard shape.rank > 0, shape[0] == count else {
       throw DocumentError.wrongShape(
         name, found: shape, expected: "\(count) examples as in 'input'")
+    }
+  }
+
+  /// - Throws: `DocumentError.wrongDType` for packed floats whose rows begin inside a byte: no row can be taken out.
+  fileprivate func requireWholeRows(_ name: String) throws {
+    if dtype.byteCount(of: shape.perExample.count) == nil {
+      throw DocumentError.wrongDType(
+        name, found: dtype, expected: "rows of \(shape.perExample) to fill whole bytes")
     }
   }
 

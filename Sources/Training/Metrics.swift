@@ -20,20 +20,29 @@ public struct Metrics: Sendable {
   /// Counts in the predictions of one document.
   ///
   /// The answer is the class with the largest output, or for a single output class 1 above 0.5.
-  /// - Throws: `DocumentError` when it is no prediction, has no target, or holds a loss that is not finite.
+  /// - Throws: `DocumentError` when it is no prediction, has no target, or holds an output or loss that is not finite;
+  ///   `TrainingError.classOutside`.
   public mutating func add(_ prediction: Document) throws {
     try prediction.require(.prediction)
-    let output = try prediction.tensor(Role.output)
+    let output = try prediction.finiteTensor(Role.output)
     let target = try prediction.tensor(Role.target)
     let loss = try prediction.finiteTensor(Role.loss)
     let count = output.shape.rank > 0 ? output.shape[0] : 0
     guard count > 0 else { throw DocumentError.noExamples(Role.output) }
+    try output.requireNumbers(Role.output)
     try target.requireExamples(count, as: Role.target)
-    try loss.requireExamples(count, as: Role.loss)
+    guard loss.shape == [count] else {
+      throw DocumentError.wrongShape(Role.loss, found: loss.shape, expected: "[\(count)]")
+    }
+    for (name, tensor) in [(Role.output, output), (Role.loss, loss), (Role.target, target)]
+    where tensor.dtype == .c64 {
+      throw DocumentError.wrongDType(name, found: .c64, expected: "real numbers")
+    }
+    let width = output.shape.perExample.count
+    let classes = try target.classes(outputs: width)
     examples += count
     lossSum = loss.doubles().reduce(lossSum, +)
-    let width = output.shape.perExample.count
-    if let soFar = correct, let wanted = target.classes(outputs: width) {
+    if let soFar = correct, let wanted = classes {
       let answers = output.doubles().answers(outputs: width)
       correct = soFar + zip(answers, wanted).count { $0 == $1 }
     } else {
@@ -49,11 +58,19 @@ public struct Metrics: Sendable {
 
 extension Tensor {
   /// The class that each row names: an id, a 1 among zeros, or for a single output 0 or 1; nil when a row does not.
-  fileprivate func classes(outputs: Int) -> [Int]? {
+  ///
+  /// - Throws: `TrainingError.classOutside` for an id that is none of the output's classes.
+  fileprivate func classes(outputs: Int) throws -> [Int]? {
     let values = doubles()
-    if shape.rank == 1 && (dtype.isInteger || outputs == 1) || shape.perExample.count == 1 {
-      let isClass = { (value: Double) in outputs == 1 ? value == 0 || value == 1 : dtype.isInteger }
-      return values.allSatisfy(isClass) ? values.map { Int($0) } : nil
+    if dtype.isInteger && shape.count == shape[0] {
+      let classes = max(outputs, 2)
+      for (row, id) in values.enumerated() where id < 0 || id >= Double(classes) {
+        throw TrainingError.classOutside(id: decimal(id), row: row, classes: classes)
+      }
+      return values.map { Int($0) }
+    }
+    if outputs == 1 && shape.count == shape[0] {
+      return values.allSatisfy { $0 == 0 || $0 == 1 } ? values.map { Int($0) } : nil
     }
     guard shape.perExample.count == outputs else { return nil }
     var classes = [Int]()

@@ -24,7 +24,10 @@ public struct GradientSum {
         throw DocumentError.unexpectedTensor(
           name, reason: "of single examples, which do not add up (nn-backprop --deltas wrote it)")
       }
-      _ = try gradient.finiteTensor(name)
+      let dtype = try gradient.finiteTensor(name).dtype
+      guard dtype == .f32 || dtype == .f64 else {
+        throw DocumentError.wrongDType(name, found: dtype, expected: "F32 or F64")
+      }
     }
     guard var sum else {
       self.sum = gradient
@@ -58,7 +61,9 @@ public struct GradientSum {
       sum.tensors[name] = added
     }
     sum[.examples] = String(try sum.integer(.examples) + examples)
-    sum[.loss] = decimal(try sum.number(.loss) + loss)
+    let totalLoss = try sum.number(.loss) + loss
+    guard totalLoss.isFinite else { throw TrainingError.lossOverflow }
+    sum[.loss] = decimal(totalLoss)
     // Of several batches the sum stands behind the last.
     sum[.step] = gradient[.step]
     self.sum = sum

@@ -12,12 +12,19 @@ public enum TrainingError: Fault, Equatable {
   case secondGradient
   /// A result of finite numbers that is none; the fault says where.
   case overflow(DocumentError, doing: String)
+  /// The losses of finite gradients, added up.
+  case lossOverflow
+  /// A target that names no class of the output.
+  case classOutside(id: String, row: Int, classes: Int)
   case alreadyTrained(epoch: Int, asked: Int)
   case insideEpoch(found: String, expected: String)
   case positionOutside(Int, steps: Int)
 
   public var isNumerical: Bool {
-    if case .overflow = self { true } else { false }
+    switch self {
+    case .overflow, .lossOverflow: true
+    default: false
+    }
   }
 
   public var description: String {
@@ -35,6 +42,9 @@ public enum TrainingError: Fault, Equatable {
     case .secondGradient:
       "a second gradient, expected one (with --feedback a stream of them, or nn-sum to add them up)"
     case .overflow(let fault, let work): "after \(work): \(fault)"
+    case .lossOverflow: "nn.loss: found infinity after adding it, expected a finite number"
+    case .classOutside(let id, let row, let classes):
+      "tensor 'target': class id \(id) in row \(row), expected 0 to \(classes - 1)"
     case .alreadyTrained(let epoch, let asked):
       "nn.epoch: the model has finished epoch \(epoch), --epochs asks for \(asked)"
     case .insideEpoch(let found, let expected):

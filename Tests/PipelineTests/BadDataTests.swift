@@ -93,6 +93,41 @@ private let gradient = "gradient.safetensors.gz"
       in: folder)
   }
 
+  @Test func datasetsWhoseRowsCannotBeTakenAreRefused() throws {
+    let huge: Shape = [Int.max, 0]
+    let packed = Tensor(zeros: [4, 3], .f4)
+    for (tensors, message) in [
+      (
+        ["input": Tensor(zeros: huge, .f32)],
+        "tensor 'input': found shape \(huge), expected at least one number per example"
+      ),
+      (
+        ["input": Tensor(zeros: [4, 3], .f32), "target": Tensor(zeros: [4, 0], .f32)],
+        "tensor 'target': found shape [4, 0], expected at least one number per example"
+      ),
+      (["input": packed], "tensor 'input': found F4, expected rows of [3] to fill whole bytes"),
+      (
+        ["input": Tensor(zeros: [4, 3], .f32), "note": packed],
+        "tensor 'note': found F4, expected rows of [3] to fill whole bytes"
+      ),
+    ] {
+      try folder.write("bad.safetensors", .dataset(tensors))
+      for command in [
+        ["nn-batch", "bad.safetensors", "-o", "out.gz"],
+        ["nn-split", "bad.safetensors", "--fraction", "0.5", "-o", "out.gz", "--rest", "b"],
+        ["nn-train", "-m", model, "bad.safetensors", "--epochs", "1", "--rate", "1", "-o", "o"],
+      ] {
+        try PipelineTests.expectRefusal(
+          command[0], Array(command.dropFirst()), 65, "bad.safetensors: \(message)", in: folder)
+      }
+    }
+    try folder.write("bad.idx", [0, 0, 8, 2, 255, 255, 255, 255, 0, 0, 0, 0])
+    try PipelineTests.expectRefusal(
+      "nn-import", ["bad.idx", "-o", "out.gz"], 65,
+      "bad.idx: tensor 'input': found shape [4294967295, 0], expected at least one number per example",
+      in: folder)
+  }
+
   @Test func aSplitThatLeavesNothingIsRefused() throws {
     try PipelineTests.expectRefusal(
       "nn-split", ["data.safetensors", "--fraction", "0.01", "-o", "out.gz", "--rest", "b"], 65,

@@ -33,6 +33,13 @@ private let writers: [[String]] = [
       "\(tool): <stdout>: no space left on device", in: folder)
   }
 
+  @Test(arguments: writers) func aClosedOutputIsReported(_ command: [String]) throws {
+    // No other file may get standard output's number and be written into.
+    try expectRefusal(
+      sh: command.joined(separator: " ") + " >&-", 74,
+      "\(command[0]): <stdout>: bad file descriptor", in: Step.folder())
+  }
+
   @Test(arguments: writers) func anOutputThatCannotBeIsReported(_ command: [String]) throws {
     let folder = try Step.folder()
     try FileManager.default.createDirectory(

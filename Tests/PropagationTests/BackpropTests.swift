@@ -59,6 +59,17 @@ import Training
     }
   }
 
+  @Test func otherMetadataPassesAndOtherTensorsDoNot() throws {
+    var batch = makeBatch(5)
+    batch.metadata["license"] = "CC0"
+    batch.tensors["weather"] = Tensor([1] as [Float])
+    let trace = try Forward(makeModel(), makeWorkers()).trace(of: batch)
+    #expect(trace.tensors["weather"] != nil)
+    var backprop = Backprop(try makeWorkers())
+    let gradient = try backprop.gradient(of: trace)
+    #expect(gradient.metadata["license"] == "CC0" && gradient.tensors["weather"] == nil)
+  }
+
   @Test func deltasAreThereForPeople() throws {
     var backprop = Backprop(keepingDeltas: true, try makeWorkers())
     let trace = try Forward(makeModel(), makeWorkers()).trace(of: makeBatch(5))
@@ -88,6 +99,41 @@ import Training
     #expect(
       try message(without: "dense2.weight")
         == "tensor 'dense2.weight': missing, expected shape [2, 3]")
+  }
+
+  @Test func refusesATraceThatClaimsWhatItDoesNotHold() throws {
+    let trace = try Forward(makeModel(dtype: .f64), makeWorkers()).trace(of: makeBatch(5))
+    func message(_ change: (inout Document) -> Void) throws -> String {
+      var broken = trace
+      change(&broken)
+      var backprop = Backprop(try makeWorkers())
+      let error = #expect(throws: (any Error).self) { try backprop.gradient(of: broken) }
+      return error.map { "\($0)" } ?? ""
+    }
+    #expect(
+      try message { $0.tensors["dense2.output"] = Tensor(zeros: [5, 2], .i64) }
+        == "tensor 'dense2.output': found dtype I64, expected F32 or F64")
+    #expect(
+      try message { $0.tensors["input"] = Tensor(zeros: [0, 1 << 40, 1 << 40], .f32) }
+        == "tensor 'input': found shape [0, 1099511627776, 1099511627776], expected [0, 4] "
+        + "for layer 'scale1'")
+    #expect(
+      try message { $0.tensors["input"] = Tensor(zeros: [1 << 62, 0], .f32) }
+        == "tensor 'input': found shape [4611686018427387904, 0], expected [1, 4] "
+        + "for layer 'scale1'")
+    // One-hot targets of this width would not fit into any memory.
+    let wide = "input 4\ndense 500000000 softmax\nloss cross-entropy\n"
+    #expect(
+      try message {
+        $0[.topology] = wide
+        $0.tensors["dense1.output"] = Tensor(zeros: [5, 2], .f64)
+      } == "tensor 'dense1.output': found shape [5, 2], expected [5, 500000000]")
+    #expect(
+      try message { $0.tensors["loss"] = Tensor(zeros: [5, 2], .f64) }
+        == "tensor 'loss': found shape [5, 2], expected [5]")
+    #expect(
+      try message { $0.tensors["loss"] = Tensor([Double](repeating: 1e308, count: 5)) }
+        == "nn.loss: found infinity after adding it, expected a finite number")
   }
 
   @Test func refusesToDifferentiateAThreshold() throws {

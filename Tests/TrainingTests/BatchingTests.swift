@@ -37,6 +37,14 @@ import Testing
       ])
   }
 
+  @Test func aDatasetsOtherMetadataPasses() throws {
+    var document = makeDataset(10)
+    document.metadata["license"] = "CC0"
+    let epoch = Epoch(
+      1, of: try Dataset(document), digest: "", Batching(size: 4, isShuffled: true, seed: 5))
+    #expect(epoch.batch(1).metadata["license"] == "CC0")
+  }
+
   @Test func theOrderIsAFunctionOfSeedAndEpoch() throws {
     func rows(seed: UInt64, epoch: Int) throws -> [Int64] {
       try Epoch(

@@ -107,4 +107,37 @@ import Testing
     #expect(fault?.isNumerical == true)
     #expect(metrics.examples == 0)
   }
+
+  @Test func refusesPredictionsThatMeanNothing() throws {
+    var metrics = Metrics()
+    let output = Tensor([0.1, 0.7, 0.2, 0.5, 0.3, 0.2] as [Float], shape: [2, 3])
+    let target = Tensor([1, 2] as [Int64])
+    func message(_ prediction: Document) -> String {
+      let error = #expect(throws: (any Error).self) { try metrics.add(prediction) }
+      return error.map { "\($0)" } ?? ""
+    }
+    let nan = Tensor([Float](repeating: .nan, count: 6), shape: [2, 3])
+    #expect(
+      message(prediction(nan, target, [1, 1]))
+        == "tensor 'output': found nan at [0, 0], expected finite numbers (6 of 6 are not)")
+    #expect(
+      message(prediction(Tensor(zeros: [2, 0], .f32), Tensor(zeros: [2, 0], .f32), [1, 1]))
+        == "tensor 'output': found shape [2, 0], expected at least one number per example")
+    #expect(
+      message(prediction(output, Tensor([3, 0] as [Int64]), [1, 1]))
+        == "tensor 'target': class id 3 in row 0, expected 0 to 2")
+    #expect(
+      message(prediction(output, Tensor([0, -1] as [Int8]), [1, 1]))
+        == "tensor 'target': class id -1 in row 1, expected 0 to 2")
+    #expect(
+      message(prediction(output, Tensor([UInt64.max, 0]), [1, 1]))
+        .hasSuffix("in row 0, expected 0 to 2"))
+    #expect(
+      message(prediction(Tensor(zeros: [2, 3], .c64), target, [1, 1]))
+        == "tensor 'output': found C64, expected real numbers")
+    var long = prediction(output, target, [1, 1])
+    long.tensors["loss"] = Tensor(zeros: [2, 2], .f64)
+    #expect(message(long) == "tensor 'loss': found shape [2, 2], expected [2]")
+    #expect(metrics.examples == 0)
+  }
 }

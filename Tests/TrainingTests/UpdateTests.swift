@@ -138,6 +138,22 @@ import Testing
     #expect(total[.step] == "2")
   }
 
+  @Test func refusesToAddWhatItCannotAdd() throws {
+    var sum = try GradientSum(Workers(count: 1))
+    var gradient = makeGradient()
+    for dtype in [DType.i32, .bool, .f16, .c64] {
+      gradient.tensors["dense1.weight"] = Tensor(zeros: [1, 2], dtype)
+      #expect(
+        throws: DocumentError.wrongDType("dense1.weight", found: dtype, expected: "F32 or F64")
+      ) { try sum.add(gradient) }
+    }
+    gradient = makeGradient()
+    gradient[.loss] = "1.7e308"
+    try sum.add(gradient)
+    let fault = #expect(throws: TrainingError.lossOverflow) { try sum.add(gradient) }
+    #expect(fault?.isNumerical == true)
+  }
+
   @Test func refusesToAddWhatIsNoFiniteSumOfExamples() throws {
     var sum = try GradientSum(Workers(count: 1))
     var gradient = makeGradient([.nan, 0])
