@@ -57,14 +57,26 @@ struct Train: Stage {
         start, on: dataset, digest: digest, batching.batching, update.settings(),
         Workers(count: jobs.count))
     }
-    var progress = Progress(quiet: messages.quiet)
-    try trainer.run(untilEpoch: epochs.value, limit: limit?.value) { step in
-      progress.show(
-        "epoch \(step.epoch) of \(epochs.value), step \(step.step) of \(step.steps), loss \(step.loss)"
-      )
-    }
-    progress.clear()
+    try run(&trainer)
     try output.write(trainer.model.document())
     try output.finish()
+  }
+
+  /// Errors about the model name its file, those of a step the dataset's.
+  private func run(_ trainer: inout Trainer) throws {
+    var progress = Progress(quiet: messages.quiet)
+    defer { progress.clear() }
+    let data = datasets.isEmpty || datasets == ["-"] ? ["<stdin>"] : datasets.map(printable)
+    try locating(data.joined(separator: " ")) {
+      do {
+        try trainer.run(untilEpoch: epochs.value, limit: limit?.value) { step in
+          progress.show(
+            "epoch \(step.epoch) of \(epochs.value), step \(step.step) of \(step.steps), "
+              + "loss \(step.loss)")
+        }
+      } catch let error as TrainingError {
+        try locating(model.model == "-" ? "<stdin>" : printable(model.model)) { throw error }
+      }
+    }
   }
 }

@@ -25,7 +25,8 @@ private let gradient = "gradient.safetensors.gz"
     try PipelineTests.expectRefusal(
       "nn-train",
       ["-m", model, "bad.safetensors", "--size", "all", "--epochs", "1", "--rate", "1", "-o", "o"],
-      status, "epoch 1: step 1: \(message)", in: folder, sourceLocation: sourceLocation)
+      status, "bad.safetensors: epoch 1: step 1: \(message)", in: folder,
+      sourceLocation: sourceLocation)
   }
 
   @Test func anotherWidthThanTheModelsIsRefused() throws {
@@ -177,6 +178,6 @@ private let gradient = "gradient.safetensors.gz"
     try PipelineTests.expectRefusal(
       "nn-train",
       ["-m", "step.gz", "data.safetensors", "--rate", "1", "--epochs", "1", "-o", "out.gz"],
-      65, "epoch 1: step 1: \(reason)", in: folder)
+      65, "data.safetensors: epoch 1: step 1: \(reason)", in: folder)
   }
 }

@@ -54,7 +54,8 @@ private let names = "dense1.bias, dense1.weight, dense2.bias, dense2.weight"
     ]
     try PipelineTests.expectRefusal(
       "nn-train", ["-m", "bad.gz", "--epochs", "1"] + train, 80,
-      "epoch 1: step 1: tensor 'output': found inf at [1, 0], \(fault)", in: folder)
+      "data.safetensors: epoch 1: step 1: tensor 'output': found inf at [1, 0], \(fault)",
+      in: folder)
   }
 
   @Test func metadataThatAModelNeedsIsChecked() throws {
@@ -119,7 +120,7 @@ private let names = "dense1.bias, dense1.weight, dense2.bias, dense2.weight"
     try PipelineTests.expectRefusal(
       "nn-train",
       ["-m", "late.gz", "data.safetensors", "--rate", "1", "--epochs", "2", "-o", "out.gz"], 65,
-      "nn.epoch: the model has finished epoch 3, --epochs asks for 2", in: folder)
+      "late.gz: nn.epoch: the model has finished epoch 3, --epochs asks for 2", in: folder)
   }
 }
 
