@@ -55,7 +55,7 @@ let package = Package(
     library("Safetensors", ["Tensors"]),
     library("Documents", ["Tensors", "Safetensors"]),
     library("Formats", ["Tensors"]),
-    library("Layers", ["Tensors", "Random", "Kernels", "Products"]),
+    library("Layers", ["Tensors", "Kernels", "Products"]),
     library("Losses", ["Tensors", "Kernels", "Layers"]),
     library("Optimizers", ["Tensors", "Kernels"]),
     library("Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses"]),

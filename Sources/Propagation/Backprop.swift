@@ -22,7 +22,7 @@ public struct Backprop: Sendable {
   ///
   /// - Returns: a gradient document: under each parameter's name the sum over the examples, `nn.examples`, `nn.loss`;
   ///   with deltas also `LAYER.error`, `LAYER.derivative` and `LAYER.delta`, [N, …].
-  /// - Throws: `DocumentError` for a trace without targets or with tensors missing or misshapen; `NetworkError` for a layer
+  /// - Throws: `DocumentError` for a trace without targets or with tensors missing or misshapen; `NetworkFault` for a layer
   ///   without a gradient; `DocumentError.notFinite` for the result.
   public mutating func gradient(of trace: Document) throws -> Document {
     try trace.require(.trace)

@@ -15,7 +15,7 @@ public struct Forward: Sendable {
   /// that products are cut into, so that the same examples give the same bytes in one document or in several.
   static let chunk = 1024
 
-  /// - Throws: `TopologyError`, `NetworkError` when the model's parameters are not the network's.
+  /// - Throws: `TopologyFault`, `NetworkFault` when the model's parameters are not the network's.
   public init(_ model: Model, _ workers: Workers) throws {
     self.model = model
     self.workers = workers
@@ -25,7 +25,7 @@ public struct Forward: Sendable {
 
   /// Goes on with corrected weights of the same network.
   ///
-  /// - Throws: `TrainingError.otherTopology`; as `init` otherwise.
+  /// - Throws: `PropagationError.otherModel`; as `init` otherwise.
   public mutating func follow(_ next: Model) throws {
     guard next.topology == model.topology, next.dtype == model.dtype else {
       throw PropagationError.otherModel
@@ -37,7 +37,7 @@ public struct Forward: Sendable {
   /// What the network answers to a batch or a dataset, and how wrong that is where the target is known.
   ///
   /// - Returns: a prediction document: `output` [N, …]; `loss` [N], `target` and `index` where there are any.
-  /// - Throws: `NetworkError` when the input or target does not fit; `DocumentError.notFinite` for the result.
+  /// - Throws: `NetworkFault` when the input or target does not fit; `DocumentError.notFinite` for the result.
   public func prediction(of batch: Document) throws -> Document {
     let batch = try ExampleBatch(batch, for: network, dtype: model.dtype)
     var outputs = [Tensor]()

@@ -47,6 +47,7 @@ final class AtomicFile {
       Temporaries.remove(beside)
       throw StageError.outputNotCreated(printable(path), reason: reason)
     }
+    if exists { _ = fchmod(number, status.st_mode & 0o7777) }
     temporary = beside
     descriptor = Descriptor(number, name: printable(path), owned: true)
   }

@@ -38,6 +38,7 @@ public enum StageError: Error, Equatable {
   case tooLarge(limit: Int)
   case notOne(found: String)
   case notText
+  case cutRow
   case noFrame(Int, frames: Int, of: String)
   case otherColumns(found: String, expected: String)
 
@@ -83,6 +84,7 @@ extension StageError: CustomStringConvertible {
     case .notOne(let found): "found \(found), expected one stand-alone document"
     case .noFrame(let frame, let frames, let name):
       "\(name): no frame \(frame): found \(counted(frames)), the first is frame 0"
+    case .cutRow: "the last row has no end, expected a line feed"
     case .notText: "found bytes that are no UTF-8, expected text"
     case .otherColumns(let found, let expected):
       "found columns \(found.columnNames), expected \(expected.columnNames)"

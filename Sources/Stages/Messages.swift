@@ -13,10 +13,13 @@ public enum Messages {
   /// Set once by `Stage.main`, before anything else runs.
   nonisolated(unsafe) static var tool = "nn"
 
-  /// One message on one line.
+  /// One message on one line, cut where no reader would follow any more: what it quotes may be as long as a file.
   public static func say(_ message: String) {
-    put("\(tool): \(printable(message))\n")
+    let shown = printable(message)
+    put("\(tool): \(shown.prefix(longest))\(shown.count > longest ? "…" : "")\n")
   }
+
+  private static let longest = 2000
 
   static func put(_ text: String) {
     var text = text

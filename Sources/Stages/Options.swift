@@ -34,13 +34,10 @@ public struct OutputOptions: ParsableArguments {
   public func open() throws -> DocumentOutput { try DocumentOutput(output, level: level?.value) }
 }
 
-/// `-q` and `-v`, of every tool that has something to say.
+/// `-q`, of every tool that has something to say.
 public struct MessageOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "No progress on the terminal.")
   public var quiet = false
-
-  @Flag(name: .shortAndLong, help: "Say what is done, on standard error.")
-  public var verbose = false
 
   public init() {}
 }
@@ -83,7 +80,7 @@ public struct JobsOptions: ParsableArguments {
     name: .shortAndLong, parsing: .unconditional,
     help: ArgumentHelp(
       "Threads; the result does not depend on it (default: one per core).", valueName: "n"))
-  public var jobs: PositiveInteger?
+  public var jobs: ThreadCount?
 
   public init() {}
 

@@ -40,11 +40,16 @@ public func appendRow(_ row: String, under header: String, to path: String) thro
   let file = Descriptor(number, name: printable(path), owned: true)
   var text = row
   if file.nature == .regular {
+    // One writer at a time from here to the file's closing, which gives the lock back.
+    while flock(number, LOCK_EX) != 0 && errno == EINTR {}
     let first = try file.firstLine()
     if first.isEmpty { text = header + row }
     guard first.isEmpty || first == header else {
       throw locatedError(
         file.name, StageError.otherColumns(found: first, expected: header))
+    }
+    if try !first.isEmpty && !file.endsWithLineFeed() {
+      throw locatedError(file.name, StageError.cutRow)
     }
   }
   // One write, so that rows of two writers never mix.
@@ -93,6 +98,15 @@ public final class BytesInput {
 }
 
 extension Descriptor {
+  fileprivate func endsWithLineFeed() throws -> Bool {
+    var last: UInt8 = 0
+    let end = lseek(number, 0, SEEK_END)
+    guard end > 0, pread(number, &last, 1, end - 1) == 1 else {
+      throw StageError.reading(name, reason: systemError())
+    }
+    return last == UInt8(ascii: "\n")
+  }
+
   /// The first line with its line feed, at most 4 KiB; empty when there is none.
   fileprivate func firstLine() throws -> String {
     var buffer = [UInt8](repeating: 0, count: 4096)

@@ -57,6 +57,17 @@ public struct PositiveInteger: OptionValue {
   public var defaultValueDescription: String { String(value) }
 }
 
+/// A number of threads: so many that no machine has more cores, and so few that every system starts them.
+public struct ThreadCount: OptionValue {
+  public static let expected = "a whole number from 1 to 1024"
+  public let value: Int
+
+  public init?(text: String) {
+    guard let value = Int(text), 1...1024 ~= value else { return nil }
+    self.value = value
+  }
+}
+
 /// A whole number from 0.
 public struct NaturalNumber: OptionValue {
   public static let expected = "a whole number, 0 or above"

@@ -90,8 +90,10 @@ extension Model {
 
   /// Moves the model's place in the epoch to behind the gradient's batch; a gradient of a batch that belongs to no epoch
   /// leaves it where it was.
+  ///
+  /// - Throws: `DocumentError.missingKey` when it says only in part where it belongs.
   private mutating func advance(with gradient: Document) throws {
-    guard gradient[.epoch] != nil, gradient[.step] != nil, gradient[.steps] != nil else { return }
+    if [Key.epoch, .step, .steps].allSatisfy({ gradient[$0] == nil }) { return }
     let (number, step) = (try gradient.integer(.epoch), try gradient.integer(.step))
     let isFinished = step >= (try gradient.integer(.steps))
     epoch = isFinished ? number : max(number - 1, 0)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Documents
 import Safetensors
 import Stages
+import Tensors
 
 @main
 struct Inspect: Stage {
@@ -63,7 +64,7 @@ struct Inspect: Stage {
         return try output.finish()
       }
       try input.locating {
-        if topology { return try text.write(ensuringNewline(document.text(.topology))) }
+        if topology { return try text.write(shownText(of: document.text(.topology))) }
         let shown = try Shown(document, only: name)
         if input.isStream { try text.write("frame \(number)\n") }
         try text.write(values ? shown.values() : shown.summary())
@@ -75,7 +76,11 @@ struct Inspect: Stage {
     }
   }
 
-  private func ensuringNewline(_ text: String) -> String {
-    text.hasSuffix("\n") ? text : text + "\n"
+  /// The text as it is, but for what a terminal would obey.
+  private func shownText(of topology: String) -> String {
+    let shown = topology.unicodeScalars.map { scalar in
+      "\n\r\t".unicodeScalars.contains(scalar) ? String(scalar) : printable(String(scalar))
+    }.joined()
+    return shown.hasSuffix("\n") ? shown : shown + "\n"
   }
 }

@@ -52,10 +52,9 @@ struct Train: Stage {
     let output = try output.open()
     let start = try model.read(watching: output, Model.init)
     let (dataset, digest) = try readDatasets(datasets, watching: output)
-    var trainer = try locating(printable(model.model)) {
-      try Trainer(
-        start, on: dataset, digest: digest, batching.batching, update.settings(),
-        Workers(count: jobs.count))
+    let workers = try Workers(count: jobs.count)
+    var trainer = try locating(model.model == "-" ? "<stdin>" : printable(model.model)) {
+      try Trainer(start, on: dataset, digest: digest, batching.batching, update.settings(), workers)
     }
     try run(&trainer)
     try output.write(trainer.model.document())

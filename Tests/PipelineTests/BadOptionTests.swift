@@ -182,4 +182,12 @@ private let badCommands = [
       "nn-init", ["bad.net", "-o", "out.gz"], 65,
       "bad.net: found bytes that are no UTF-8, expected text", in: folder)
   }
+
+  @Test func moreThreadsThanAnyMachineHasAreRefused() throws {
+    let folder = try Step.folder()
+    try expectRefusal(
+      "nn-backprop", ["-j", "200000", "trace.safetensors.gz", "-o", "out.gz"], 64,
+      "--jobs: found '200000', expected a whole number from 1 to 1024 (see nn-backprop --help)",
+      in: folder)
+  }
 }

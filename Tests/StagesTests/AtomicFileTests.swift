@@ -87,6 +87,30 @@ import Testing
     #expect(try text("metrics.tsv") == "a\tb\n1\t2\n3\t4\n")
   }
 
+  @Test func aRowIsNotAppendedToOneThatWasCut() throws {
+    let table = folder.path("metrics.tsv")
+    try "a\tb\n1\t2".write(toFile: table, atomically: false, encoding: .utf8)
+    let error = #expect(throws: (any Error).self) {
+      try appendRow("3\t4\n", under: "a\tb\n", to: table)
+    }
+    #expect(
+      verdict(on: try #require(error)).message
+        == "\(table): the last row has no end, expected a line feed")
+    #expect(try text("metrics.tsv") == "a\tb\n1\t2")
+  }
+
+  @Test func aFileKeepsItsPermissions() throws {
+    let path = folder.path("secret")
+    try "old".write(toFile: path, atomically: false, encoding: .utf8)
+    #expect(chmod(path, 0o600) == 0)
+    let file = try AtomicFile(path)
+    try write("new", to: file)
+    try file.commit()
+    var status = stat()
+    #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+    #expect(try text("secret") == "new")
+  }
+
   private func write(_ text: String, to file: AtomicFile) throws {
     try Array(text.utf8).withUnsafeBytes { try file.descriptor.write($0) }
   }

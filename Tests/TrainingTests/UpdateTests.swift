@@ -43,6 +43,16 @@ import Testing
     #expect(model.document()[.position] == nil)
   }
 
+  @Test func aGradientThatBelongsToNoEpochLeavesTheModelsPlace() throws {
+    var gradient = makeGradient(step: 3)
+    for key in [Key.epoch, .step, .steps] { gradient[key] = nil }
+    var model = try Model(makeModel())
+    try model.learn(gradient, mean, workers)
+    #expect((model.epoch, model.position, model.step) == (0, nil, 1))
+    gradient[.epoch] = "2"
+    #expect(throws: DocumentError.missingKey(.step)) { try model.learn(gradient, mean, workers) }
+  }
+
   @Test func theLineageHasALineForEveryChangeOfSettings() throws {
     var model = try Model(makeModel())
     let other = UpdateSettings(try SGD(rate: 0.5), .sum)
