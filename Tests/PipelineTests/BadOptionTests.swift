@@ -75,7 +75,7 @@ private let badCommands = [
     "two outputs to './out.gz'", showsHelp: false),
   BadCommand(
     "nn-forward -m model.safetensors.gz batch.safetensors.gz -j 0 -o out.gz",
-    "-j: found '0', \(number)"),
+    "-j: found '0', expected a whole number from 1 to 1024"),
   BadCommand(
     "nn-forward -m model.safetensors.gz batch.safetensors.gz --sums -o out.gz",
     "--sums goes with --trace"),
@@ -187,7 +187,7 @@ private let badCommands = [
     let folder = try Step.folder()
     try expectRefusal(
       "nn-backprop", ["-j", "200000", "trace.safetensors.gz", "-o", "out.gz"], 64,
-      "--jobs: found '200000', expected a whole number from 1 to 1024 (see nn-backprop --help)",
+      "-j: found '200000', expected a whole number from 1 to 1024 (see nn-backprop --help)",
       in: folder)
   }
 }
