@@ -19,49 +19,48 @@ public struct Network: Sendable {
 
   public let loss: any Loss
 
+  // What follows is derived once, as every step asks for it.
+
+  /// Every parameter under its full name, in the topology's order.
+  public let parameters: [Parameter]
+
+  /// The parameters, by their full names, whose values `backward` reads: not those of the first layer that
+  /// has any, as no error needs to pass it.
+  public let parameterNamesForBackward: [String]
+
+  /// The names of the layers whose sum `backward` or `losses` reads.
+  public let sumsForBackward: [String]
+
+  /// The index of the first layer that has parameters: as far as errors are passed back.
+  let firstTrainable: Int
+
   /// - Throws: `TopologyFault`.
   public init(topology: String) throws {
     var parser = TopologyParser()
     try parser.read(topology)
+    let (input, nodes, loss) = try parser.finished()
+    guard let first = nodes.firstIndex(where: { !$0.layer.parameters.isEmpty }) else {
+      preconditionFailure("a network without parameters")
+    }
     self.topology = topology
-    (input, nodes, loss) = try parser.finished()
+    (self.input, self.nodes, self.loss) = (input, nodes, loss)
+    firstTrainable = first
+    parameters = nodes.flatMap { node in
+      node.layer.parameters.map { Parameter("\(node.name).\($0.name)", $0.shape, $0.start) }
+    }
+    parameterNamesForBackward = nodes[(first + 1)...].flatMap { node in
+      node.layer.parametersForBackward.map { "\(node.name).\($0)" }
+    }
+    sumsForBackward = nodes.indices.filter { index in
+      index == nodes.count - 1 && loss.needsSum
+        || index >= first && nodes[index].activation.backwardNeedsSum
+    }.map { nodes[$0].name }
   }
 
   /// The shape of what leaves the last layer, per example.
   public var outputShape: Shape { last.output }
 
-  /// Every parameter under its full name, in the topology's order.
-  public var parameters: [Parameter] {
-    nodes.flatMap { node in
-      node.layer.parameters.map { Parameter("\(node.name).\($0.name)", $0.shape, $0.start) }
-    }
-  }
-
-  /// The parameters, by their full names, whose values `backward` reads: not those of the first layer that
-  /// has any, as no error needs to pass it.
-  public var parameterNamesForBackward: [String] {
-    nodes[(firstTrainable + 1)...].flatMap { node in
-      node.layer.parametersForBackward.map { "\(node.name).\($0)" }
-    }
-  }
-
-  /// The names of the layers whose sum `backward` or `losses` reads.
-  public var sumsForBackward: [String] {
-    nodes.indices.filter { index in
-      index == nodes.count - 1 && loss.needsSum
-        || index >= firstTrainable && nodes[index].activation.backwardNeedsSum
-    }.map { nodes[$0].name }
-  }
-
   var last: Node { nodes[nodes.count - 1] }
-
-  /// The index of the first layer that has parameters: as far as errors are passed back.
-  var firstTrainable: Int {
-    guard let index = nodes.firstIndex(where: { !$0.layer.parameters.isEmpty }) else {
-      preconditionFailure("a network without parameters")
-    }
-    return index
-  }
 }
 
 /// A layer in its place in a network.

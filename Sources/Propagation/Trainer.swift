@@ -82,7 +82,7 @@ public struct Trainer {
     guard position < epoch.steps else {
       throw TrainingError.positionOutside(position, steps: epoch.steps)
     }
-    let now = TrainingSettings.text(batch: epoch.batch(position), settings)
+    let now = TrainingSettings.text(batch: epoch.emptyBatch(position), settings)
     if let before = model.lineage.lastSettings, before != now {
       throw TrainingError.insideEpoch(found: before, expected: now)
     }

@@ -58,11 +58,17 @@ public struct Epoch: Sendable {
   /// - Parameter step: from 1 to `steps`.
   public func batch(_ step: Int) -> Document {
     let rows = order[(step - 1) * size..<min(step * size, order.count)]
-    var batch = Document(kind: .batch)
-    batch.metadata.merge(dataset.foreignMetadata) { own, _ in own }
+    var batch = emptyBatch(step)
     batch.tensors[Role.input] = dataset.input.gathered(rows)
     batch.tensors[Role.target] = dataset.target?.gathered(rows)
     batch.tensors[Role.index] = Tensor(rows.map(Int64.init))
+    return batch
+  }
+
+  /// The batch of one step without its tensors: where it comes from.
+  package func emptyBatch(_ step: Int) -> Document {
+    var batch = Document(kind: .batch)
+    batch.metadata.merge(dataset.foreignMetadata) { own, _ in own }
     batch[.epoch] = String(number)
     batch[.step] = String(step)
     batch[.steps] = String(steps)
