@@ -69,6 +69,7 @@ let package = Package(
     library("TrainingOptions", ["Optimizers", "Stages", "Training", argumentParser]),
 
     .target(name: "Comparison", dependencies: ["Tensors"], path: "Tests/Comparison"),
+    .target(name: "Scratch", path: "Tests/Scratch"),
     tests(of: "Comparison", ["Tensors"]),
     tests(of: "Tensors"),
     tests(of: "Random"),
@@ -86,8 +87,9 @@ let package = Package(
     tests(
       of: "Propagation",
       ["Tensors", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors", "Training"]),
-    tests(of: "Stages", ["Tensors", "Documents", "Gzip", "Safetensors"]),
-    .testTarget(name: "PipelineTests", dependencies: ["Tensors", "Gzip", "Safetensors"]),
+    tests(of: "Stages", ["Scratch", "Tensors", "Documents", "Gzip", "Safetensors"]),
+    .testTarget(
+      name: "PipelineTests", dependencies: ["Scratch", "Tensors", "Gzip", "Safetensors"]),
   ]
     + tools.map { name, imports in
       .executableTarget(

@@ -1,4 +1,5 @@
 import Foundation
+import Scratch
 import Testing
 
 /// A command line that cannot be meant, and what is said about it.

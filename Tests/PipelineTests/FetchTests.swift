@@ -1,4 +1,5 @@
 import Foundation
+import Scratch
 import Testing
 
 /// `pipelines/fetch.sh`, against a server on the loopback interface.

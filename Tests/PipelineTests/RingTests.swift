@@ -1,3 +1,4 @@
+import Scratch
 import Testing
 
 /// The ring while all goes well: however its pipes are laid, it ends where `nn-train` ends.

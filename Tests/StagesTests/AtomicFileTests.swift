@@ -1,12 +1,13 @@
 import Foundation
+import Scratch
 import Testing
 
 @testable import Stages
 
 @Suite struct AtomicFileTests {
-  private let folder: Folder
+  private let folder: Scratch
 
-  init() throws { folder = try Folder() }
+  init() throws { folder = try Scratch() }
 
   @Test func theFileAppearsOnlyWhenItIsWhole() throws {
     let file = try AtomicFile(folder.path("out"))

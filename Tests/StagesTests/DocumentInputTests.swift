@@ -1,6 +1,7 @@
 import Documents
 import Foundation
 import Safetensors
+import Scratch
 import Tensors
 import Testing
 
@@ -114,7 +115,7 @@ import Testing
   }
 
   @Test func theDigestIsThatOfTheDecompressedBytes() throws {
-    let scratch = try Folder()
+    let scratch = try Scratch()
     try Data(alone("abc").encoded()).write(to: scratch.url.appending(path: "d"))
     let digest = Digest()
     let input = try DocumentInput(
@@ -128,7 +129,7 @@ import Testing
   }
 
   private func opened(_ documents: [Document], isSequence: Bool = false) throws -> DocumentInput {
-    let scratch = try Folder()
+    let scratch = try Scratch()
     try Data(documents.flatMap { $0.encoded() }).write(to: scratch.url.appending(path: "d"))
     return try DocumentInput(
       Descriptor.reading(scratch.path("d")), watching: nil, isSequence: isSequence)
@@ -160,18 +161,4 @@ private func unknownKey() -> Document {
   var document = frame(1)
   document.metadata["nn.new"] = "1"
   return document
-}
-
-/// A fresh folder that disappears with its last owner.
-final class Folder {
-  let url: URL
-
-  init() throws {
-    url = FileManager.default.temporaryDirectory.appending(path: "nn-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
-
-  func path(_ name: String) -> String { url.appending(path: name).path }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Gzip
 import Safetensors
+import Scratch
 import Tensors
 import Testing
 

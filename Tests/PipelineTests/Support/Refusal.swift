@@ -1,4 +1,5 @@
 import Foundation
+import Scratch
 import Testing
 
 /// Expects a program to refuse: to end with `status` and exactly the line `tool: message` on standard error, to write

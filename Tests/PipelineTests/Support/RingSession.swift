@@ -1,4 +1,5 @@
 import Foundation
+import Scratch
 import Testing
 
 /// A script that runs in a session of its own, so that everything it starts can be found and none of it can outlive

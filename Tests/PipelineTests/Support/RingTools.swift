@@ -1,4 +1,5 @@
 import Foundation
+import Scratch
 
 extension Scratch {
   /// A folder of links to the programs in which some are scripts of ours.

@@ -1,5 +1,6 @@
 import Foundation
 import Safetensors
+import Scratch
 import Tensors
 import Testing
 

@@ -1,4 +1,5 @@
 import Foundation
+import Scratch
 
 /// What a program left behind when it ended.
 struct Outcome {
@@ -126,35 +127,4 @@ private func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
 /// Bytes that one thread collects and another reads after it has waited for the first.
 private final class Collected: @unchecked Sendable {
   var data = Data()
-}
-
-/// A fresh folder that disappears with its last owner.
-final class Scratch {
-  let url: URL
-
-  init() throws {
-    url = FileManager.default.temporaryDirectory.appending(path: "nn-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
-
-  func path(_ name: String) -> String { url.appending(path: name).path }
-
-  func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
-
-  func write(_ name: String, _ bytes: [UInt8]) throws {
-    try Data(bytes).write(to: url.appending(path: name))
-  }
-
-  func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
-
-  func read(_ name: String) throws -> [UInt8] {
-    try [UInt8](Data(contentsOf: url.appending(path: name)))
-  }
-
-  /// The names of what the folder holds, sorted.
-  func names() throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: url.path).sorted()
-  }
 }
