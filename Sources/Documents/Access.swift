@@ -72,6 +72,26 @@ extension Tensor {
       count: values.count { !$0.isFinite }, of: values.count)
   }
 
+  /// - Parameter owner: whose `other` is, as in `the model`.
+  /// - Throws: `DocumentError.wrongDType` or `.wrongShape` unless both agree with those of `other`.
+  public func requireMatch(with other: Tensor, in owner: String, _ name: String) throws {
+    guard dtype == other.dtype else {
+      throw DocumentError.wrongDType(
+        name, found: dtype, expected: "\(other.dtype.rawValue) as in \(owner)")
+    }
+    guard shape == other.shape else {
+      throw DocumentError.wrongShape(name, found: shape, expected: "\(other.shape) as in \(owner)")
+    }
+  }
+
+  /// - Throws: `DocumentError.wrongShape` unless the first axis counts `count` examples.
+  public func requireExamples(_ count: Int, as name: String) throws {
+    guard shape.rank > 0, shape[0] == count else {
+      throw DocumentError.wrongShape(
+        name, found: shape, expected: "\(count) examples as in 'input'")
+    }
+  }
+
   /// - Throws: `DocumentError.wrongShape` for a tensor of examples in which an axis has the length 0.
   public func requireNumbers(_ name: String) throws {
     if shape.count == 0 {

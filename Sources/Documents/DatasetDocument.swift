@@ -18,10 +18,7 @@ extension Document {
     try input.requireNumbers(Role.input)
     try input.requireFiniteData(Role.input)
     if let target {
-      guard target.shape.rank > 0, target.shape[0] == input.shape[0] else {
-        throw DocumentError.wrongShape(
-          Role.target, found: target.shape, expected: "\(input.shape[0]) examples as in 'input'")
-      }
+      try target.requireExamples(input.shape[0], as: Role.target)
       try target.requireFiniteData(Role.target)
     }
     // The names travel separated by line feeds.

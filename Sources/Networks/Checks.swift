@@ -78,7 +78,7 @@ extension Network {
       throw NetworkFault.wrongDType(
         tensor: name, found: tensor.dtype, expected: "\(common.rawValue) like the others")
     }
-    if tensor.dtype != .f32 && tensor.dtype != .f64 {
+    if !tensor.dtype.isComputable {
       throw NetworkFault.wrongDType(tensor: name, found: tensor.dtype, expected: "F32 or F64")
     }
     common = tensor.dtype

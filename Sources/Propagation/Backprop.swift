@@ -30,7 +30,7 @@ public struct Backprop: Sendable {
     let outputs = trace.signals("output", of: network)
     let last = network.nodes[network.nodes.count - 1].name
     let dtype = outputs[last]?.dtype ?? .f32
-    guard dtype == .f32 || dtype == .f64 else {
+    guard dtype.isComputable else {
       throw NetworkFault.wrongDType(
         tensor: "\(last).output", found: dtype, expected: "F32 or F64")
     }

@@ -2,14 +2,6 @@ import Documents
 import Gzip
 import Safetensors
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
-
 /// The documents of one file or pipe: one that stands alone, or streams of frames, read front to back.
 ///
 /// Rules of docs/FORMAT.md: frames count from 0, an end document says how many there were, after it another stream may
@@ -21,6 +13,7 @@ public final class DocumentInput {
   public private(set) var frames = 0
   /// What messages call it: the file's name or `<stdin>`.
   public var name: String { descriptor.name }
+
   private enum State { case start, afterOne, inStream(next: Int), betweenStreams }
 
   private let descriptor: Descriptor
@@ -28,8 +21,7 @@ public final class DocumentInput {
   private let isSequence: Bool
   private let digest: Digest?
   private var state = State.start
-  private var bytes: ByteSource
-  private var hasEnded = false
+  private let bytes: ByteSource
   private let limit: Int
 
   /// - Parameters:

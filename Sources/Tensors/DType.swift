@@ -46,6 +46,9 @@ public enum DType: String, CaseIterable, Sendable {
     }
   }
 
+  /// Whether networks compute in it: what weights, traces and gradients may be.
+  public var isComputable: Bool { self == .f32 || self == .f64 }
+
   /// Bytes that `count` elements take; nil when that overflows or is no whole number of bytes.
   public func byteCount(of count: Int) -> Int? {
     let (bits, overflow) = count.multipliedReportingOverflow(by: bitWidth)

@@ -85,14 +85,6 @@ public struct Dataset: Sendable {
 }
 
 extension Tensor {
-  /// - Throws: `DocumentError.wrongShape` unless the first axis counts `count` examples.
-  package func requireExamples(_ count: Int, as name: String) throws {
-    guard shape.rank > 0, shape[0] == count else {
-      throw DocumentError.wrongShape(
-        name, found: shape, expected: "\(count) examples as in 'input'")
-    }
-  }
-
   /// - Throws: `DocumentError.wrongDType` for packed floats whose rows begin inside a byte: no row can be taken out.
   fileprivate func requireWholeRows(_ name: String) throws {
     if dtype.byteCount(of: shape.perExample.count) == nil {

@@ -56,7 +56,7 @@ public struct Model: Sendable {
     }
     for name in names {
       let tensor = try document.tensor(name)
-      guard tensor.dtype == .f32 || tensor.dtype == .f64 else {
+      guard tensor.dtype.isComputable else {
         throw DocumentError.wrongDType(name, found: tensor.dtype, expected: "F32 or F64")
       }
       guard tensor.dtype == dtype else {

@@ -19,13 +19,14 @@ public struct GradientSum {
     let examples = try gradient.integer(.examples)
     let loss = try gradient.number(.loss)
     guard examples > 0 else { throw TrainingError.noExamples }
-    for name in gradient.tensors.keys.sorted() {
+    let names = gradient.tensors.keys.sorted()
+    for name in names {
       if Role.ofDeltas.contains(where: { name.hasSuffix($0) }) {
         throw DocumentError.unexpectedTensor(
           name, reason: "of single examples, which do not add up (nn-backprop --deltas wrote it)")
       }
       let dtype = try gradient.finiteTensor(name).dtype
-      guard dtype == .f32 || dtype == .f64 else {
+      guard dtype.isComputable else {
         throw DocumentError.wrongDType(name, found: dtype, expected: "F32 or F64")
       }
     }
@@ -38,26 +39,15 @@ public struct GradientSum {
       throw DocumentError.differs(
         key, found: gradient[key], expected: sum[key], of: "the first gradient")
     }
-    guard gradient.tensors.keys.sorted() == sum.tensors.keys.sorted() else {
-      throw TrainingError.otherTensors(
-        found: gradient.tensors.keys.sorted(), expected: sum.tensors.keys.sorted())
+    let expected = sum.tensors.keys.sorted()
+    guard names == expected else {
+      throw TrainingError.otherTensors(found: names, expected: expected)
     }
-    for (name, tensor) in gradient.tensors.sorted(by: { $0.key < $1.key }) {
-      let first = try sum.tensor(name)
-      guard first.dtype == tensor.dtype else {
-        throw DocumentError.wrongDType(
-          name, found: tensor.dtype, expected: "\(first.dtype.rawValue) as in the first gradient")
-      }
-      guard first.shape == tensor.shape else {
-        throw DocumentError.wrongShape(
-          name, found: tensor.shape, expected: "\(first.shape) as in the first gradient")
-      }
+    for name in names {
+      let (first, tensor) = (try sum.tensor(name), try gradient.tensor(name))
+      try tensor.requireMatch(with: first, in: "the first gradient", name)
       let added = first.combined(with: tensor, by: Addition(), workers)
-      do {
-        try added.requireFinite(name)
-      } catch let fault as DocumentError {
-        throw TrainingError.overflow(fault, doing: "adding it")
-      }
+      try added.requireFinite(name, after: "adding it")
       sum.tensors[name] = added
     }
     sum[.examples] = String(try sum.integer(.examples) + examples)

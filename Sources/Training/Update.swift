@@ -39,24 +39,13 @@ extension Model {
     for name in parameters.keys.sorted() {
       guard let parameter = parameters[name] else { continue }
       let sum = try gradient.finiteTensor(name)
-      guard sum.dtype == parameter.dtype else {
-        throw DocumentError.wrongDType(
-          name, found: sum.dtype, expected: "\(parameter.dtype.rawValue) as in the model")
-      }
-      guard sum.shape == parameter.shape else {
-        throw DocumentError.wrongShape(
-          name, found: sum.shape, expected: "\(parameter.shape) as in the model")
-      }
+      try sum.requireMatch(with: parameter, in: "the model", name)
       var state = try stateTensors(of: name, like: parameter, settings.optimizer)
       let corrected = settings.optimizer.updated(
         parameter,
         gradient: settings.reduction.reduced(sum, examples: examples, workers),
         state: &state, step: step + 1, workers)
-      do {
-        try corrected.requireFinite(name)
-      } catch let fault as DocumentError {
-        throw TrainingError.overflow(fault, doing: "the correction")
-      }
+      try corrected.requireFinite(name, after: "the correction")
       changed[name] = corrected
       for (kept, tensor) in state { changedState[Self.stateName(of: name, kept)] = tensor }
     }
@@ -106,6 +95,17 @@ extension Model {
       if !isDelta {
         throw DocumentError.unexpectedTensor(name, reason: "the model has no such parameter")
       }
+    }
+  }
+}
+
+extension Tensor {
+  /// - Throws: `TrainingError.overflow` when a result of finite numbers is none itself.
+  func requireFinite(_ name: String, after work: String) throws {
+    do {
+      try requireFinite(name)
+    } catch let fault as DocumentError {
+      throw TrainingError.overflow(fault, doing: work)
     }
   }
 }
