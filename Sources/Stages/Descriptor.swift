@@ -20,6 +20,8 @@ final class Descriptor {
   /// Bytes that mean nothing to who reads this pipe. A stage that waits for input writes them now and then: a filter
   /// that, like `cat`, does not watch its output learns only by writing that nobody reads it.
   var probe: [UInt8] = []
+  /// When something was last written, or could have been; what is read meanwhile does not put off the next probe.
+  private var lastWritten = 0.0
   private let isOwned: Bool
 
   init(_ number: Int32, name: String, owned: Bool) {
@@ -83,6 +85,7 @@ final class Descriptor {
   ///
   /// - Throws: `StageError.writing`, or `.readerGone`.
   func write(_ bytes: UnsafeRawBufferPointer) throws {
+    defer { lastWritten = monotonicSeconds() }
     var rest = bytes
     while !rest.isEmpty {
       let count = systemWrite(number, rest.baseAddress, rest.count)
@@ -109,8 +112,7 @@ final class Descriptor {
       watched.append(pollfd(fd: output.number, events: 0, revents: 0))
     }
     while true {
-      let isProbing = output.map { !$0.probe.isEmpty } ?? false
-      let ready = poll(&watched, nfds_t(watched.count), isProbing ? Self.probeInterval : -1)
+      let ready = poll(&watched, nfds_t(watched.count), output?.millisecondsToProbe ?? -1)
       if ready == 0 { try output?.sendProbe() }
       if ready < 0 && errno == EINTR { continue }
       // A pipe without a reader reports an error on Linux, a hang-up on macOS; a socket hangs up on both.
@@ -121,11 +123,22 @@ final class Descriptor {
     }
   }
 
-  /// In milliseconds; several filters in a row learn one after the other.
-  private static let probeInterval: Int32 = 250
+  /// In seconds; several filters in a row learn one after the other.
+  private static let probeInterval = 0.25
+
+  /// How long a wait may last until the next probe, as `poll` takes it; -1 where there is none to send.
+  ///
+  /// Counted from the last write and not from the start of a wait: the probes of the stage before end each wait, and would
+  /// put off those of this one again and again.
+  private var millisecondsToProbe: Int32 {
+    if probe.isEmpty { return -1 }
+    let rest = lastWritten + Self.probeInterval - monotonicSeconds()
+    return Int32((max(rest, 0) * 1000).rounded(.up))
+  }
 
   /// Writes the probe if the pipe has room for it; if not, somebody has yet to read what is in it.
   private func sendProbe() throws {
+    lastWritten = monotonicSeconds()
     var watched = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
     guard poll(&watched, 1, 0) == 1 else { return }
     try probe.withUnsafeBytes { try write($0) }

@@ -101,6 +101,30 @@ import Testing
     try source.fileHandleForWriting.close()
   }
 
+  @Test func whatTheStageBeforeWritesDoesNotPutOffAProbe() throws {
+    let (source, sink) = (Foundation.Pipe(), Foundation.Pipe())
+    let input = Descriptor(
+      source.fileHandleForReading.fileDescriptor, name: "<stdin>", owned: false)
+    let output = Descriptor(
+      sink.fileHandleForWriting.fileDescriptor, name: "<stdout>", owned: false)
+    output.probe = [7]
+    try [UInt8(1)].withUnsafeBytes { try output.write($0) }
+    let writer = source.fileHandleForWriting
+    Thread.detachNewThread {
+      for _ in 0..<8 {
+        usleep(100_000)
+        try? writer.write(contentsOf: Data([1]))
+      }
+    }
+    // Every wait is shorter than the time between two probes, all of them together are longer.
+    var byte: UInt8 = 0
+    for _ in 0..<8 {
+      _ = try withUnsafeMutableBytes(of: &byte) { try input.read(into: $0, watching: output) }
+    }
+    let written = sink.fileHandleForReading.availableData
+    #expect(written.first == 1 && written.count > 1 && written.dropFirst().allSatisfy { $0 == 7 })
+  }
+
   @Test func aDocumentIsHandedOverWithoutAByteBehindIt() throws {
     let pipe = Foundation.Pipe()
     let input = try DocumentInput(
