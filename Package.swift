@@ -55,7 +55,7 @@ let package = Package(
     library("Safetensors", ["Tensors"]),
     library("Documents", ["Tensors", "Safetensors"]),
     library("Formats", ["Tensors"]),
-    library("Layers", ["Tensors", "Kernels", "Products"]),
+    library("Layers", ["Tensors", "Random", "Kernels", "Products"]),
     library("Losses", ["Tensors", "Kernels", "Layers"]),
     library("Optimizers", ["Tensors", "Kernels"]),
     library("Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses"]),
@@ -63,7 +63,7 @@ let package = Package(
       "Training", ["Tensors", "Documents", "Random", "Kernels", "Optimizers", "Safetensors"]),
     library(
       "Propagation",
-      ["Tensors", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors", "Training"]),
+      ["Tensors", "Documents", "Kernels", "Layers", "Networks", "Optimizers", "Safetensors", "Training"]),
     library(
       "Stages", ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", argumentParser]),
     library("TrainingOptions", ["Optimizers", "Stages", "Training", argumentParser]),
@@ -86,7 +86,7 @@ let package = Package(
     tests(of: "Training", ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors"]),
     tests(
       of: "Propagation",
-      ["Tensors", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors", "Training"]),
+      ["Tensors", "Documents", "Kernels", "Layers", "Networks", "Optimizers", "Safetensors", "Training"]),
     tests(of: "Stages", ["Scratch", "Tensors", "Documents", "Gzip", "Safetensors"]),
     .testTarget(
       name: "PipelineTests", dependencies: ["Scratch", "Tensors", "Gzip", "Safetensors"]),

@@ -41,6 +41,8 @@ public enum Key: String, CaseIterable, Sendable {
   case data = "nn.data"
   /// How the dataset was cut into batches, for example `size=64 shuffle=yes`.
   case batching = "nn.batching"
+  /// In a trace: `training` or `inference`.
+  case mode = "nn.mode"
   /// The network, as its topology file states it.
   case topology = "nn.topology"
   /// The examples that a gradient sums over.

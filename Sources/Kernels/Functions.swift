@@ -21,3 +21,11 @@ public protocol RowPairFunction: Sendable {
     _ x: UnsafeBufferPointer<R>, _ y: UnsafeBufferPointer<R>,
     into result: UnsafeMutableBufferPointer<R>)
 }
+
+/// x + y
+public struct Addition: PairFunction {
+  public init() {}
+
+  @inlinable
+  public func callAsFunction<R: Real>(_ x: R, _ y: R) -> R { x + y }
+}

@@ -1,4 +1,5 @@
 import Kernels
+import Layers
 import Networks
 import Tensors
 
@@ -20,12 +21,18 @@ struct Problem {
   let parameters: [String: Tensor]
 
   func signals(_ workers: Workers) -> Signals {
-    network.forward(input, parameters: parameters, workers: workers)
+    network.forward(input, parameters: parameters, pass(workers))
+  }
+
+  /// A training pass; the rows are the batch's own.
+  func pass(_ workers: Workers) -> Pass {
+    let rows = (0..<input.shape[0]).map { UInt64($0) }
+    return Pass(.training, draws: Draws(seed: 1, epoch: 1, step: 1, rows: rows), workers)
   }
 
   /// The loss summed over the batch.
   func loss(_ parameters: [String: Tensor], _ workers: Workers) -> Double {
-    let signals = network.forward(input, parameters: parameters, workers: workers)
+    let signals = network.forward(input, parameters: parameters, pass(workers))
     return network.losses(signals, target: target, workers: workers).doubles().reduce(0, +)
   }
 
@@ -33,13 +40,14 @@ struct Problem {
   func gradients(keepingDeltas: Bool = false, _ workers: Workers) throws -> Gradients {
     let all = signals(workers)
     let sums = all.sums.filter { network.sumsForBackward.contains($0.key) }
-    let needed = parameters.filter { network.parameterNamesForBackward.contains($0.key) }
-    try network.checkParametersForBackward(needed, dtype: input.dtype)
+    let needed = parameters.filter { network.parameterNamesForBackward(.training).contains($0.key) }
+    try network.checkParametersForBackward(needed, .training, dtype: input.dtype)
     return try network.backward(
       input: input, target: target,
       signals: network.signals(
-        outputs: all.outputs, sums: sums, examples: input.shape[0], dtype: input.dtype),
-      parameters: needed, keepingDeltas: keepingDeltas, workers: workers)
+        outputs: all.outputs, sums: sums, others: all.kept, .training, examples: input.shape[0],
+        dtype: input.dtype),
+      parameters: needed, keepingDeltas: keepingDeltas, pass(workers))
   }
 
   func converted(to dtype: DType) -> Problem {

@@ -6,6 +6,11 @@ public protocol Activation: Sendable {
   /// The word in the topology.
   var word: String { get }
 
+  /// The activation with the options that stand in its line.
+  ///
+  /// - Throws: `TopologyFault`.
+  func configured(_ words: inout LayerWords) throws -> any Activation
+
   /// How wide the random start values of the weights before it are spread.
   var spread: Spread { get }
 
@@ -31,6 +36,7 @@ public protocol Activation: Sendable {
 }
 
 extension Activation {
+  public func configured(_ words: inout LayerWords) throws -> any Activation { self }
   public var spread: Spread { .glorot }
   public var reasonWithoutDerivative: String? { nil }
   public var backwardNeedsSum: Bool { false }
@@ -55,7 +61,7 @@ public enum Spread: Sendable {
   }
 }
 
-/// Every activation that a topology may name.
+/// Every activation that a topology may name, as it is without options.
 public let activations: [any Activation] = [
   Identity(),
   ReLU(),

@@ -133,6 +133,16 @@ public struct LayerWords {
     return (option.value, option.word)
   }
 
+  /// An error about the line as a whole, for the caller to throw.
+  public func objection(_ reason: String) -> TopologyFault { .pairing(first, reason: reason) }
+
+  /// An error about two inputs whose shapes do not go together, for the caller to throw.
+  public func conflict(
+    _ first: LayerInput, _ second: LayerInput, expected: String
+  ) -> TopologyFault {
+    .shapeConflict(self.first, first: first, second: second, expected: expected)
+  }
+
   /// Refuses a tensor of too many elements.
   public func check(elements extents: [Int], of what: String) throws {
     guard let shape = Shape(checking: extents), shape.count <= Self.largest else {

@@ -13,6 +13,10 @@ public enum TopologyFault: Fault, Equatable {
   case badName(Word, name: String, rule: String)
   case tooLarge(Word, what: String, size: String)
   case pairing(Word, reason: String)
+  case shapeConflict(Word, first: LayerInput, second: LayerInput, expected: String)
+  case unknownLayer(Word, known: [String])
+  case cycle(Word, name: String, line: Int, shape: Shape)
+  case leadsNowhere(Word, name: String)
 
   public var description: String {
     switch self {
@@ -38,6 +42,16 @@ public enum TopologyFault: Fault, Equatable {
       place(word) + "\(what) of \(size) elements, expected at most \(LayerWords.largest)"
     case .pairing(let word, let reason):
       place(word) + reason
+    case .shapeConflict(let word, let first, let second, let expected):
+      place(word) + "'\(word.text)' of '\(first.name)' with shape \(first.shape) and "
+        + "'\(second.name)' with \(second.shape), expected \(expected)"
+    case .unknownLayer(let word, let known):
+      place(word) + "no layer '\(word.text)', " + suggestion(for: word.text, among: known)
+    case .cycle(let word, let name, let line, let shape):
+      place(word) + "layer '\(name)' of line \(line) stands at or behind this line, which \(shape) reaches: "
+        + "that would be a cycle"
+    case .leadsNowhere(let word, let name):
+      place(word) + "nothing takes the output of layer '\(name)'"
     }
   }
 }
