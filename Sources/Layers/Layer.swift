@@ -199,8 +199,12 @@ public struct Parameter: Sendable, Equatable {
 /// Every kind of layer that a topology may name.
 public let layerKinds: [any Layer.Type] = [
   Add.self,
+  BatchNorm.self,
   Concat.self,
   Dense.self,
+  Dropout.self,
+  LayerNorm.self,
+  Normalize.self,
   Reshape.self,
   Scale.self,
 ]
