@@ -199,8 +199,12 @@ public struct Parameter: Sendable, Equatable {
 /// Every kind of layer that a topology may name.
 public let layerKinds: [any Layer.Type] = [
   Add.self,
+  AvgPool.self,
   Concat.self,
+  Conv.self,
   Dense.self,
+  GlobalAvgPool.self,
+  MaxPool.self,
   Reshape.self,
   Scale.self,
 ]
