@@ -66,7 +66,7 @@ let package = Package(
       ["Tensors", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors", "Training"]),
     library(
       "Stages", ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", argumentParser]),
-    library("TrainingOptions", ["Optimizers", "Stages", "Training", argumentParser]),
+    library("TrainingOptions", ["Tensors", "Optimizers", "Stages", "Training", argumentParser]),
 
     .target(name: "Comparison", dependencies: ["Tensors"], path: "Tests/Comparison"),
     .target(name: "Scratch", path: "Tests/Scratch"),
