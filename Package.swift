@@ -81,9 +81,11 @@ let package = Package(
     tests(of: "Formats", ["Tensors"]),
     tests(of: "Layers", ["Tensors", "Kernels", "Comparison"]),
     tests(of: "Losses", ["Tensors", "Kernels", "Layers", "Comparison"]),
-    tests(of: "Optimizers", ["Tensors", "Kernels"]),
+    tests(of: "Optimizers", ["Tensors", "Kernels", "Comparison"]),
     tests(of: "Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses", "Comparison"]),
-    tests(of: "Training", ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors"]),
+    tests(
+      of: "Training",
+      ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors", "Comparison"]),
     tests(
       of: "Propagation",
       ["Tensors", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors", "Training"]),
