@@ -70,7 +70,7 @@ let package = Package(
       ]),
     library(
       "Stages", ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", argumentParser]),
-    library("TrainingOptions", ["Optimizers", "Stages", "Training", argumentParser]),
+    library("TrainingOptions", ["Tensors", "Optimizers", "Stages", "Training", argumentParser]),
 
     .target(name: "Comparison", dependencies: ["Tensors"], path: "Tests/Comparison"),
     .target(name: "Scratch", path: "Tests/Scratch"),
@@ -85,9 +85,11 @@ let package = Package(
     tests(of: "Formats", ["Tensors"]),
     tests(of: "Layers", ["Tensors", "Kernels", "Comparison"]),
     tests(of: "Losses", ["Tensors", "Kernels", "Layers", "Comparison"]),
-    tests(of: "Optimizers", ["Tensors", "Kernels"]),
+    tests(of: "Optimizers", ["Tensors", "Kernels", "Comparison"]),
     tests(of: "Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses", "Comparison"]),
-    tests(of: "Training", ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors"]),
+    tests(
+      of: "Training",
+      ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors", "Comparison"]),
     tests(
       of: "Propagation",
       [
