@@ -7,13 +7,16 @@ let tools: [(name: String, imports: [Target.Dependency])] = [
   ("nn-import", ["Formats"]),
   ("nn-split", ["Training"]),
   ("nn-batch", ["Training", "TrainingOptions"]),
+  ("nn-augment", ["Augmentation", "AugmentationOptions", "Kernels"]),
   ("nn-init", ["Networks", "Propagation", "Training"]),
   ("nn-forward", ["Propagation", "Kernels"]),
   ("nn-backprop", ["Propagation", "Kernels"]),
   ("nn-sum", ["Training", "Kernels"]),
   ("nn-update", ["Training", "TrainingOptions", "Kernels"]),
   ("nn-eval", ["Training"]),
-  ("nn-train", ["Propagation", "Training", "TrainingOptions", "Kernels"]),
+  (
+    "nn-train", ["AugmentationOptions", "Propagation", "Training", "TrainingOptions", "Kernels"]
+  ),
   ("nn-inspect", []),
 ]
 
@@ -61,12 +64,17 @@ let package = Package(
     library("Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses"]),
     library(
       "Training", ["Tensors", "Documents", "Random", "Kernels", "Optimizers", "Safetensors"]),
+    library("Augmentation", ["Tensors", "Documents", "Random", "Kernels", "Safetensors"]),
     library(
       "Propagation",
-      ["Tensors", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors", "Training"]),
+      [
+        "Tensors", "Augmentation", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors",
+        "Training",
+      ]),
     library(
       "Stages", ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", argumentParser]),
     library("TrainingOptions", ["Optimizers", "Stages", "Training", argumentParser]),
+    library("AugmentationOptions", ["Tensors", "Augmentation", "Stages", argumentParser]),
 
     .target(name: "Comparison", dependencies: ["Tensors"], path: "Tests/Comparison"),
     .target(name: "Scratch", path: "Tests/Scratch"),
@@ -84,6 +92,9 @@ let package = Package(
     tests(of: "Optimizers", ["Tensors", "Kernels"]),
     tests(of: "Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses", "Comparison"]),
     tests(of: "Training", ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors"]),
+    tests(
+      of: "Augmentation",
+      ["Tensors", "Documents", "Random", "Kernels", "Safetensors", "Comparison"]),
     tests(
       of: "Propagation",
       ["Tensors", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors", "Training"]),
