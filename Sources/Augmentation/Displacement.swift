@@ -6,8 +6,8 @@ struct Displacement {
   private let width: Int
   /// The Gaussian's weights from the middle outwards: 0, 1, …, radius.
   private let weights: [Float]
-  private(set) var x: [Float]
-  private(set) var y: [Float]
+  var x: [Float]
+  var y: [Float]
   private var scratch: [Float]
 
   /// - Parameter sigma: of the Gaussian, cut at 3 σ; its weights add up to 1.
@@ -37,6 +37,11 @@ struct Displacement {
         pixel += 1
       }
     }
+    smooth(times: strength)
+  }
+
+  /// Makes displacements of the random numbers in `x` and `y`.
+  mutating func smooth(times strength: Double) {
     x = smoothed(x, Float(strength))
     y = smoothed(y, Float(strength))
   }
@@ -45,7 +50,7 @@ struct Displacement {
   private static func sides(_ bits: UInt32) -> Float { Float(bits >> 8) * 0x1p-23 - 1 }
 
   /// Smooths rows, then columns; outside of the picture the field is 0.
-  mutating func smoothed(_ field: consuming [Float], _ factor: Float) -> [Float] {
+  private mutating func smoothed(_ field: consuming [Float], _ factor: Float) -> [Float] {
     let (height, width, weights) = (height, width, weights)
     let radius = weights.count - 1
     field.withUnsafeMutableBufferPointer { field in

@@ -31,7 +31,7 @@ public struct Trainer {
   /// - Throws: as `Forward.init`.
   public init(
     _ model: Model, on dataset: Dataset, digest: String, _ batching: Batching,
-    _ augmentation: Augmentation? = nil, _ settings: UpdateSettings, _ workers: Workers
+    _ settings: UpdateSettings, _ workers: Workers, distorting augmentation: Augmentation? = nil
   ) throws {
     self.model = model
     self.dataset = dataset

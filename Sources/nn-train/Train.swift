@@ -60,8 +60,8 @@ struct Train: Stage {
     let workers = try Workers(count: jobs.count)
     var trainer = try locating(model.model == "-" ? "<stdin>" : printable(model.model)) {
       try Trainer(
-        start, on: dataset, digest: digest, batching.batching, distortions.augmentation,
-        update.settings(), workers)
+        start, on: dataset, digest: digest, batching.batching, update.settings(), workers,
+        distorting: distortions.augmentation)
     }
     try run(&trainer)
     try output.write(trainer.model.document())
