@@ -170,6 +170,9 @@ public struct Parameter: Sendable, Equatable {
     /// The same number everywhere.
     case constant(Double)
 
+    /// As many blocks of equal length along the first axis, each with its own number.
+    case blocks([Double])
+
     /// Random, within limits that depend on how many inputs an output adds up (`fanIn`), on how many
     /// outputs an input acts upon (`fanOut`), and on the activation that follows.
     case spread(fanIn: Int, fanOut: Int)
@@ -201,6 +204,9 @@ public let layerKinds: [any Layer.Type] = [
   Add.self,
   Concat.self,
   Dense.self,
+  GRU.self,
+  LSTM.self,
+  RNN.self,
   Reshape.self,
   Scale.self,
 ]
