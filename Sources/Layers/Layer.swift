@@ -206,7 +206,7 @@ public let layerKinds: [any Layer.Type] = [
   Dense.self,
   GRU.self,
   LSTM.self,
-  RNN.self,
   Reshape.self,
+  RNN.self,
   Scale.self,
 ]
