@@ -202,10 +202,14 @@ public struct Parameter: Sendable, Equatable {
 /// Every kind of layer that a topology may name.
 public let layerKinds: [any Layer.Type] = [
   Add.self,
+  BatchNorm.self,
   Concat.self,
   Dense.self,
+  Dropout.self,
   GRU.self,
+  LayerNorm.self,
   LSTM.self,
+  Normalize.self,
   Reshape.self,
   RNN.self,
   Scale.self,

@@ -63,7 +63,7 @@ extension Network {
         source.map { signals.outputs[needed: nodes[$0].name] } ?? input
       }
       let own = node.layer.parameters.map(\.name)
-      let found = node.layer.forward(inputs, parameters.of(node, named: own), pass)
+      let found = node.layer.forward(inputs, parameters.of(node, named: own), pass.at(node.name))
       signals.outputs[node.name] = node.activation.forward(found.sum, pass.workers)
       if keeping == .everything || needed.contains(node.name) {
         signals.sums[node.name] = found.sum
@@ -136,7 +136,7 @@ extension Network {
         inputs: node.sources.map { source in
           source.map { signals.outputs[needed: nodes[$0].name] } ?? input
         }, kept: signals.kept.of(node, named: node.layer.kept(in: pass.mode).map(\.name)),
-        parameters.of(node, named: names), wanted: wanted, pass)
+        parameters.of(node, named: names), wanted: wanted, pass.at(node.name))
       for (name, gradient) in found.parameters {
         gradients.parameters["\(node.name).\(name)"] = gradient
       }

@@ -43,6 +43,7 @@ extension Float: GateReal {
     }
   }
 
+  @inline(__always)
   private static func eightAtATime(
     _ x: UnsafeMutablePointer<Float>, _ count: Int, _ f: (SIMD8<Float>) -> SIMD8<Float>
   ) {
@@ -65,6 +66,7 @@ extension Float: GateReal {
   /// eˣ, with x held within −87.3 and 88, where the result is a normal number; NaN stays NaN.
   ///
   /// eˣ = 2ⁿ eʳ with a whole n and |r| ≤ ln 2 / 2. Source of the polynomial: Moshier, Cephes, expf.
+  @inline(__always)
   private static func exponential(_ x: SIMD8<Float>) -> SIMD8<Float> {
     let x = x.replacing(with: 88, where: x .> 88).replacing(with: -87.3, where: x .< -87.3)
     // Added to a number of this size, a small one is rounded to a whole one, which stands in the last bits.
