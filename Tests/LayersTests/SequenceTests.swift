@@ -126,8 +126,10 @@ struct SequenceTests {
     let rows = try layer(kind, "return=all", input: [3, 4], units: 3)
     let parameters = randomParameters(of: picture)
     // One example: two channels of three rows of two.
-    let values = Tensor([1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6] as [Double], shape: [1, 2, 3, 2])
-    let sequence = Tensor([1, 2, -1, -2, 3, 4, -3, -4, 5, 6, -5, -6] as [Double], shape: [1, 3, 4])
+    let values = Tensor(
+      [1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6] as [Double], shape: [1, 2, 3, 2])
+    let sequence = Tensor(
+      [1, 2, -1, -2, 3, 4, -3, -4, 5, 6, -5, -6] as [Double], shape: [1, 3, 4])
     #expect(
       picture.forward(values, parameters, pass).sum == rows.forward(sequence, parameters, pass).sum)
   }
@@ -185,7 +187,9 @@ struct SequenceTests {
     }
     var sum = gradients(0..<10)
     for start in stride(from: 10, to: 2_117, by: 43) {
-      sum.merge(gradients(start..<start + 43)) { $0.combined(with: $1, by: Addition(), pass.workers) }
+      sum.merge(gradients(start..<start + 43)) {
+        $0.combined(with: $1, by: Addition(), pass.workers)
+      }
     }
     #expect(mismatch(gradients(0..<2_117), sum, relative: 1e-10, absolute: 1e-10) == nil)
   }
@@ -253,7 +257,8 @@ struct SequenceTests {
   }
 
   @Test(
-    arguments: kinds.indices, [([2, 1 << 20], 1 << 12), ([2, 1], 1 << 16), ([1 << 20, 1], 1 << 12)])
+    arguments: kinds.indices,
+    [([2, 1 << 20], 1 << 12), ([2, 1], 1 << 16), ([1 << 20, 1], 1 << 12)])
   func refusesMoreNumbersThanCanBeCounted(kind: Int, size: (input: [Int], units: Int)) {
     let kind = Self.kinds[kind]
     #expect(throws: TopologyFault.self) {

@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// Gated recurrent units, `gru UNITS [return=last|all] [reverse=yes]`: `RecurrentLayer` tells what the line means.
+/// Gated recurrent units: `gru UNITS [return=last|all] [reverse=yes]`, as `RecurrentLayer` explains.
 ///
 /// With the blocks of rows r, z, n in this order, x the step's features and h the state of the step before:
 ///
@@ -11,10 +11,11 @@ import Tensors
 ///     candidate   = tanh(x_n + reset_gate · recurrent)
 ///     state       = (1 − update_gate) · candidate + update_gate · h
 ///
-/// The reset gate acts on the product with its bias, as in PyTorch and in ONNX with linear_before_reset = 1, not on
-/// the state before the product, as in the paper and by ONNX's default of 0. ONNX's order is z, r, n.
+/// The reset gate acts on the product with its bias, as in PyTorch and in ONNX with linear_before_reset = 1,
+/// not on the state before the product, as in the paper and by ONNX's default of 0. ONNX's order is z, r, n.
 ///
-/// Source: Cho et al. 2014, Learning phrase representations using RNN encoder–decoder, section 2.3; PyTorch's `nn.GRU`.
+/// Source: Cho et al. 2014, Learning phrase representations using RNN encoder–decoder, section 2.3;
+/// PyTorch's `nn.GRU`.
 public struct GRU: RecurrentLayer {
   public static let word = "gru"
 

@@ -20,8 +20,8 @@ extension Double: GateReal {
   }
 }
 
-/// The C library's functions take one number at a time, and would take as long as the products. The results
-/// are within 2 units in the last place of theirs, for tanh 3; a number's result does not depend on its place in the row.
+/// The C library's functions take one number at a time, and would take as long as the products. The results are
+/// within 2 units in the last place of the exact ones, and do not depend on a number's place in the row.
 extension Float: GateReal {
   static func sigmoid(_ x: UnsafeMutablePointer<Float>, count: Int) {
     eightAtATime(x, count) { 1 / (1 + exponential(-$0)) }
@@ -82,7 +82,8 @@ extension Float: GateReal {
     p = p * r + 0.166_666_65
     p = p * r + 0.5
     p = p * r * r + r + 1
-    let exponent = unsafeBitCast(shifted, to: SIMD8<Int32>.self) &- unsafeBitCast(large, to: SIMD8<Int32>.self)
+    let exponent =
+      unsafeBitCast(shifted, to: SIMD8<Int32>.self) &- unsafeBitCast(large, to: SIMD8<Int32>.self)
     return p * unsafeBitCast((exponent &+ 127) &<< 23, to: SIMD8<Float>.self)
   }
 }

@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// Long short-term memory, `lstm UNITS [return=last|all] [reverse=yes]`: `RecurrentLayer` tells what the line means.
+/// Long short-term memory: `lstm UNITS [return=last|all] [reverse=yes]`, as `RecurrentLayer` explains.
 ///
 /// With the blocks of rows i, f, g, o in this order, and c the cell of the step before, 0 before the first:
 ///
@@ -13,11 +13,11 @@ import Tensors
 ///     state       = output_gate · tanh(cell)
 ///
 /// ONNX's order is i, o, f, g. At the start the forget gate's bias_ih is 1, so that the cell keeps most of what
-/// it holds from step to step; in PyTorch it is as random as the others. Source of that: Jozefowicz, Zaremba, Sutskever 2015,
-/// An empirical exploration of recurrent network architectures, section 4.
+/// it holds from step to step; in PyTorch it is as random as the others. Source of that: Jozefowicz, Zaremba,
+/// Sutskever 2015, An empirical exploration of recurrent network architectures.
 ///
-/// Source: Hochreiter, Schmidhuber 1997, Long short-term memory; the forget gate: Gers, Schmidhuber, Cummins 2000, Learning
-/// to forget; PyTorch's `nn.LSTM`.
+/// Source: Hochreiter, Schmidhuber 1997, Long short-term memory; of the forget gate: Gers, Schmidhuber, Cummins
+/// 2000, Learning to forget; PyTorch's `nn.LSTM`.
 public struct LSTM: RecurrentLayer {
   public static let word = "lstm"
   static let biasStart = Parameter.Start.blocks([0, 1, 0, 0])

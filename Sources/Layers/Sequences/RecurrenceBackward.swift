@@ -2,21 +2,21 @@ import Kernels
 import Products
 import Tensors
 
-/// At most so many partial sums of the parameters' gradients: a constant, so that they never depend on the threads.
+/// At most so many partial sums of the parameters' gradients: a constant, never a matter of the threads.
 private let mostParts = 64
 
 extension Recurrence {
   /// The gradients of the parameters, and where wanted of the input, [N, T, F].
   ///
-  /// A part of the examples adds its pieces up in the model's type, its biases in double precision; the parts are added in
-  /// double precision in their order.
+  /// A part of the examples adds its pieces up in the model's type, its biases in double precision; the parts
+  /// are added in double precision, in their order.
   func backward(
     delta: Tensor, input: Tensor, kept: [Tensor], _ parameters: [String: Tensor],
     wantsInputGradient: Bool
   ) -> (parameters: [String: Tensor], input: Tensor?) {
     let examples = input.shape[0]
-    let piecesPerPart = (examples + mostParts * examplesPerPiece - 1) / (mostParts * examplesPerPiece)
-    let partLength = piecesPerPart * examplesPerPiece
+    let pieces = (examples + examplesPerPiece - 1) / examplesPerPiece
+    let partLength = (pieces + mostParts - 1) / mostParts * examplesPerPiece
     let shapes: [(String, Shape)] = [
       ("weight_ih", [width, form.features]), ("weight_hh", [width, form.units]),
       ("bias_ih", [width]), ("bias_hh", [width]),

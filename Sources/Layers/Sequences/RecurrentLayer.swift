@@ -5,17 +5,17 @@ import Tensors
 /// A layer that reads its input step by step and carries a state from each step to the next.
 ///
 /// `WORD UNITS [return=last|all] [reverse=yes]`. The input of one example is [T, F], T steps of F features; a
-/// picture [C, H, W] is a sequence of its H rows, C·W features each, a row's channels side by side. The output is the
-/// state after the last step read, [U]; with `return=all` every step's, [T, U]. With `reverse=yes` the steps are
-/// read from the last to the first, and step t's state still stands at t.
+/// picture [C, H, W] is a sequence of its H rows, C·W features each, a row's channels side by side. The output
+/// is the state after the last step read, [U]; with `return=all` every step's, [T, U]. With `reverse=yes` the
+/// steps are read from the last to the first, and step t's state still stands at t.
 ///
 /// G blocks of U rows, one per gate, make up weight_ih [G·U, F] and bias_ih [G·U], which act on the step's
 /// features, and weight_hh [G·U, U] and bias_hh [G·U], which act on the state of the step before; before the
 /// first step the state is 0. Names, order of the blocks and arithmetic are those of PyTorch's modules of one layer.
 ///
-/// At the start every block of weight_hh is spread as U outputs of U inputs, so that a product with it keeps the
-/// state's length on the average, every block of weight_ih as U outputs of F inputs. (PyTorch spreads all four
-/// parameters within ±1/√U.) Biases are 0 unless the layer says otherwise.
+/// At the start every block of weight_hh is spread as U outputs of U inputs, so that a product with it keeps
+/// the state's length on the average, every block of weight_ih as U outputs of F inputs. (PyTorch spreads all
+/// four parameters within ±1/√U.) Biases are 0 unless the layer says otherwise.
 protocol RecurrentLayer: SingleInputLayer {
   associatedtype Step: RecurrentStep
 
@@ -34,8 +34,7 @@ protocol RecurrentStep {
   /// The names of what a step keeps, U numbers each; the last is the state.
   static var kept: [String] { get }
 
-  /// Whether `backward` finds two gradients, one for what the features contribute to the gates and one for
-  /// what the state does.
+  /// Whether what the features contribute to the gates and what the state does have different gradients.
   static var separatesContributions: Bool { get }
 
   /// Fills what the step keeps.
@@ -49,7 +48,7 @@ protocol RecurrentStep {
   /// Undoes `forward`.
   ///
   /// - Parameters:
-  ///   - state: ∂loss/∂state; becomes the part of ∂loss/∂(state before) that does not pass through `recurrent`.
+  ///   - state: ∂loss/∂state; becomes the part of ∂loss/∂(state before) that passes by `recurrent`.
   ///   - memory: as `state`, of a second state that a layer may have; 0 behind the last step.
   ///   - input: takes ∂loss/∂input.
   ///   - recurrent: takes ∂loss/∂recurrent; the same memory as `input` unless `separatesContributions`.
