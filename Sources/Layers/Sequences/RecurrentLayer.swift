@@ -48,7 +48,7 @@ protocol RecurrentStep {
   /// Undoes `forward`.
   ///
   /// - Parameters:
-  ///   - state: ∂loss/∂state; becomes the part of ∂loss/∂(state before) that passes by `recurrent`.
+  ///   - state: ∂loss/∂state; becomes its part that reaches the state before without `recurrent`.
   ///   - memory: as `state`, of a second state that a layer may have; 0 behind the last step.
   ///   - input: takes ∂loss/∂input.
   ///   - recurrent: takes ∂loss/∂recurrent; the same memory as `input` unless `separatesContributions`.
