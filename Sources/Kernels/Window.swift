@@ -44,6 +44,13 @@ public struct Window: Sendable, Equatable {
       place * stride + tap * dilation - padding
     }
 
+    /// The part of the picture that the window covers at `place`; of a window without gaps.
+    @inlinable
+    public func covered(at place: Int, over extent: Int) -> Range<Int> {
+      let start = place * stride - padding
+      return max(0, start)..<min(extent, start + length)
+    }
+
     /// Whether the window sees every element once, by itself and in order.
     public var isPoint: Bool { length == 1 && stride == 1 && padding == 0 }
   }

@@ -9,8 +9,9 @@ import Kernels
 /// convolution is the sum of KH products: MEC (Cho and Brand 2017), which copies a KH-th of what im2col
 /// copies. With a vertical stride s, rows whose numbers leave the same rest by s are made neighbours.
 ///
-/// Where C · KW is so small that the products would be too thin, the kernel's rows are lowered too (im2col): C ·
-/// KH · KW rows, one product. Several examples stand side by side, row of the picture by row, so that a
+/// Where C · KW is so small that the products would be too thin, or the kernel's rows lie so far apart that most rows
+/// of the picture would be lowered for nothing, the kernel's rows are lowered too (im2col): C · KH · KW rows, one
+/// product. Several examples stand side by side, row of the picture by row, so that a
 /// product over small pictures is not too narrow.
 struct Lowering: Sendable {
   /// Where a product begins: at the kernel's row `tap`, and at the row `row` of the lowered picture.
@@ -41,39 +42,30 @@ struct Lowering: Sendable {
   init(channels: Int, height: Int, width: Int, window: Window) {
     (self.channels, self.height, self.width, self.window) = (channels, height, width, window)
     let axis = window.height
-    rows = axis.places(over: height)
+    let places = axis.places(over: height)
+    rows = places
     columns = window.width.places(over: width)
     precondition(rows > 0 && columns > 0, "a window larger than the picture")
 
-    /// The number of a row of the padded picture, when its rows are counted without those between strides.
-    var paddedRows: [Int] = []
-    if axis.length > 1 && channels * window.width.length < Self.fewestRows {
+    let neighbours = Neighbours(axis, places: places)
+    let positions: [Int]
+    if axis.length > 1 && channels * window.width.length < Self.fewestRows
+      || neighbours.rows > axis.length * places
+    {
       taps = axis.length
       products = [Product(tap: 0, row: 0)]
-      for tap in 0..<taps {
-        for place in 0..<rows { paddedRows.append(place * axis.stride + tap * axis.dilation) }
+      positions = (0..<axis.length).flatMap { tap in
+        (0..<places).map { axis.position(place: $0, tap: tap) }
       }
     } else {
       taps = 1
-      var found: [Product] = []
-      for rest in 0..<min(axis.stride, axis.span) {
-        let own = (0..<axis.length).filter { $0 * axis.dilation % axis.stride == rest }
-        guard let first = own.first, let last = own.last else { continue }
-        let start = first * axis.dilation / axis.stride
-        for tap in own {
-          found.append(
-            Product(tap: tap, row: paddedRows.count + tap * axis.dilation / axis.stride - start))
-        }
-        let end = last * axis.dilation / axis.stride + rows
-        paddedRows += (start..<end).map { $0 * axis.stride + rest }
+      products = neighbours.products
+      positions = neighbours.runs.flatMap { run in
+        (0..<run.rows).map { run.start + $0 * axis.stride }
       }
-      products = found
     }
-    loweredRows = paddedRows.count / taps
-    sources = paddedRows.map {
-      let row = $0 - axis.padding
-      return (0..<height).contains(row) ? row : nil
-    }
+    loweredRows = positions.count / taps
+    sources = positions.map { (0..<height).contains($0) ? $0 : nil }
   }
 
   /// The rows of the lowered matrix.
@@ -165,6 +157,27 @@ struct Lowering: Sendable {
           }
         }
       }
+    }
+  }
+}
+
+/// The rows of a picture in the order in which those that a row of the kernel sees are neighbours.
+private struct Neighbours {
+  /// Runs of rows, each a stride after the one before it.
+  private(set) var runs: [(start: Int, rows: Int)] = []
+  private(set) var products: [Lowering.Product] = []
+  private(set) var rows = 0
+
+  init(_ axis: Window.Axis, places: Int) {
+    let taps = Dictionary(grouping: 0..<axis.length) { $0 * axis.dilation % axis.stride }
+    for (_, taps) in taps.sorted(by: { $0.key < $1.key }) {
+      var last = 0
+      for tap in taps {
+        last = (tap - taps[0]) * axis.dilation / axis.stride
+        products.append(Lowering.Product(tap: tap, row: rows + last))
+      }
+      runs.append((axis.position(place: 0, tap: taps[0]), last + places))
+      rows += last + places
     }
   }
 }

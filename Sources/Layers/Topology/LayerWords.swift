@@ -22,7 +22,7 @@ public struct LayerWords {
   /// No tensor of a layer may have more elements: the BLAS counts in 32 bits.
   public static let largest = Int(Int32.max)
 
-  private let first: Word
+  let first: Word
   private let end: (line: Int, column: Int)
   private var plain: ArraySlice<Word>
   private var options: [(key: String, value: String, word: Word)] = []
@@ -206,9 +206,10 @@ public struct LayerWords {
     }
   }
 
-  private static func count(_ text: String) -> Int? {
+  /// A whole number from `lowest` to `largest`.
+  static func count(_ text: String, from lowest: Int = 1) -> Int? {
     guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int(text),
-      (1...largest).contains(count)
+      (lowest...largest).contains(count)
     else { return nil }
     return count
   }
