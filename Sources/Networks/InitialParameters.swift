@@ -22,6 +22,10 @@ extension Network {
         case .constant(let value):
           result[name] = tensor(parameter.shape, dtype) { _ in value }
           continue
+        case .blocks(let values):
+          let length = parameter.shape.count / values.count
+          result[name] = tensor(parameter.shape, dtype) { values[$0 / length] }
+          continue
         case .spread(let fanIn, let fanOut):
           limit = node.activation.spread.limit(fanIn: fanIn, fanOut: fanOut)
         }
