@@ -104,13 +104,33 @@ public struct LayerWords {
   }
 
   /// The value of the option `key` as a decimal number within F32, or `otherwise` when the line does not have it.
-  public mutating func number(_ key: String, otherwise: Double) throws -> Double {
+  ///
+  /// - Parameters:
+  ///   - expected: what the number must be, as in `a decimal number above 0`.
+  ///   - accepts: whether it is, asked about the number and about what F32 makes of it.
+  public mutating func number(
+    _ key: String, otherwise: Double, _ expected: String = "a decimal number within F32",
+    where accepts: (Double) -> Bool = { _ in true }
+  ) throws -> Double {
     guard let (value, word) = option(key) else { return otherwise }
-    guard let number = Self.decimal(value), Float(number).isFinite else {
-      throw TopologyFault.badValue(
-        word, what: "'\(key)='", expected: "a decimal number within F32")
+    guard let number = Self.decimal(value, accepts) else {
+      throw TopologyFault.badValue(word, what: "'\(key)='", expected: expected)
     }
     return number
+  }
+
+  /// The value of the option `key` as `count` numbers above 0 and within F32, joined by commas; nil when the line
+  /// does not have it.
+  public mutating func positives(_ key: String, count: Int, of what: String) throws -> [Double]? {
+    guard let (value, word) = option(key) else { return nil }
+    let numbers = value.split(separator: ",", omittingEmptySubsequences: false)
+      .compactMap { Self.decimal(String($0)) { $0 > 0 } }
+    guard numbers.count == count, value.count(where: { $0 == "," }) == count - 1 else {
+      throw TopologyFault.badValue(
+        word, what: "'\(key)='",
+        expected: "\(count) decimal numbers above 0 joined by commas, one per \(what)")
+    }
+    return numbers
   }
 
   /// The value of the option `key`, one of `values`, or `otherwise` when the line does not have it.
@@ -173,5 +193,12 @@ public struct LayerWords {
   /// Swift's own conversion, without its names for NaN and infinity and its hexadecimal numbers.
   private static func decimal(_ text: String) -> Double? {
     text.utf8.allSatisfy { "0123456789+-.eE".utf8.contains($0) } ? Double(text) : nil
+  }
+
+  private static func decimal(_ text: String, _ accepts: (Double) -> Bool) -> Double? {
+    guard let number = decimal(text), Float(number).isFinite, accepts(number),
+      accepts(Double(Float(number)))
+    else { return nil }
+    return number
   }
 }
