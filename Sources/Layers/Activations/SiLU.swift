@@ -14,5 +14,9 @@ public struct SiLU: ElementwiseActivationBySum {
   public func value<R: Real>(_ x: R) -> R { x * logistic(x) }
 
   /// σ(x) (1 + x σ(−x)), as 1 − σ(x) = σ(−x).
-  public func slope<R: Real>(sum x: R) -> R { logistic(x) * (1 + x * logistic(-x)) }
+  public func slope<R: Real>(sum x: R) -> R {
+    let power = R.exp(-abs(x))
+    let (above, below): (R, R) = x >= 0 ? (1, power) : (power, 1)
+    return above / (1 + power) * (1 + x * (below / (1 + power)))
+  }
 }
