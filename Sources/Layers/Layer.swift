@@ -199,8 +199,16 @@ public struct Parameter: Sendable, Equatable {
 /// Every kind of layer that a topology may name.
 public let layerKinds: [any Layer.Type] = [
   Add.self,
+  AvgPool.self,
+  BatchNorm.self,
   Concat.self,
+  Conv.self,
   Dense.self,
+  Dropout.self,
+  GlobalAvgPool.self,
+  LayerNorm.self,
+  MaxPool.self,
+  Normalize.self,
   Reshape.self,
   Scale.self,
 ]

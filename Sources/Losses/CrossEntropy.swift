@@ -31,10 +31,12 @@ public struct CrossEntropy: Loss {
 
   public func configured(_ words: inout LayerWords, output: Shape) throws -> any Loss {
     Self(
-      smoothing: try words.number(
-        "smoothing", otherwise: 0, "a decimal number from 0 to below 1"
-      ) { 0 <= $0 && $0 < 1 },
-      weights: try words.positives("weights", count: output.count, of: "output"))
+      smoothing: try words.number("smoothing", otherwise: 0, "from 0 to below 1") {
+        0 <= $0 && Float($0) < 1
+      },
+      weights: try words.numbers(
+        "weights", "\(output.count) numbers above 0, one per output, joined by commas"
+      ) { $0.count == output.count && $0.allSatisfy { Float($0) > 0 } })
   }
 
   public var needsSum: Bool { true }

@@ -20,8 +20,8 @@ public struct Hinge: Loss {
 
   public func configured(_ words: inout LayerWords, output: Shape) throws -> any Loss {
     Self(
-      margin: try words.number("margin", otherwise: margin, "a decimal number above 0, within F32") {
-        $0 > 0
+      margin: try words.number("margin", otherwise: margin, "above 0, within F32") {
+        Float($0) > 0
       })
   }
 

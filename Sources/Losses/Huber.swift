@@ -18,8 +18,8 @@ public struct Huber: Loss {
 
   public func configured(_ words: inout LayerWords, output: Shape) throws -> any Loss {
     Self(
-      delta: try words.number("delta", otherwise: delta, "a decimal number above 0, within F32") {
-        $0 > 0
+      delta: try words.number("delta", otherwise: delta, "above 0, within F32") {
+        Float($0) > 0
       })
   }
 

@@ -24,6 +24,14 @@ struct Matrix<R: Real> {
     (self.rows, self.columns, stride) = (rows, columns, columns)
   }
 
+  /// Rows that start `stride` elements apart.
+  init(_ elements: UnsafePointer<R>, rows: Int, columns: Int, stride: Int) {
+    precondition(
+      rows > 0 && columns > 0 && columns <= stride, "\(rows) × \(columns) by \(stride)")
+    self.elements = elements
+    (self.rows, self.columns, self.stride) = (rows, columns, stride)
+  }
+
   subscript(rows range: Range<Int>) -> Matrix {
     var block = self
     block.elements += range.lowerBound * stride
@@ -61,31 +69,42 @@ enum Factor<R: Real> {
 
 /// A type that the BLAS multiplies matrices of.
 protocol BLASReal: Real {
+  /// result = a · b, or result + a · b where `adding`; `result` is row-major, its rows `stride` elements apart.
+  static func multiply(
+    _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, stride: Int,
+    adding: Bool)
+}
+
+extension BLASReal {
   /// result = a · b, or result + a · b where `adding`; `result` is row-major and packed.
   static func multiply(
-    _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, adding: Bool)
+    _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, adding: Bool
+  ) {
+    multiply(a, b, into: result, stride: b.columns, adding: adding)
+  }
 }
 
 extension Float: BLASReal {
   static func multiply(
-    _ a: Factor<Float>, _ b: Factor<Float>, into result: UnsafeMutablePointer<Float>, adding: Bool
+    _ a: Factor<Float>, _ b: Factor<Float>, into result: UnsafeMutablePointer<Float>, stride: Int,
+    adding: Bool
   ) {
     let (a, b) = blasFactors(a, b)
     cblas_sgemm(
       CblasRowMajor, a.order, b.order, a.rows, b.columns, a.columns, 1, a.elements, a.stride,
-      b.elements, b.stride, adding ? 1 : 0, result, b.columns)
+      b.elements, b.stride, adding ? 1 : 0, result, CInt(stride))
   }
 }
 
 extension Double: BLASReal {
   static func multiply(
     _ a: Factor<Double>, _ b: Factor<Double>, into result: UnsafeMutablePointer<Double>,
-    adding: Bool
+    stride: Int, adding: Bool
   ) {
     let (a, b) = blasFactors(a, b)
     cblas_dgemm(
       CblasRowMajor, a.order, b.order, a.rows, b.columns, a.columns, 1, a.elements, a.stride,
-      b.elements, b.stride, adding ? 1 : 0, result, b.columns)
+      b.elements, b.stride, adding ? 1 : 0, result, CInt(stride))
   }
 }
 

@@ -16,8 +16,8 @@ public struct ELU: ElementwiseActivation {
 
   public func configured(_ words: inout LayerWords) throws -> any Activation {
     Self(
-      alpha: try words.number("alpha", otherwise: alpha, "a decimal number above 0, within F32") {
-        $0 > 0
+      alpha: try words.number("alpha", otherwise: alpha, "above 0, within F32") {
+        Float($0) > 0
       })
   }
 

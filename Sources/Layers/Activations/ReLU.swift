@@ -27,8 +27,8 @@ public struct LeakyReLU: ElementwiseActivation {
 
   public func configured(_ words: inout LayerWords) throws -> any Activation {
     Self(
-      slope: try words.number("slope", otherwise: slope, "a decimal number above 0 and below 1") {
-        $0 > 0 && $0 < 1
+      slope: try words.number("slope", otherwise: slope, "above 0 and below 1") {
+        Float($0) > 0 && Float($0) < 1
       })
   }
 

@@ -22,7 +22,7 @@ public struct LayerWords {
   /// No tensor of a layer may have more elements: the BLAS counts in 32 bits.
   public static let largest = Int(Int32.max)
 
-  private let first: Word
+  let first: Word
   private let end: (line: Int, column: Int)
   private var plain: ArraySlice<Word>
   private var options: [(key: String, value: String, word: Word)] = []
@@ -104,33 +104,56 @@ public struct LayerWords {
   }
 
   /// The value of the option `key` as a decimal number within F32, or `otherwise` when the line does not have it.
-  ///
-  /// - Parameters:
-  ///   - expected: what the number must be, as in `a decimal number above 0`.
-  ///   - accepts: whether it is, asked about the number and about what F32 makes of it.
-  public mutating func number(
-    _ key: String, otherwise: Double, _ expected: String = "a decimal number within F32",
-    where accepts: (Double) -> Bool = { _ in true }
-  ) throws -> Double {
+  public mutating func number(_ key: String, otherwise: Double) throws -> Double {
     guard let (value, word) = option(key) else { return otherwise }
-    guard let number = Self.decimal(value, accepts) else {
-      throw TopologyFault.badValue(word, what: "'\(key)='", expected: expected)
+    guard let number = Self.decimal(value), Float(number).isFinite else {
+      throw TopologyFault.badValue(
+        word, what: "'\(key)='", expected: "a decimal number within F32")
     }
     return number
   }
 
-  /// The value of the option `key` as `count` numbers above 0 and within F32, joined by commas; nil when the line
-  /// does not have it.
-  public mutating func positives(_ key: String, count: Int, of what: String) throws -> [Double]? {
+  /// The value of the option `key` as a number that `accepts`, or `otherwise` when the line does not have it.
+  ///
+  /// - Parameter range: what is accepted, in words: `above 0`.
+  public mutating func number(
+    _ key: String, otherwise: Double, _ range: String, accepts: (Double) -> Bool
+  ) throws -> Double {
+    guard let (value, word) = option(key) else { return otherwise }
+    guard let number = Self.decimal(value), Float(number).isFinite, accepts(number) else {
+      throw TopologyFault.badValue(word, what: "'\(key)='", expected: "a number \(range)")
+    }
+    return number
+  }
+
+  /// The next plain word as a number that `accepts`.
+  ///
+  /// - Parameters:
+  ///   - what: what is missing when there is none.
+  ///   - range: what is accepted, in words: `above 0`.
+  public mutating func number(
+    _ what: String, _ range: String, accepts: (Double) -> Bool
+  ) throws -> Double {
+    let word = try word(what)
+    guard let number = Self.decimal(word.text), Float(number).isFinite, accepts(number) else {
+      throw TopologyFault.badValue(word, what: what, expected: "a number \(range)")
+    }
+    return number
+  }
+
+  /// The value of the option `key` as numbers joined by commas that `accepts`; nil when the line does not have it.
+  ///
+  /// - Parameter expected: what is accepted, in words.
+  public mutating func numbers(
+    _ key: String, _ expected: String, accepts: ([Double]) -> Bool
+  ) throws -> [Double]? {
     guard let (value, word) = option(key) else { return nil }
     let numbers = value.split(separator: ",", omittingEmptySubsequences: false)
-      .compactMap { Self.decimal(String($0)) { $0 > 0 } }
-    guard numbers.count == count, value.count(where: { $0 == "," }) == count - 1 else {
-      throw TopologyFault.badValue(
-        word, what: "'\(key)='",
-        expected: "\(count) decimal numbers above 0 joined by commas, one per \(what)")
-    }
-    return numbers
+      .map { Self.decimal(String($0)) }
+    let whole = numbers.compactMap(\.self)
+    guard whole.count == numbers.count, whole.allSatisfy({ Float($0).isFinite }), accepts(whole)
+    else { throw TopologyFault.badValue(word, what: "'\(key)='", expected: expected) }
+    return whole
   }
 
   /// The value of the option `key`, one of `values`, or `otherwise` when the line does not have it.
@@ -183,9 +206,10 @@ public struct LayerWords {
     }
   }
 
-  private static func count(_ text: String) -> Int? {
+  /// A whole number from `lowest` to `largest`.
+  static func count(_ text: String, from lowest: Int = 1) -> Int? {
     guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int(text),
-      (1...largest).contains(count)
+      (lowest...largest).contains(count)
     else { return nil }
     return count
   }
@@ -193,12 +217,5 @@ public struct LayerWords {
   /// Swift's own conversion, without its names for NaN and infinity and its hexadecimal numbers.
   private static func decimal(_ text: String) -> Double? {
     text.utf8.allSatisfy { "0123456789+-.eE".utf8.contains($0) } ? Double(text) : nil
-  }
-
-  private static func decimal(_ text: String, _ accepts: (Double) -> Bool) -> Double? {
-    guard let number = decimal(text), Float(number).isFinite, accepts(number),
-      accepts(Double(Float(number)))
-    else { return nil }
-    return number
   }
 }
