@@ -7,7 +7,7 @@ let tools: [(name: String, imports: [Target.Dependency])] = [
   ("nn-import", ["Formats"]),
   ("nn-split", ["Training"]),
   ("nn-batch", ["Training", "TrainingOptions"]),
-  ("nn-init", ["Networks", "Propagation", "Training"]),
+  ("nn-init", ["Networks", "Propagation", "Training", "Kernels"]),
   ("nn-forward", ["Propagation", "Kernels"]),
   ("nn-backprop", ["Propagation", "Kernels"]),
   ("nn-sum", ["Training", "Kernels"]),

@@ -29,3 +29,21 @@ public struct Addition: PairFunction {
   @inlinable
   public func callAsFunction<R: Real>(_ x: R, _ y: R) -> R { x + y }
 }
+
+/// x · y
+public struct Multiplication: PairFunction {
+  public init() {}
+
+  @inlinable
+  public func callAsFunction<R: Real>(_ x: R, _ y: R) -> R { x * y }
+}
+
+/// x · factor
+public struct Times: ElementFunction {
+  public let factor: Double
+
+  public init(factor: Double) { self.factor = factor }
+
+  @inlinable
+  public func callAsFunction<R: Real>(_ x: R) -> R { x * R(factor) }
+}

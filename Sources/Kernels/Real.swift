@@ -11,7 +11,7 @@ import Tensors
 /// The two types that a model computes in, Float and Double, with the functions of the C library.
 ///
 /// Everything is inlinable so that generic kernels are specialized in every module that uses them.
-public protocol Real: BinaryFloatingPoint, TensorElement {
+public protocol Real: BinaryFloatingPoint, Codable, SIMDScalar, TensorElement {
   static func exp(_ x: Self) -> Self
   static func log(_ x: Self) -> Self
   /// log(1 + x), exact near 0.

@@ -200,11 +200,15 @@ public struct Parameter: Sendable, Equatable {
 public let layerKinds: [any Layer.Type] = [
   Add.self,
   AvgPool.self,
+  BatchNorm.self,
   Concat.self,
   Conv.self,
   Dense.self,
+  Dropout.self,
   GlobalAvgPool.self,
+  LayerNorm.self,
   MaxPool.self,
+  Normalize.self,
   Reshape.self,
   Scale.self,
 ]

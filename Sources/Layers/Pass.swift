@@ -18,6 +18,13 @@ public struct Pass: Sendable {
 
   public let workers: Workers
 
+  /// The pass as the layer of this name sees it.
+  public func at(_ layer: String) -> Pass {
+    guard var draws else { return self }
+    draws.layer = layer
+    return Pass(mode, draws: draws, workers)
+  }
+
   public init(_ mode: Mode, draws: Draws? = nil, _ workers: Workers) {
     self.mode = mode
     self.draws = draws
@@ -27,6 +34,9 @@ public struct Pass: Sendable {
 
 /// The place of a batch's examples in training: what decides the random numbers of a layer, on every route alike.
 public struct Draws: Sendable {
+  /// The layer that draws.
+  public internal(set) var layer = ""
+
   public let seed: UInt64
 
   /// Of the epoch and of the step within it.

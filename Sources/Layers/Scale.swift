@@ -24,7 +24,7 @@ public struct Scale: SingleInputLayer {
   ) -> LayerOutput {
     LayerOutput(
       offset == 0
-        ? input.mapped(by: Multiplication(factor: factor), pass.workers)
+        ? input.mapped(by: Times(factor: factor), pass.workers)
         : input.mapped(by: Line(factor: factor, offset: offset), pass.workers))
   }
 
@@ -35,14 +35,8 @@ public struct Scale: SingleInputLayer {
   ) -> LayerGradient {
     LayerGradient(
       input: wantsInputGradient
-        ? delta.mapped(by: Multiplication(factor: factor), pass.workers) : nil)
+        ? delta.mapped(by: Times(factor: factor), pass.workers) : nil)
   }
-}
-
-private struct Multiplication: ElementFunction {
-  let factor: Double
-
-  func callAsFunction<R: Real>(_ x: R) -> R { x * R(factor) }
 }
 
 private struct Line: ElementFunction {

@@ -35,10 +35,17 @@ public struct Network: Sendable {
   private let namesForBackward: [Mode: [String]]
 
   /// - Throws: `TopologyFault`.
-  public init(topology: String) throws {
+  public init(topology: String) throws { try self.init(topology: topology, allowingGaps: false) }
+
+  /// - Parameter allowingGaps: whether `normalize` may lack its constants; such a network cannot compute.
+  init(topology: String, allowingGaps: Bool) throws {
     var parser = TopologyParser()
     try parser.read(topology)
     let (input, nodes, loss) = try parser.finished()
+    if !allowingGaps, let gap = nodes.first(where: \.isGap) {
+      throw TopologyFault.pairing(
+        gap.place, reason: "'normalize' without 'mean=' and 'std=' (nn-init --fit DATASET finds them)")
+    }
     self.topology = topology
     (self.input, self.nodes, self.loss) = (input, nodes, loss)
     var carriesError: [Bool] = []
@@ -95,6 +102,10 @@ public struct Network: Sendable {
 /// A layer in its place in a network.
 public struct Node: Sendable {
   public let name: String
+
+  /// The first word of its line.
+  public let place: Word
+
   public let layer: any Layer
   public let activation: any Activation
 

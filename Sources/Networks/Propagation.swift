@@ -16,6 +16,13 @@ public struct Signals: Sendable {
 
   let lastLayer: String
 
+  /// The outputs that a node takes, of which one may be the network's input.
+  func inputs(of node: Node, in network: Network, _ input: Tensor) -> [Tensor] {
+    node.sources.map { source in
+      source.map { outputs[needed: network.nodes[$0].name] } ?? input
+    }
+  }
+
   /// What the network answers.
   public var output: Tensor { outputs[needed: lastLayer] }
 
@@ -59,11 +66,9 @@ extension Network {
     let needed = Set(sumsForBackward)
     let lastUses = keeping == .theAnswer ? lastUses() : []
     for (index, node) in nodes.enumerated() {
-      let inputs = node.sources.map { source in
-        source.map { signals.outputs[needed: nodes[$0].name] } ?? input
-      }
+      let inputs = signals.inputs(of: node, in: self, input)
       let own = node.layer.parameters.map(\.name)
-      let found = node.layer.forward(inputs, parameters.of(node, named: own), pass)
+      let found = node.layer.forward(inputs, parameters.of(node, named: own), pass.at(node.name))
       signals.outputs[node.name] = node.activation.forward(found.sum, pass.workers)
       if keeping == .everything || needed.contains(node.name) {
         signals.sums[node.name] = found.sum
@@ -75,6 +80,17 @@ extension Network {
       }
     }
     return signals
+  }
+
+  /// What reaches a layer before which none has parameters.
+  func signal(reaching index: Int, from input: Tensor, _ pass: Pass) -> Tensor {
+    var signals = Signals(lastLayer: last.name)
+    for node in nodes[..<index] {
+      let sum = node.layer.forward(
+        signals.inputs(of: node, in: self, input), [:], pass.at(node.name)).sum
+      signals.outputs[node.name] = node.activation.forward(sum, pass.workers)
+    }
+    return signals.inputs(of: nodes[index], in: self, input)[0]
   }
 
   /// The loss of every example, [N].
@@ -133,10 +149,8 @@ extension Network {
         pass.mode, wantsInputGradient: wanted.contains(true))
       let found = node.layer.backward(
         delta: delta,
-        inputs: node.sources.map { source in
-          source.map { signals.outputs[needed: nodes[$0].name] } ?? input
-        }, kept: signals.kept.of(node, named: node.layer.kept(in: pass.mode).map(\.name)),
-        parameters.of(node, named: names), wanted: wanted, pass)
+        inputs: signals.inputs(of: node, in: self, input), kept: signals.kept.of(node, named: node.layer.kept(in: pass.mode).map(\.name)),
+        parameters.of(node, named: names), wanted: wanted, pass.at(node.name))
       for (name, gradient) in found.parameters {
         gradients.parameters["\(node.name).\(name)"] = gradient
       }

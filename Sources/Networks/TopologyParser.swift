@@ -11,8 +11,6 @@ struct TopologyParser {
   private var nodes: [Node] = []
   private var loss: (any Loss)?
 
-  /// The first word of every node's line, for errors that show only at the end.
-  private var words: [Word] = []
   private var names = LayerNames()
   private var end = (line: 1, column: 1)
 
@@ -92,8 +90,8 @@ struct TopologyParser {
     }
     let name = try names.next(first, &words)
     try words.end(known: known)
-    nodes.append(Node(name: name, layer: layer, activation: chosen, sources: sources))
-    self.words.append(first)
+    nodes.append(
+      Node(name: name, place: first, layer: layer, activation: chosen, sources: sources))
   }
 
   /// The nodes that a line takes from: the one that `from=` names, else the one before it; then those that `add`
@@ -147,7 +145,7 @@ struct TopologyParser {
   private func refuseDeadEnds() throws {
     let used = Set(nodes.flatMap { $0.sources.compactMap(\.self) })
     for index in nodes.indices.dropLast() where !used.contains(index) {
-      throw TopologyFault.leadsNowhere(words[index], name: nodes[index].name)
+      throw TopologyFault.leadsNowhere(nodes[index].place, name: nodes[index].name)
     }
   }
 }

@@ -29,6 +29,11 @@ public struct RandomNumbers: Sendable {
     }
   }
 
+  /// The numbers 4 · `number` to 4 · `number` + 3, drawn at once: 256 random bits.
+  public func block(_ number: UInt64) -> (UInt64, UInt64, UInt64, UInt64) {
+    Philox.block(counter: (number, stream, 0, 0), key: key)
+  }
+
   /// A multiple of 2⁻⁵³ in [0, 1), all equally likely.
   public func uniform(at index: UInt64) -> Double {
     Double(bits(at: index) >> 11) * 0x1p-53

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Documents
+import Kernels
 import Networks
 import Propagation
 import Safetensors
@@ -38,15 +39,32 @@ struct Init: Stage {
       "Take the weights from this document, by name, instead of drawing them.", valueName: "file"))
   var weights: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Fill in the means and deviations that 'normalize' lines lack, from this dataset.",
+      valueName: "dataset"))
+  var fit: String?
+
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     let output = try output.open()
     let topology = try BytesInput(topology, as: "the topology")
-    let text = try topology.text()
+    let text = try fitted(topology.text(), of: topology)
     let network = try locating(topology.name) { try Network(topology: text) }
     try output.write(model(of: network).document())
     try output.finish()
+  }
+
+  /// The topology with the constants of its `normalize` lines.
+  private func fitted(_ text: String, of topology: BytesInput) throws -> String {
+    guard let fit else { return text }
+    let input = try openInput(fit, as: "--fit")
+    let document = try input.one()
+    let dataset = try input.locating { try Dataset(document) }
+    return try locating(topology.name) {
+      try NormalizationFit(Workers(count: 1)).filled(text, with: dataset.input)
+    }
   }
 
   private func model(of network: Network) throws -> Model {

@@ -1,5 +1,6 @@
 import Comparison
 import Kernels
+import Layers
 import Networks
 import Random
 import Tensors

@@ -113,6 +113,49 @@ public struct LayerWords {
     return number
   }
 
+  /// The value of the option `key` as a number that `accepts`, or `otherwise` when the line does not have it.
+  ///
+  /// - Parameter range: what is accepted, in words: `above 0`.
+  public mutating func number(
+    _ key: String, otherwise: Double, _ range: String, accepts: (Double) -> Bool
+  ) throws -> Double {
+    guard let (value, word) = option(key) else { return otherwise }
+    guard let number = Self.decimal(value), Float(number).isFinite, accepts(number) else {
+      throw TopologyFault.badValue(word, what: "'\(key)='", expected: "a number \(range)")
+    }
+    return number
+  }
+
+  /// The next plain word as a number that `accepts`.
+  ///
+  /// - Parameters:
+  ///   - what: what is missing when there is none.
+  ///   - range: what is accepted, in words: `above 0`.
+  public mutating func number(
+    _ what: String, _ range: String, accepts: (Double) -> Bool
+  ) throws -> Double {
+    let word = try word(what)
+    guard let number = Self.decimal(word.text), Float(number).isFinite, accepts(number) else {
+      throw TopologyFault.badValue(word, what: what, expected: "a number \(range)")
+    }
+    return number
+  }
+
+  /// The value of the option `key` as numbers joined by commas that `accepts`; nil when the line does not have it.
+  ///
+  /// - Parameter expected: what is accepted, in words.
+  public mutating func numbers(
+    _ key: String, _ expected: String, accepts: ([Double]) -> Bool
+  ) throws -> [Double]? {
+    guard let (value, word) = option(key) else { return nil }
+    let numbers = value.split(separator: ",", omittingEmptySubsequences: false)
+      .map { Self.decimal(String($0)) }
+    let whole = numbers.compactMap(\.self)
+    guard whole.count == numbers.count, whole.allSatisfy({ Float($0).isFinite }), accepts(whole)
+    else { throw TopologyFault.badValue(word, what: "'\(key)='", expected: expected) }
+    return whole
+  }
+
   /// The value of the option `key`, one of `values`, or `otherwise` when the line does not have it.
   public mutating func choice(
     _ key: String, among values: [String], otherwise: String
