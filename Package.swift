@@ -14,6 +14,7 @@ let tools: [(name: String, imports: [Target.Dependency])] = [
   ("nn-update", ["Training", "TrainingOptions", "Kernels"]),
   ("nn-eval", ["Training"]),
   ("nn-train", ["Propagation", "Training", "TrainingOptions", "Kernels"]),
+  ("nn-gradcheck", ["Propagation", "Training", "Kernels", "Layers"]),
   ("nn-inspect", []),
 ]
 
@@ -63,7 +64,10 @@ let package = Package(
       "Training", ["Tensors", "Documents", "Random", "Kernels", "Optimizers", "Safetensors"]),
     library(
       "Propagation",
-      ["Tensors", "Documents", "Kernels", "Layers", "Networks", "Optimizers", "Safetensors", "Training"]),
+      [
+        "Tensors", "Documents", "Random", "Kernels", "Layers", "Networks", "Optimizers", "Safetensors",
+        "Training",
+      ]),
     library(
       "Stages", ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", argumentParser]),
     library("TrainingOptions", ["Optimizers", "Stages", "Training", argumentParser]),
@@ -86,7 +90,10 @@ let package = Package(
     tests(of: "Training", ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors"]),
     tests(
       of: "Propagation",
-      ["Tensors", "Documents", "Kernels", "Layers", "Networks", "Optimizers", "Safetensors", "Training"]),
+      [
+        "Tensors", "Documents", "Random", "Kernels", "Layers", "Networks", "Optimizers", "Safetensors",
+        "Training",
+      ]),
     tests(of: "Stages", ["Scratch", "Tensors", "Documents", "Gzip", "Safetensors"]),
     .testTarget(
       name: "PipelineTests", dependencies: ["Scratch", "Tensors", "Gzip", "Safetensors"]),
