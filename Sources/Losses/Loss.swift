@@ -56,8 +56,11 @@ extension Loss {
 
 /// Every loss that a topology may name, as it is without options.
 public let losses: [any Loss] = [
+  AbsoluteError(),
   BinaryCrossEntropy(),
   CrossEntropy(),
+  Hinge(),
+  Huber(),
   SquaredError(),
 ]
 

@@ -15,11 +15,17 @@ struct Init: Stage {
     abstract: "Make a model that has learned nothing yet: draw its start weights.",
     discussion: """
       Reads a topology file, plain text with one layer a line, and writes a model document.
-      Weights are drawn uniformly: within ±√(6/(in+out)) after Glorot and Bengio 2010, before relu \
-      within ±√(6/in) after He et al. 2015; biases start at 0. The same seed draws the same weights.
+      Weights are drawn at random, for equal ones would learn the same; biases start at 0. The same seed draws \
+      the same weights. Signals should neither fade nor swell from layer to layer, so by the rule auto weights \
+      are uniform within ±√(6/(in+out)) after Glorot and Bengio 2010; before relu, elu, gelu and silu, \
+      which let about half of a signal pass, within ±√(6/in) after He et al. 2015, before a leaky-relu \
+      ±√(6/((1+slope²) in)), before selu ±√(3/in). Other rules of --start: uniform, within ±1; glorot-uniform and \
+      he-uniform, whatever the activation; glorot-normal and he-normal, of the same variance; orthogonal, \
+      rows or columns at right angles and of length 1 (Saxe et al. 2014); zeros, from which only a \
+      network of one layer learns.
 
         nn-init pipelines/digits.net --seed 1 -o model.safetensors.gz
-        nn-init pipelines/digits.net | nn-inspect
+        nn-init pipelines/digits.net --start he-normal | nn-inspect
 
       Exit: 0 done, 64 usage, 65 bad topology or weights, 66 file missing, 73/74 output, 80 NaN or \
       infinity in given weights, 141 reader gone.
@@ -34,6 +40,9 @@ struct Init: Stage {
   @Option(help: "The type to compute in: \(Precision.allValueStrings.joined(separator: " or ")).")
   var dtype = Precision.f32
 
+  @Option(help: ArgumentHelp("How weights are drawn (default: auto).", valueName: "rule"))
+  var start: StartRule?
+
   @Option(
     help: ArgumentHelp(
       "Take the weights from this document, by name, instead of drawing them.", valueName: "file"))
@@ -46,6 +55,12 @@ struct Init: Stage {
   var fit: String?
 
   @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if start != nil && weights != nil {
+      throw ValidationError("--start and --weights exclude each other")
+    }
+  }
 
   func run() throws {
     let output = try output.open()
@@ -69,7 +84,7 @@ struct Init: Stage {
 
   private func model(of network: Network) throws -> Model {
     guard let weights else {
-      return try startModel(of: network, seed: seed.seed, dtype: dtype.dtype, .drawn)
+      return try startModel(of: network, seed: seed.seed, dtype: dtype.dtype, .drawn(start ?? .auto))
     }
     let digest = Digest()
     let input = try openInput(weights, as: "--weights", digest: digest)
@@ -80,6 +95,9 @@ struct Init: Stage {
     }
   }
 }
+
+// The rules are the words of --start.
+extension StartRule: OptionValue {}
 
 /// The types that networks compute in.
 enum Precision: String, OptionValue, CaseIterable {
