@@ -40,6 +40,8 @@ AUGMENT ?= $(default-augment)
 VALIDATION ?=
 ## stop when so many epochs have not lowered the loss on that; empty for never
 PATIENCE ?=
+## yes: measure every epoch on the training data too, not only on the test data
+MEASURE_TRAIN ?= $(default-measure-train)
 ## examples in a batch, or all
 SIZE ?= $(default-size)
 ## mean: a batch's gradient is divided by its number of examples; sum: it is not
@@ -77,6 +79,7 @@ default-rule := sgd
 default-schedule := constant
 default-learn :=
 default-augment :=
+default-measure-train := yes
 default-engine := ring
 
 # A recipe names itself in `recipe`: the Makefiles of datasets stand beside those of recipes.
@@ -228,7 +231,8 @@ $(models): $(RUN)/epoch-%.safetensors.gz: $(RUN)/settings | $(built) $(LEARNED)
 	@mv $(RUN)/partial.epoch-$*.safetensors.gz $@
 
 $(metrics): $(RUN)/epoch-%.tsv: $(RUN)/epoch-%.safetensors.gz | $(built) $(LEARNED) $(VALIDATED) $(TEST)
-	@pipelines/measure.sh $< $$((10#$*)) $$(cat $(RUN)/epoch-$*.seconds) $(LEARNED) $(TEST) $@ $(VALIDATED)
+	@pipelines/measure.sh $< $$((10#$*)) $$(cat $(RUN)/epoch-$*.seconds) \
+	  $(if $(filter yes,$(MEASURE_TRAIN)),$(LEARNED),-) $(TEST) $@ $(VALIDATED)
 
 # join-metrics TABLE…: the metrics of single epochs as one table.
 join-metrics = awk 'NR == 1 || $$1 != "epoch"' $(1) >$(RUN)/metrics.tsv.partial && \

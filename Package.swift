@@ -7,13 +7,17 @@ let tools: [(name: String, imports: [Target.Dependency])] = [
   ("nn-import", ["Formats"]),
   ("nn-split", ["Training"]),
   ("nn-batch", ["Training", "TrainingOptions"]),
-  ("nn-init", ["Networks", "Propagation", "Training"]),
+  ("nn-augment", ["Augmentation", "AugmentationOptions", "Kernels"]),
+  ("nn-init", ["Networks", "Propagation", "Training", "Kernels"]),
   ("nn-forward", ["Propagation", "Kernels"]),
   ("nn-backprop", ["Propagation", "Kernels"]),
   ("nn-sum", ["Training", "Kernels"]),
   ("nn-update", ["Training", "TrainingOptions", "Kernels"]),
   ("nn-eval", ["Training"]),
-  ("nn-train", ["Propagation", "Training", "TrainingOptions", "Kernels"]),
+  (
+    "nn-train", ["AugmentationOptions", "Propagation", "Training", "TrainingOptions", "Kernels"]
+  ),
+  ("nn-gradcheck", ["Propagation", "Training", "Kernels", "Layers"]),
   ("nn-inspect", []),
 ]
 
@@ -55,7 +59,7 @@ let package = Package(
     library("Safetensors", ["Tensors"]),
     library("Documents", ["Tensors", "Safetensors"]),
     library("Formats", ["Tensors"]),
-    library("Layers", ["Tensors", "Kernels", "Products"]),
+    library("Layers", ["Tensors", "Random", "Kernels", "Products"]),
     library("Losses", ["Tensors", "Kernels", "Layers"]),
     // A root of which C's errno need not hear is one instruction, for four numbers at once.
     .target(
@@ -64,12 +68,18 @@ let package = Package(
     library("Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses"]),
     library(
       "Training", ["Tensors", "Documents", "Random", "Kernels", "Optimizers", "Safetensors"]),
+    library("Augmentation", ["Tensors", "Documents", "Random", "Kernels", "Safetensors"]),
     library(
       "Propagation",
-      ["Tensors", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors", "Training"]),
+      [
+        "Tensors", "Augmentation", "Documents", "Random", "Kernels", "Layers", "Networks", "Optimizers",
+        "Safetensors",
+        "Training",
+      ]),
     library(
       "Stages", ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", argumentParser]),
     library("TrainingOptions", ["Tensors", "Optimizers", "Stages", "Training", argumentParser]),
+    library("AugmentationOptions", ["Tensors", "Augmentation", "Stages", argumentParser]),
 
     .target(name: "Comparison", dependencies: ["Tensors"], path: "Tests/Comparison"),
     .target(name: "Scratch", path: "Tests/Scratch"),
@@ -90,8 +100,14 @@ let package = Package(
       of: "Training",
       ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors", "Comparison"]),
     tests(
+      of: "Augmentation",
+      ["Tensors", "Documents", "Random", "Kernels", "Safetensors", "Comparison"]),
+    tests(
       of: "Propagation",
-      ["Tensors", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors", "Training"]),
+      [
+        "Tensors", "Documents", "Random", "Kernels", "Layers", "Networks", "Optimizers", "Safetensors",
+        "Training",
+      ]),
     tests(of: "Stages", ["Scratch", "Tensors", "Documents", "Gzip", "Safetensors"]),
     .testTarget(
       name: "PipelineTests", dependencies: ["Scratch", "Tensors", "Gzip", "Safetensors"]),

@@ -41,6 +41,10 @@ public enum Key: String, CaseIterable, Sendable {
   case data = "nn.data"
   /// How the dataset was cut into batches, for example `size=64 shuffle=yes`.
   case batching = "nn.batching"
+  /// How the batch's pictures were distorted, for example `shift=-2..2 flip=0.5`.
+  case augmentation = "nn.augmentation"
+  /// In a trace: `training` or `inference`.
+  case mode = "nn.mode"
   /// The network, as its topology file states it.
   case topology = "nn.topology"
   /// The examples that a gradient sums over.
@@ -55,7 +59,9 @@ public enum Key: String, CaseIterable, Sendable {
   case lineage = "nn.lineage"
 
   /// The keys that say which batch a document descends from; every stage hands them on.
-  public static let ofBatch: [Key] = [.epoch, .step, .steps, .seed, .data, .batching, .classes]
+  public static let ofBatch: [Key] = [
+    .epoch, .step, .steps, .seed, .data, .batching, .augmentation, .classes,
+  ]
 }
 
 /// The version of the format that this program reads and writes.

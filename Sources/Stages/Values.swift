@@ -1,4 +1,5 @@
 import ArgumentParser
+import Tensors
 
 /// A value of an option or argument that can say what it must be.
 ///
@@ -105,6 +106,13 @@ public struct Seed: OptionValue {
 public struct PositiveNumber: OptionValue {
   public static let expected = "a finite number above 0"
   public let value: Double
+
+  public init(_ value: Double) {
+    precondition(value > 0 && value.isFinite, "\(value) is no finite number above 0")
+    self.value = value
+  }
+
+  public var defaultValueDescription: String { decimal(value) }
 
   public init?(text: String) {
     guard let value = Double(text), value > 0, value.isFinite else { return nil }

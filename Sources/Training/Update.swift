@@ -180,6 +180,7 @@ public enum TrainingSettings {
     var words = [String]()
     if let data = batch[.data] { words.append("data=\(data)") }
     if let batching = batch[.batching] { words.append(batching) }
+    if let augmentation = batch[.augmentation] { words.append(augmentation) }
     if let seed = batch[.seed] { words.append("seed=\(seed)") }
     words.append(update.description)
     return words.joined(separator: " ")
