@@ -8,7 +8,7 @@ let tools: [(name: String, imports: [Target.Dependency])] = [
   ("nn-split", ["Training"]),
   ("nn-batch", ["Training", "TrainingOptions"]),
   ("nn-augment", ["Augmentation", "AugmentationOptions", "Kernels"]),
-  ("nn-init", ["Networks", "Propagation", "Training"]),
+  ("nn-init", ["Networks", "Propagation", "Training", "Kernels"]),
   ("nn-forward", ["Propagation", "Kernels"]),
   ("nn-backprop", ["Propagation", "Kernels"]),
   ("nn-sum", ["Training", "Kernels"]),
@@ -17,6 +17,7 @@ let tools: [(name: String, imports: [Target.Dependency])] = [
   (
     "nn-train", ["AugmentationOptions", "Propagation", "Training", "TrainingOptions", "Kernels"]
   ),
+  ("nn-gradcheck", ["Propagation", "Training", "Kernels", "Layers"]),
   ("nn-inspect", []),
 ]
 
@@ -58,7 +59,7 @@ let package = Package(
     library("Safetensors", ["Tensors"]),
     library("Documents", ["Tensors", "Safetensors"]),
     library("Formats", ["Tensors"]),
-    library("Layers", ["Tensors", "Kernels", "Products"]),
+    library("Layers", ["Tensors", "Random", "Kernels", "Products"]),
     library("Losses", ["Tensors", "Kernels", "Layers"]),
     library("Optimizers", ["Tensors", "Kernels"]),
     library("Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses"]),
@@ -68,12 +69,13 @@ let package = Package(
     library(
       "Propagation",
       [
-        "Tensors", "Augmentation", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors",
+        "Tensors", "Augmentation", "Documents", "Random", "Kernels", "Layers", "Networks", "Optimizers",
+        "Safetensors",
         "Training",
       ]),
     library(
       "Stages", ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", argumentParser]),
-    library("TrainingOptions", ["Optimizers", "Stages", "Training", argumentParser]),
+    library("TrainingOptions", ["Tensors", "Optimizers", "Stages", "Training", argumentParser]),
     library("AugmentationOptions", ["Tensors", "Augmentation", "Stages", argumentParser]),
 
     .target(name: "Comparison", dependencies: ["Tensors"], path: "Tests/Comparison"),
@@ -89,15 +91,20 @@ let package = Package(
     tests(of: "Formats", ["Tensors"]),
     tests(of: "Layers", ["Tensors", "Kernels", "Comparison"]),
     tests(of: "Losses", ["Tensors", "Kernels", "Layers", "Comparison"]),
-    tests(of: "Optimizers", ["Tensors", "Kernels"]),
+    tests(of: "Optimizers", ["Tensors", "Kernels", "Comparison"]),
     tests(of: "Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses", "Comparison"]),
-    tests(of: "Training", ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors"]),
+    tests(
+      of: "Training",
+      ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors", "Comparison"]),
     tests(
       of: "Augmentation",
       ["Tensors", "Documents", "Random", "Kernels", "Safetensors", "Comparison"]),
     tests(
       of: "Propagation",
-      ["Tensors", "Documents", "Kernels", "Networks", "Optimizers", "Safetensors", "Training"]),
+      [
+        "Tensors", "Documents", "Random", "Kernels", "Layers", "Networks", "Optimizers", "Safetensors",
+        "Training",
+      ]),
     tests(of: "Stages", ["Scratch", "Tensors", "Documents", "Gzip", "Safetensors"]),
     .testTarget(
       name: "PipelineTests", dependencies: ["Scratch", "Tensors", "Gzip", "Safetensors"]),

@@ -37,3 +37,36 @@ extension Tensor {
     }
   }
 }
+
+extension Tensor {
+  /// scale[d] · x + offset[d] for every element x in column d: [M, D] with [D].
+  public func columnsMapped(times scale: Tensor, plus offset: Tensor, _ workers: Workers) -> Tensor {
+    var result = Tensor(uninitialized: shape, dtype)
+    dispatch(
+      dtype,
+      f32: { mapColumns(scale, offset, into: &result, of: Float.self, workers) },
+      f64: { mapColumns(scale, offset, into: &result, of: Double.self, workers) })
+    return result
+  }
+
+  private func mapColumns<R: Real>(
+    _ scale: Tensor, _ offset: Tensor, into result: inout Tensor, of type: R.Type,
+    _ workers: Workers
+  ) {
+    let width = shape[1]
+    withValues(of: type) { x in
+      scale.withValues(of: type) { scale in
+        offset.withValues(of: type) { offset in
+          result.withMutableValues(of: type) { y in
+            workers.run(overRows: shape[0], width: width) { row in
+              let start = row * width
+              for column in 0..<width {
+                y[start + column] = scale[column] * x[start + column] + offset[column]
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}

@@ -21,3 +21,29 @@ public protocol RowPairFunction: Sendable {
     _ x: UnsafeBufferPointer<R>, _ y: UnsafeBufferPointer<R>,
     into result: UnsafeMutableBufferPointer<R>)
 }
+
+/// x + y
+public struct Addition: PairFunction {
+  public init() {}
+
+  @inlinable
+  public func callAsFunction<R: Real>(_ x: R, _ y: R) -> R { x + y }
+}
+
+/// x · y
+public struct Multiplication: PairFunction {
+  public init() {}
+
+  @inlinable
+  public func callAsFunction<R: Real>(_ x: R, _ y: R) -> R { x * y }
+}
+
+/// x · factor
+public struct Times: ElementFunction {
+  public let factor: Double
+
+  public init(factor: Double) { self.factor = factor }
+
+  @inlinable
+  public func callAsFunction<R: Real>(_ x: R) -> R { x * R(factor) }
+}

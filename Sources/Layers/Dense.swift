@@ -6,7 +6,7 @@ import Tensors
 ///
 /// `dense OUTPUTS [bias=no]`. With N examples, I inputs (an input of more axes is flattened) and O outputs,
 /// weight [O, I] and bias [O].
-public struct Dense: Layer {
+public struct Dense: SingleInputLayer {
   public static let word = "dense"
 
   private let inputs: Int
@@ -27,26 +27,29 @@ public struct Dense: Layer {
     return hasBias ? [weight, Parameter("bias", [outputs], .constant(0))] : [weight]
   }
 
-  public var parametersForBackward: [String] { ["weight"] }
+  public func parametersForBackward(_ mode: Mode, wantsInputGradient: Bool) -> [String] {
+    wantsInputGradient ? ["weight"] : []
+  }
 
   /// sum = input · weightᵀ + bias
   public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ workers: Workers
-  ) -> Tensor {
-    flat(input).timesTransposed(
-      parameters.named("weight"), plus: hasBias ? parameters.named("bias") : nil, workers)
+    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
+  ) -> LayerOutput {
+    LayerOutput(
+      flat(input).timesTransposed(
+        parameters.named("weight"), plus: hasBias ? parameters.named("bias") : nil, pass.workers))
   }
 
   /// ∂weight = deltaᵀ · input, ∂bias = Σ delta over the examples, ∂input = delta · weight
   public func backward(
-    delta: Tensor, input: Tensor, _ parameters: [String: Tensor], wantsInputGradient: Bool,
-    _ workers: Workers
+    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
+    wantsInputGradient: Bool, _ pass: Pass
   ) -> LayerGradient {
-    var gradients = ["weight": delta.transposedTimes(flat(input), workers)]
-    if hasBias { gradients["bias"] = delta.summedOverExamples(workers) }
+    var gradients = ["weight": delta.transposedTimes(flat(input), pass.workers)]
+    if hasBias { gradients["bias"] = delta.summedOverExamples(pass.workers) }
     let inputGradient =
       wantsInputGradient
-      ? delta.times(parameters.named("weight"), workers).reshaped(input.shape) : nil
+      ? delta.times(parameters.named("weight"), pass.workers).reshaped(input.shape) : nil
     return LayerGradient(parameters: gradients, input: inputGradient)
   }
 

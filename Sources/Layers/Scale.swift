@@ -5,7 +5,7 @@ import Tensors
 ///
 /// `scale 1/255` makes 0…1 of bytes, `scale 1/255 offset=-0.5` makes −0.5…0.5. The factor is a decimal number or a quotient of
 /// two; both constants are rounded first to F64 and then to the model's dtype.
-public struct Scale: Layer {
+public struct Scale: SingleInputLayer {
   public static let word = "scale"
 
   public let output: Shape
@@ -18,34 +18,25 @@ public struct Scale: Layer {
     offset = try words.number("offset", otherwise: 0)
   }
 
-  public var parameters: [Parameter] { [] }
-
-  public var parametersForBackward: [String] { [] }
-
   /// sum = factor · input + offset
   public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ workers: Workers
-  ) -> Tensor {
-    offset == 0
-      ? input.mapped(by: Multiplication(factor: factor), workers)
-      : input.mapped(by: Line(factor: factor, offset: offset), workers)
+    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
+  ) -> LayerOutput {
+    LayerOutput(
+      offset == 0
+        ? input.mapped(by: Times(factor: factor), pass.workers)
+        : input.mapped(by: Line(factor: factor, offset: offset), pass.workers))
   }
 
   /// ∂input = factor · delta
   public func backward(
-    delta: Tensor, input: Tensor, _ parameters: [String: Tensor], wantsInputGradient: Bool,
-    _ workers: Workers
+    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
+    wantsInputGradient: Bool, _ pass: Pass
   ) -> LayerGradient {
     LayerGradient(
-      parameters: [:],
-      input: wantsInputGradient ? delta.mapped(by: Multiplication(factor: factor), workers) : nil)
+      input: wantsInputGradient
+        ? delta.mapped(by: Times(factor: factor), pass.workers) : nil)
   }
-}
-
-private struct Multiplication: ElementFunction {
-  let factor: Double
-
-  func callAsFunction<R: Real>(_ x: R) -> R { x * R(factor) }
 }
 
 private struct Line: ElementFunction {

@@ -10,6 +10,12 @@ public protocol Loss: Sendable {
   /// The word in the topology.
   var word: String { get }
 
+  /// The loss with the options that stand in its line.
+  ///
+  /// - Parameter output: the shape of one example that leaves the network.
+  /// - Throws: `TopologyFault`.
+  func configured(_ words: inout LayerWords, output: Shape) throws -> any Loss
+
   /// Whether `values` reads the sum, so that a trace must carry it.
   var needsSum: Bool { get }
 
@@ -40,6 +46,7 @@ public enum LossDerivative: Sendable {
 }
 
 extension Loss {
+  public func configured(_ words: inout LayerWords, output: Shape) throws -> any Loss { self }
   public var needsSum: Bool { false }
 
   public func objection(to activation: any Activation, output: Shape) -> String? { nil }
@@ -47,10 +54,13 @@ extension Loss {
   public func check(target: Tensor) throws {}
 }
 
-/// Every loss that a topology may name.
+/// Every loss that a topology may name, as it is without options.
 public let losses: [any Loss] = [
+  AbsoluteError(),
   BinaryCrossEntropy(),
   CrossEntropy(),
+  Hinge(),
+  Huber(),
   SquaredError(),
 ]
 

@@ -5,6 +5,7 @@ public enum LossFault: Fault, Equatable {
   case classOutOfRange(id: String, row: Int, classes: Int)
   case targetOutOfRange(found: Double, row: Int, position: [Int], expected: String, loss: String)
   case probabilitiesDoNotAddUp(row: Int, sum: Double)
+  case noSingleClass(row: Int, found: Int, loss: String)
 
   public var description: String {
     switch self {
@@ -15,6 +16,8 @@ public enum LossFault: Fault, Equatable {
         + "for loss '\(loss)'"
     case .probabilitiesDoNotAddUp(let row, let sum):
       "tensor 'target': row \(row) adds up to \(sum), expected 1 for loss 'cross-entropy'"
+    case .noSingleClass(let row, let found, let loss):
+      "tensor 'target': found \(found) ones in row \(row), expected a single one among zeros for loss '\(loss)'"
     }
   }
 }

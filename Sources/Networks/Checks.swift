@@ -22,8 +22,10 @@ extension Network {
   /// Refuses parameters without those that `backward` reads; others may be there.
   ///
   /// - Throws: `NetworkFault`.
-  public func checkParametersForBackward(_ tensors: [String: Tensor], dtype: DType) throws {
-    let names = Set(parameterNamesForBackward)
+  public func checkParametersForBackward(
+    _ tensors: [String: Tensor], _ mode: Mode, dtype: DType
+  ) throws {
+    let names = Set(parameterNamesForBackward(mode))
     try check(parameters.filter { names.contains($0.name) }, in: tensors, dtype: dtype)
   }
 
@@ -46,25 +48,34 @@ extension Network {
   /// - Parameters:
   ///   - outputs: the output of every layer, by the layer's name.
   ///   - sums: at least those of `sumsForBackward`.
+  ///   - others: at least what layers keep, as `LAYER.NAME`.
   /// - Throws: `NetworkFault`.
   public func signals(
-    outputs: [String: Tensor], sums: [String: Tensor], examples: Int, dtype: DType
+    outputs: [String: Tensor], sums: [String: Tensor], others: [String: Tensor], _ mode: Mode,
+    examples: Int, dtype: DType
   ) throws -> Signals {
+    func check(_ tensor: Tensor?, _ name: String, _ expected: Shape) throws -> Tensor {
+      guard let tensor else { throw NetworkFault.missing(tensor: name, expected: expected) }
+      var common: DType? = dtype
+      try self.check(tensor, name, expected, &common)
+      return tensor
+    }
+    var signals = Signals(lastLayer: last.name)
     let needed = Set(sumsForBackward)
     for node in nodes {
       let expected = node.output.batched(examples)
-      var kinds = [(outputs, "output")]
-      if needed.contains(node.name) { kinds.append((sums, "sum")) }
-      for (tensors, kind) in kinds {
-        let name = "\(node.name).\(kind)"
-        guard let tensor = tensors[node.name] else {
-          throw NetworkFault.missing(tensor: name, expected: expected)
-        }
-        var common: DType? = dtype
-        try check(tensor, name, expected, &common)
+      let name = node.name
+      signals.outputs[name] = try check(outputs[name], "\(name).output", expected)
+      if needed.contains(name) {
+        signals.sums[name] = try check(sums[name], "\(name).sum", expected)
+      }
+      for kept in node.layer.kept(in: mode) {
+        let full = "\(name).\(kept.name)"
+        signals.kept[full] = try check(
+          others[full], full, kept.isPerExample ? kept.shape.batched(examples) : kept.shape)
       }
     }
-    return Signals(outputs: outputs, sums: sums, lastLayer: last.name)
+    return signals
   }
 
   private func check(

@@ -1,4 +1,3 @@
-import Kernels
 import Layers
 import Random
 import Tensors
@@ -6,37 +5,34 @@ import Tensors
 extension Network {
   /// The parameters before the first step, by their full names.
   ///
-  /// A spread parameter's element i is limit · (2uᵢ − 1), where uᵢ is number i in [0, 1) for the purpose
-  /// that is the parameter's full name; it is computed in F64 and rounded to the dtype. So a layer's start
-  /// does not depend on the layers around it, and both dtypes start from the same numbers.
+  /// A parameter with a spread is drawn by the rule from the numbers whose purpose is its full name; it is
+  /// computed in F64 and rounded to the dtype. So a layer's start does not depend on the layers around it, and
+  /// both dtypes start from the same numbers.
   ///
   /// - Parameter dtype: F32 or F64.
-  public func initialParameters(seed: UInt64, dtype: DType) -> [String: Tensor] {
+  public func initialParameters(
+    seed: UInt64, dtype: DType, _ rule: StartRule = .auto
+  ) -> [String: Tensor] {
     var result: [String: Tensor] = [:]
     for node in nodes {
       for parameter in node.layer.parameters {
         let name = "\(node.name).\(parameter.name)"
-        let numbers = RandomNumbers(seed: seed, purpose: name)
-        let limit: Double
+        let count = parameter.shape.count
+        let values: [Double]
         switch parameter.start {
         case .constant(let value):
-          result[name] = tensor(parameter.shape, dtype) { _ in value }
-          continue
+          values = [Double](repeating: value, count: count)
+        case .blocks(let blocks):
+          let length = count / blocks.count
+          values = (0..<count).map { blocks[$0 / length] }
         case .spread(let fanIn, let fanOut):
-          limit = node.activation.spread.limit(fanIn: fanIn, fanOut: fanOut)
+          values = rule.values(
+            count: count, rows: parameter.shape.dimensions.first ?? 1, fanIn: fanIn,
+            fanOut: fanOut, node.activation.spread, RandomNumbers(seed: seed, purpose: name))
         }
-        result[name] = tensor(parameter.shape, dtype) { index in
-          limit * (2 * numbers.uniform(at: UInt64(index)) - 1)
-        }
+        result[name] = Tensor(values, shape: parameter.shape).converted(to: dtype)
       }
     }
     return result
   }
-}
-
-private func tensor(_ shape: Shape, _ dtype: DType, _ value: (Int) -> Double) -> Tensor {
-  dispatch(
-    dtype,
-    f32: { Tensor((0..<shape.count).map { Float(value($0)) }, shape: shape) },
-    f64: { Tensor((0..<shape.count).map(value), shape: shape) })
 }

@@ -3,7 +3,8 @@ import Layers
 import Losses
 import Tensors
 
-/// A network as its topology describes it: layers in a chain, and a loss at the end.
+/// A network as its topology describes it: layers, each of which takes the outputs of earlier ones, and a loss at
+/// the end.
 ///
 /// A value without parameters: whoever calls it brings them, as tensors named `LAYER.PARAMETER`. Axes: the
 /// batch comes first, then the shape of one example.
@@ -14,63 +15,102 @@ public struct Network: Sendable {
   /// The shape of one example.
   public let input: Shape
 
-  /// From the first layer to the last; at least one has parameters.
+  /// In the order of the topology, in which every layer stands behind those that it takes from; the last one
+  /// gives the answer. At least one has learned parameters.
   public let nodes: [Node]
 
   public let loss: any Loss
 
   // What follows is derived once, as every step asks for it.
 
-  /// Every parameter under its full name, in the topology's order.
+  /// Every parameter and statistic under its full name, in the topology's order.
   public let parameters: [Parameter]
-
-  /// The parameters, by their full names, whose values `backward` reads: not those of the first layer that
-  /// has any, as no error needs to pass it.
-  public let parameterNamesForBackward: [String]
 
   /// The names of the layers whose sum `backward` or `losses` reads.
   public let sumsForBackward: [String]
 
-  /// The index of the first layer that has parameters: as far as errors are passed back.
-  let firstTrainable: Int
+  /// For every node whether errors are passed back to it: it, or one that it takes from, has learned parameters.
+  let carriesError: [Bool]
+
+  private let namesForBackward: [Mode: [String]]
 
   /// - Throws: `TopologyFault`.
-  public init(topology: String) throws {
+  public init(topology: String) throws { try self.init(topology: topology, allowingGaps: false) }
+
+  /// - Parameter allowingGaps: whether `normalize` may lack its constants; such a network cannot compute.
+  init(topology: String, allowingGaps: Bool) throws {
     var parser = TopologyParser()
     try parser.read(topology)
     let (input, nodes, loss) = try parser.finished()
-    guard let first = nodes.firstIndex(where: { !$0.layer.parameters.isEmpty }) else {
-      preconditionFailure("a network without parameters")
+    if !allowingGaps, let gap = nodes.first(where: \.isGap) {
+      throw TopologyFault.pairing(
+        gap.place, reason: "'normalize' without 'mean=' and 'std=' (nn-init --fit DATASET finds them)")
     }
     self.topology = topology
     (self.input, self.nodes, self.loss) = (input, nodes, loss)
-    firstTrainable = first
+    var carriesError: [Bool] = []
+    for node in nodes {
+      let isLearning = node.layer.parameters.contains(where: \.isLearned)
+      carriesError.append(isLearning || node.sources.contains { $0.map { carriesError[$0] } == true })
+    }
+    self.carriesError = carriesError
     parameters = nodes.flatMap { node in
-      node.layer.parameters.map { Parameter("\(node.name).\($0.name)", $0.shape, $0.start) }
+      node.layer.parameters.map {
+        Parameter("\(node.name).\($0.name)", $0.shape, $0.start, isLearned: $0.isLearned)
+      }
     }
-    parameterNamesForBackward = nodes[(first + 1)...].flatMap { node in
-      node.layer.parametersForBackward.map { "\(node.name).\($0)" }
+    func namesForBackward(_ mode: Mode) -> [String] {
+      nodes.indices.filter { carriesError[$0] }.flatMap { index in
+        let wants = nodes[index].sources.contains { $0.map { carriesError[$0] } == true }
+        return nodes[index].layer.parametersForBackward(mode, wantsInputGradient: wants)
+          .map { "\(nodes[index].name).\($0)" }
+      }
     }
+    self.namesForBackward = [
+      .training: namesForBackward(.training), .inference: namesForBackward(.inference),
+    ]
     sumsForBackward = nodes.indices.filter { index in
       index == nodes.count - 1 && loss.needsSum
-        || index >= first && nodes[index].activation.backwardNeedsSum
+        || carriesError[index] && nodes[index].activation.backwardNeedsSum
     }.map { nodes[$0].name }
   }
+
+  /// The parameters and statistics, by their full names, whose values `backward` reads.
+  public func parameterNamesForBackward(_ mode: Mode) -> [String] { namesForBackward[mode] ?? [] }
 
   /// The shape of what leaves the last layer, per example.
   public var outputShape: Shape { last.output }
 
+  /// Whether a training pass draws random numbers, so that it must know what to draw them by.
+  public var isRandom: Bool { nodes.contains { $0.layer.isRandom } }
+
   var last: Node { nodes[nodes.count - 1] }
+
+  /// The layers that every layer's output has not yet reached when its turn is over, by the index of that layer:
+  /// what a pass that keeps nothing may forget.
+  func lastUses() -> [[Int]] {
+    var last = Array(nodes.indices)
+    for (index, node) in nodes.enumerated() {
+      for case let source? in node.sources { last[source] = index }
+    }
+    var result = [[Int]](repeating: [], count: nodes.count)
+    for (index, use) in last.enumerated() where index < nodes.count - 1 { result[use].append(index) }
+    return result
+  }
 }
 
 /// A layer in its place in a network.
 public struct Node: Sendable {
   public let name: String
+
+  /// The first word of its line.
+  public let place: Word
+
   public let layer: any Layer
   public let activation: any Activation
 
-  /// The shape of one example that reaches the layer.
-  public let input: Shape
+  /// The indices of the nodes whose outputs it takes; nil for the network's input.
+  public let sources: [Int?]
 
   /// The shape of one example that leaves it.
   public var output: Shape { layer.output }

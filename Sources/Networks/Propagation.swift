@@ -6,12 +6,22 @@ import Tensors
 /// What the layers of a network gave for one batch, by the layers' names.
 public struct Signals: Sendable {
   /// After the activation, [N, …].
-  public let outputs: [String: Tensor]
+  public internal(set) var outputs: [String: Tensor] = [:]
 
   /// Before the activation, in the output's shape.
-  public let sums: [String: Tensor]
+  public internal(set) var sums: [String: Tensor] = [:]
+
+  /// What layers found on the way and need on the way back, as `LAYER.NAME`.
+  public internal(set) var kept: [String: Tensor] = [:]
 
   let lastLayer: String
+
+  /// The outputs that a node takes, of which one may be the network's input.
+  func inputs(of node: Node, in network: Network, _ input: Tensor) -> [Tensor] {
+    node.sources.map { source in
+      source.map { outputs[needed: network.nodes[$0].name] } ?? input
+    }
+  }
 
   /// What the network answers.
   public var output: Tensor { outputs[needed: lastLayer] }
@@ -22,7 +32,8 @@ public struct Signals: Sendable {
 
 /// What `Network.backward` finds.
 public struct Gradients: Sendable {
-  /// ∂loss/∂parameter, summed over the examples, by the parameter's full name.
+  /// By the parameter's full name: ∂loss/∂parameter, summed over the examples; for a running statistic the sum over
+  /// the examples of its change, negated.
   public fileprivate(set) var parameters: [String: Tensor] = [:]
 
   /// Per example, of every layer that an error reached: `LAYER.error` = ∂loss/∂output, `LAYER.derivative`
@@ -33,24 +44,53 @@ public struct Gradients: Sendable {
 }
 
 extension Network {
-  /// The signals of all layers.
+  /// Which signals outlive a forward pass.
+  public enum Keeping: Sendable {
+    /// All, for people to look at.
+    case everything
+    /// Every output, and the sums that the way back reads.
+    case whatBackwardNeeds
+    /// The last layer's.
+    case theAnswer
+  }
+
+  /// The signals of the layers.
   ///
   /// - Parameters:
   ///   - input: from `prepared(input:dtype:)`.
   ///   - parameters: all of them, checked, in the input's dtype.
   public func forward(
-    _ input: Tensor, parameters: [String: Tensor], workers: Workers
+    _ input: Tensor, parameters: [String: Tensor], keeping: Keeping = .everything, _ pass: Pass
   ) -> Signals {
-    var outputs: [String: Tensor] = [:]
-    var sums: [String: Tensor] = [:]
-    var signal = input
-    for node in nodes {
+    var signals = Signals(lastLayer: last.name)
+    let needed = Set(sumsForBackward)
+    let lastUses = keeping == .theAnswer ? lastUses() : []
+    for (index, node) in nodes.enumerated() {
+      let inputs = signals.inputs(of: node, in: self, input)
       let own = node.layer.parameters.map(\.name)
-      let sum = node.layer.forward(signal, parameters.of(node, named: own), workers)
-      signal = node.activation.forward(sum, workers)
-      (sums[node.name], outputs[node.name]) = (sum, signal)
+      let found = node.layer.forward(inputs, parameters.of(node, named: own), pass.at(node.name))
+      signals.outputs[node.name] = node.activation.forward(found.sum, pass.workers)
+      if keeping == .everything || needed.contains(node.name) {
+        signals.sums[node.name] = found.sum
+      }
+      if keeping == .theAnswer {
+        for index in lastUses[index] { signals.outputs[nodes[index].name] = nil }
+      } else {
+        for (name, tensor) in found.kept { signals.kept["\(node.name).\(name)"] = tensor }
+      }
     }
-    return Signals(outputs: outputs, sums: sums, lastLayer: last.name)
+    return signals
+  }
+
+  /// What reaches a layer before which none has parameters.
+  func signal(reaching index: Int, from input: Tensor, _ pass: Pass) -> Tensor {
+    var signals = Signals(lastLayer: last.name)
+    for node in nodes[..<index] {
+      let sum = node.layer.forward(
+        signals.inputs(of: node, in: self, input), [:], pass.at(node.name)).sum
+      signals.outputs[node.name] = node.activation.forward(sum, pass.workers)
+    }
+    return signals.inputs(of: nodes[index], in: self, input)[0]
   }
 
   /// The loss of every example, [N].
@@ -61,50 +101,65 @@ extension Network {
       output: signals.output, sum: loss.needsSum ? signals.sum : nil, target: target, workers)
   }
 
-  /// The gradients of the loss, summed over the batch, from the last layer back to the first that has
-  /// parameters.
+  /// The gradients of the loss, summed over the batch, from the last layer back to the first ones that have
+  /// learned parameters.
   ///
   /// - Parameters:
   ///   - input: what `forward` was given.
   ///   - target: from `prepared(target:examples:dtype:)`.
-  ///   - signals: what `forward` gave, at least all outputs and the sums of `sumsForBackward`.
+  ///   - signals: what `forward` gave, at least all outputs, the sums of `sumsForBackward` and what layers kept.
   ///   - parameters: at least those of `parameterNamesForBackward`.
   ///   - keepingDeltas: whether the result holds the errors, derivatives and deltas of each layer.
+  ///   - pass: as `forward` was given it.
   /// - Throws: `NetworkFault.noDerivative`.
   public func backward(
     input: Tensor, target: Tensor, signals: Signals, parameters: [String: Tensor],
-    keepingDeltas: Bool, workers: Workers
+    keepingDeltas: Bool, _ pass: Pass
   ) throws -> Gradients {
     try checkDerivatives()
     var gradients = Gradients()
-    var derivative = loss.derivative(output: signals.output, target: target, workers)
-    for index in (firstTrainable..<nodes.count).reversed() {
+    // ∂loss/∂output of every node, added up over those that take from it, the latest first.
+    var errors = [Tensor?](repeating: nil, count: nodes.count)
+    for index in nodes.indices.reversed() where carriesError[index] {
       let node = nodes[index]
       let sum = node.activation.backwardNeedsSum ? signals.sums[node.name] : nil
       let output = signals.outputs[needed: node.name]
 
+      var derivative = errors[index].map { LossDerivative.error($0) }
+      errors[index] = nil
+      if index == nodes.count - 1 {
+        derivative = loss.derivative(output: output, target: target, pass.workers)
+      }
       let delta: Tensor
       switch derivative {
       case .delta(let fused): delta = fused
       case .error(let error):
-        delta = node.activation.delta(error: error, sum: sum, output: output, workers)
+        delta = node.activation.delta(error: error, sum: sum, output: output, pass.workers)
         if keepingDeltas {
           gradients.deltas["\(node.name).error"] = error
           gradients.deltas["\(node.name).derivative"] = node.activation.derivative(
-            sum: sum, output: output, workers)
+            sum: sum, output: output, pass.workers)
         }
+      case nil: preconditionFailure("no error reaches layer '\(node.name)'")
       }
       if keepingDeltas { gradients.deltas["\(node.name).delta"] = delta }
 
-      let isLast = index == firstTrainable
+      let wanted = node.sources.map { $0.map { carriesError[$0] } ?? false }
+      let names = node.layer.parametersForBackward(
+        pass.mode, wantsInputGradient: wanted.contains(true))
       let found = node.layer.backward(
-        delta: delta, input: index == 0 ? input : signals.outputs[needed: nodes[index - 1].name],
-        parameters.of(node, named: isLast ? [] : node.layer.parametersForBackward),
-        wantsInputGradient: !isLast, workers)
+        delta: delta,
+        inputs: signals.inputs(of: node, in: self, input), kept: signals.kept.of(node, named: node.layer.kept(in: pass.mode).map(\.name)),
+        parameters.of(node, named: names), wanted: wanted, pass.at(node.name))
       for (name, gradient) in found.parameters {
         gradients.parameters["\(node.name).\(name)"] = gradient
       }
-      if let error = found.input { derivative = .error(error) }
+      for (source, error) in zip(node.sources, found.inputs) {
+        guard let source, let error else { continue }
+        let shaped = error.reshaped(signals.outputs[needed: nodes[source].name].shape)
+        errors[source] =
+          errors[source]?.combined(with: shaped, by: Addition(), pass.workers) ?? shaped
+      }
     }
     return gradients
   }
@@ -113,9 +168,20 @@ extension Network {
   ///
   /// - Throws: `NetworkFault.noDerivative`.
   public func checkDerivatives() throws {
-    for node in nodes[firstTrainable...] {
+    for (node, carriesError) in zip(nodes, carriesError) where carriesError {
       if let reason = node.activation.reasonWithoutDerivative {
         throw NetworkFault.noDerivative(layer: node.name, reason: reason)
+      }
+    }
+  }
+
+  /// Refuses batches of a size that a layer cannot be trained on.
+  ///
+  /// - Throws: `NetworkFault.tooFewExamples`.
+  public func checkTraining(on examples: Int) throws {
+    for node in nodes {
+      if let reason = node.layer.objection(toTrainingOn: examples) {
+        throw NetworkFault.tooFewExamples(layer: node.name, reason: reason)
       }
     }
   }
@@ -128,7 +194,7 @@ extension [String: Tensor] {
     return tensor
   }
 
-  /// The parameters of one layer under their names within it.
+  /// The tensors of one layer under their names within it.
   fileprivate func of(_ node: Node, named names: [String]) -> [String: Tensor] {
     var result: [String: Tensor] = [:]
     for name in names { result[name] = self["\(node.name).\(name)"] }

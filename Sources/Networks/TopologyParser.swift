@@ -6,23 +6,18 @@ import Tensors
 struct TopologyParser {
   /// Bounds on what is taken for a topology.
   static let mostBytes = 1 << 20
-  static let longestName = 64
-
-  /// What the tensors of a batch, a trace and a model are called besides the layers'.
-  static let reservedNames = ["input", "target", "index", "output", "loss", "optimizer"]
 
   private var input: Shape?
   private var nodes: [Node] = []
   private var loss: (any Loss)?
 
-  /// The line that each layer name was given in.
-  private var lineOfName: [String: Int] = [:]
-  private var runningNumber: [String: Int] = [:]
+  private var names = LayerNames()
   private var end = (line: 1, column: 1)
 
   mutating func read(_ text: String) throws {
     let scanner = try TopologyScanner(text, mostBytes: Self.mostBytes)
     end = scanner.end
+    names = LayerNames(of: scanner.lines)
     for line in scanner.lines { try read(line) }
   }
 
@@ -48,54 +43,97 @@ struct TopologyParser {
       return
     }
     let kind = layerKinds.first { $0.word == first.text }
-    if kind == nil && first.text != "loss" {
-      let known = (input == nil ? ["input"] : []) + layerKinds.map { $0.word } + ["loss"]
+    let activation = activations.first { $0.word == first.text }
+    if kind == nil && activation == nil && first.text != "loss" {
+      let known =
+        (input == nil ? ["input"] : []) + layerKinds.map { $0.word } + activations.map(\.word)
+        + ["loss"]
       throw TopologyFault.unknownWord(first, known: known)
     }
     guard input != nil else {
       throw TopologyFault.misplaced(first, rule: "but 'input' stands first")
     }
-    if let kind {
-      try readLayer(kind, first, &words)
-    } else {
+    if first.text == "loss" {
       try readLoss(first, &words)
+    } else {
+      try readLayer(kind ?? PassThrough.self, first, activation, &words)
     }
   }
 
+  /// - Parameter activation: the one that the line begins with; nil when it begins with a layer.
   private mutating func readLayer(
-    _ kind: any Layer.Type, _ first: Word, _ words: inout LayerWords
+    _ kind: any Layer.Type, _ first: Word, _ activation: (any Activation)?,
+    _ words: inout LayerWords
   ) throws {
-    guard let input = nodes.last?.output ?? input else {
-      preconditionFailure("a layer before input")
+    let sources = try sources(of: kind, first, &words)
+    let inputs = sources.map { source in
+      LayerInput(
+        name: source.map { nodes[$0].name } ?? "input",
+        shape: source.map { nodes[$0].output } ?? input ?? [])
     }
-    let layer = try kind.init(&words, input: input)
+    let layer = try kind.init(&words, inputs: inputs)
     try words.check(elements: layer.output.dimensions, of: "output")
 
-    var activation: any Activation = Identity()
-    var known = activations.map(\.word)
-    if let word = words.word(if: known.contains) {
-      activation = activations.first { $0.word == word.text } ?? activation
-      if let objection = activation.objection(to: layer.output) {
-        throw TopologyFault.pairing(word, reason: objection)
-      }
-      known = []
+    var chosen: any Activation = Identity()
+    var known = activation == nil ? activations.map(\.word) : []
+    var word = first
+    if let activation {
+      chosen = try activation.configured(&words)
+    } else if let found = words.word(if: known.contains),
+      let activation = activations.first(where: { $0.word == found.text })
+    {
+      chosen = try activation.configured(&words)
+      (word, known) = (found, [])
     }
-    let name = try name(first, &words)
+    if let objection = chosen.objection(to: layer.output) {
+      throw TopologyFault.pairing(word, reason: objection)
+    }
+    let name = try names.next(first, &words)
     try words.end(known: known)
-    nodes.append(Node(name: name, layer: layer, activation: activation, input: input))
+    nodes.append(
+      Node(name: name, place: first, layer: layer, activation: chosen, sources: sources))
+  }
+
+  /// The nodes that a line takes from: the one that `from=` names, else the one before it; then those that `add`
+  /// and its kin name.
+  private func sources(
+    of kind: any Layer.Type, _ first: Word, _ words: inout LayerWords
+  ) throws -> [Int?] {
+    var sources = [nodes.isEmpty ? nil : nodes.count - 1]
+    if let (value, word) = words.option("from") {
+      sources = [try source(Word(value, line: word.line, column: word.column + 5))]
+    }
+    guard kind.joinsOthers else { return sources }
+    sources.append(try source(try words.word("the name of an earlier layer")))
+    while let word = words.word(if: { name in !activations.contains { $0.word == name } }) {
+      sources.append(try source(word))
+    }
+    return sources
+  }
+
+  private func source(_ word: Word) throws -> Int? {
+    if word.text == "input" { return nil }
+    if let index = nodes.firstIndex(where: { $0.name == word.text }) { return index }
+    if let line = names.lineOfAll[word.text] {
+      throw TopologyFault.cycle(
+        word, name: word.text, line: line, shape: nodes.last?.output ?? input ?? [])
+    }
+    throw TopologyFault.unknownLayer(word, known: nodes.map(\.name) + ["input"])
   }
 
   private mutating func readLoss(_ first: Word, _ words: inout LayerWords) throws {
     guard let last = nodes.last else {
       throw TopologyFault.misplaced(first, rule: "expected a layer before it")
     }
-    if nodes.allSatisfy({ $0.layer.parameters.isEmpty }) {
+    if !nodes.contains(where: { $0.layer.parameters.contains(where: \.isLearned) }) {
       throw TopologyFault.misplaced(first, rule: "expected a layer with parameters before it")
     }
+    try refuseDeadEnds()
     let word = try words.word("one of " + losses.map { "'\($0.word)'" }.joined(separator: ", "))
-    guard let loss = losses.first(where: { $0.word == word.text }) else {
+    guard let kind = losses.first(where: { $0.word == word.text }) else {
       throw TopologyFault.unknownWord(word, known: losses.map(\.word))
     }
+    let loss = try kind.configured(&words, output: last.output)
     try words.end(known: [])
     if let objection = loss.objection(to: last.activation, output: last.output) {
       throw TopologyFault.pairing(word, reason: objection)
@@ -103,23 +141,11 @@ struct TopologyParser {
     self.loss = loss
   }
 
-  /// The layer's name: `name=`, or its kind and its running number among the layers of that kind.
-  private mutating func name(_ first: Word, _ words: inout LayerWords) throws -> String {
-    runningNumber[first.text, default: 0] += 1
-    var name = first.text + String(runningNumber[first.text, default: 0])
-    var word = first
-    if let option = words.option("name") { (name, word) = option }
-    func refused(_ rule: String) -> TopologyFault { .badName(word, name: name, rule: rule) }
-
-    if name.isEmpty || name.utf8.count > Self.longestName {
-      throw refused("has \(name.utf8.count) characters, expected 1 to \(Self.longestName)")
+  /// Refuses layers whose output neither another layer nor the loss takes.
+  private func refuseDeadEnds() throws {
+    let used = Set(nodes.flatMap { $0.sources.compactMap(\.self) })
+    for index in nodes.indices.dropLast() where !used.contains(index) {
+      throw TopologyFault.leadsNowhere(nodes[index].place, name: nodes[index].name)
     }
-    if !name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) || $0 == "-" || $0 == "_" }) {
-      throw refused("has other characters than letters, digits, '-' and '_'")
-    }
-    if Self.reservedNames.contains(name) { throw refused("is reserved") }
-    if let line = lineOfName[name] { throw refused("is taken by line \(line)") }
-    lineOfName[name] = word.line
-    return name
   }
 }

@@ -7,14 +7,15 @@ import Kernels
 #endif
 
 /// A block of a row-major matrix in memory.
-struct Matrix<R: Real> {
+public struct Matrix<R: Real> {
   var elements: UnsafePointer<R>
   var rows: Int
   var columns: Int
   /// Elements from the start of one row to the start of the next.
   let stride: Int
 
-  init(_ elements: UnsafeBufferPointer<R>, rows: Int, columns: Int) {
+  /// Packed rows that are all of `elements`.
+  public init(_ elements: UnsafeBufferPointer<R>, rows: Int, columns: Int) {
     precondition(
       elements.count == rows * columns, "\(elements.count) elements for \(rows) × \(columns)")
     guard let start = elements.baseAddress, elements.count > 0 else {
@@ -22,6 +23,14 @@ struct Matrix<R: Real> {
     }
     self.elements = start
     (self.rows, self.columns, stride) = (rows, columns, columns)
+  }
+
+  /// Rows that start `stride` elements apart.
+  public init(_ elements: UnsafePointer<R>, rows: Int, columns: Int, stride: Int) {
+    precondition(
+      rows > 0 && columns > 0 && columns <= stride, "\(rows) × \(columns) by \(stride)")
+    self.elements = elements
+    (self.rows, self.columns, self.stride) = (rows, columns, stride)
   }
 
   subscript(rows range: Range<Int>) -> Matrix {
@@ -40,7 +49,7 @@ struct Matrix<R: Real> {
 }
 
 /// A factor of a product: a matrix as it lies in memory, or its transpose.
-enum Factor<R: Real> {
+public enum Factor<R: Real> {
   case plain(Matrix<R>)
   case transposed(Matrix<R>)
 
@@ -60,32 +69,43 @@ enum Factor<R: Real> {
 }
 
 /// A type that the BLAS multiplies matrices of.
-protocol BLASReal: Real {
-  /// result = a · b, or result + a · b where `adding`; `result` is row-major and packed.
+public protocol BLASReal: Real {
+  /// result = a · b, or result + a · b where `adding`; `result` is row-major, its rows `stride` elements apart.
   static func multiply(
-    _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, adding: Bool)
+    _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, stride: Int,
+    adding: Bool)
+}
+
+extension BLASReal {
+  /// result = a · b, or result + a · b where `adding`; `result` is row-major and packed.
+  public static func multiply(
+    _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, adding: Bool
+  ) {
+    multiply(a, b, into: result, stride: b.columns, adding: adding)
+  }
 }
 
 extension Float: BLASReal {
-  static func multiply(
-    _ a: Factor<Float>, _ b: Factor<Float>, into result: UnsafeMutablePointer<Float>, adding: Bool
+  public static func multiply(
+    _ a: Factor<Float>, _ b: Factor<Float>, into result: UnsafeMutablePointer<Float>, stride: Int,
+    adding: Bool
   ) {
     let (a, b) = blasFactors(a, b)
     cblas_sgemm(
       CblasRowMajor, a.order, b.order, a.rows, b.columns, a.columns, 1, a.elements, a.stride,
-      b.elements, b.stride, adding ? 1 : 0, result, b.columns)
+      b.elements, b.stride, adding ? 1 : 0, result, CInt(stride))
   }
 }
 
 extension Double: BLASReal {
-  static func multiply(
+  public static func multiply(
     _ a: Factor<Double>, _ b: Factor<Double>, into result: UnsafeMutablePointer<Double>,
-    adding: Bool
+    stride: Int, adding: Bool
   ) {
     let (a, b) = blasFactors(a, b)
     cblas_dgemm(
       CblasRowMajor, a.order, b.order, a.rows, b.columns, a.columns, 1, a.elements, a.stride,
-      b.elements, b.stride, adding ? 1 : 0, result, b.columns)
+      b.elements, b.stride, adding ? 1 : 0, result, CInt(stride))
   }
 }
 

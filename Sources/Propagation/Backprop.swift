@@ -1,5 +1,6 @@
 import Documents
 import Kernels
+import Layers
 import Networks
 import Safetensors
 import Tensors
@@ -27,6 +28,7 @@ public struct Backprop: Sendable {
   public mutating func gradient(of trace: Document) throws -> Document {
     try trace.require(.trace)
     let network = try network(of: trace)
+    let mode = try trace.mode()
     let outputs = trace.signals("output", of: network)
     let last = network.nodes[network.nodes.count - 1].name
     let dtype = outputs[last]?.dtype ?? .f32
@@ -37,14 +39,15 @@ public struct Backprop: Sendable {
     let input = try network.prepared(input: trace.tensor(Role.input), dtype: dtype)
     let count = input.shape[0]
     let signals = try network.signals(
-      outputs: outputs, sums: trace.signals("sum", of: network), examples: count, dtype: dtype)
+      outputs: outputs, sums: trace.signals("sum", of: network), others: trace.tensors, mode,
+      examples: count, dtype: dtype)
     // Behind the signals: only they show that the trace is as large as the topology claims, as one-hot targets will be.
     let target = try network.prepared(
       target: trace.tensor(Role.target), examples: count, dtype: dtype)
-    try network.checkParametersForBackward(trace.tensors, dtype: dtype)
+    try network.checkParametersForBackward(trace.tensors, mode, dtype: dtype)
     let gradients = try network.backward(
       input: input, target: target, signals: signals, parameters: trace.tensors,
-      keepingDeltas: keepsDeltas, workers: workers)
+      keepingDeltas: keepsDeltas, trace.pass(mode, of: network, workers))
 
     var result = Document(kind: .gradient)
     result.tensors = gradients.parameters.merging(gradients.deltas) { parameter, _ in parameter }

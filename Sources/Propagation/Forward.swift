@@ -1,5 +1,6 @@
 import Documents
 import Kernels
+import Layers
 import Networks
 import Safetensors
 import Tensors
@@ -13,7 +14,7 @@ public struct Forward: Sendable {
 
   /// Examples whose signals are in memory together when only predictions are asked for. A multiple of the pieces
   /// that products are cut into, so that the same examples give the same bytes in one document or in several.
-  static let chunk = 1024
+  static let chunk = 256
 
   /// - Throws: `TopologyFault`, `NetworkFault` when the model's parameters are not the network's.
   public init(_ model: Model, _ workers: Workers) throws {
@@ -45,7 +46,8 @@ public struct Forward: Sendable {
     for start in stride(from: 0, to: batch.count, by: Self.chunk) {
       let rows = start..<min(start + Self.chunk, batch.count)
       let signals = network.forward(
-        batch.input.rows(rows), parameters: model.parameters, workers: workers)
+        batch.input.rows(rows), parameters: model.parameters, keeping: .theAnswer,
+        Pass(.inference, workers))
       outputs.append(signals.output)
       if let target = batch.target {
         losses.append(network.losses(signals, target: target.rows(rows), workers: workers))
@@ -66,21 +68,30 @@ public struct Forward: Sendable {
 
   /// Every signal on the way through the network, and the parameters that the way back needs.
   ///
-  /// - Parameter keepingSums: whether `LAYER.sum` is kept also where the way back does not need it.
-  /// - Returns: a trace document: the batch, `LAYER.output` of every layer, `LAYER.sum`, `loss` [N].
-  /// - Throws: as `prediction`.
-  public func trace(of batch: Document, keepingSums: Bool = false) throws -> Document {
+  /// - Parameters:
+  ///   - mode: whether normalization and dropout act as in training.
+  ///   - keepingSums: whether `LAYER.sum` is kept also where the way back does not need it.
+  /// - Returns: a trace document: the batch, `LAYER.output` of every layer, `LAYER.sum`, what layers keep for the way
+  ///   back, `loss` [N].
+  /// - Throws: as `prediction`; `NetworkFault.tooFewExamples`; `DocumentError` for a batch that does not say where it
+  ///   belongs when a layer draws by that.
+  public func trace(
+    of batch: Document, _ mode: Mode = .training, keepingSums: Bool = false
+  ) throws -> Document {
     let batch = try ExampleBatch(batch, for: network, dtype: model.dtype)
-    let signals = network.forward(batch.input, parameters: model.parameters, workers: workers)
+    if mode == .training { try network.checkTraining(on: batch.count) }
+    let signals = network.forward(
+      batch.input, parameters: model.parameters,
+      keeping: keepingSums ? .everything : .whatBackwardNeeds,
+      try batch.source.pass(mode, of: network, workers))
     var result = batch.descendant(.trace, topology: model.topology)
+    result[.mode] = mode.rawValue
     result.tensors[Role.input] = batch.source.tensors[Role.input]
     result.tensors[Role.target] = batch.source.tensors[Role.target]
     for (layer, output) in signals.outputs { result.tensors["\(layer).output"] = output }
-    let needed = Set(network.sumsForBackward)
-    for (layer, sum) in signals.sums where keepingSums || needed.contains(layer) {
-      result.tensors["\(layer).sum"] = sum
-    }
-    for name in network.parameterNamesForBackward {
+    for (layer, sum) in signals.sums { result.tensors["\(layer).sum"] = sum }
+    for (name, tensor) in signals.kept { result.tensors[name] = tensor }
+    for name in network.parameterNamesForBackward(mode) {
       result.tensors[name] = model.parameters[name]
     }
     try signals.output.requireFinite(Role.output)

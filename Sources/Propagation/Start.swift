@@ -6,8 +6,8 @@ import Training
 
 /// Where a new model's parameters come from.
 public enum StartValues: Sendable {
-  /// Drawn by the generator, as each layer states it.
-  case drawn
+  /// Drawn by the generator.
+  case drawn(StartRule = .auto)
   /// Taken by name from a document, whose hash names it in the lineage.
   case given(Document, digest: String)
 }
@@ -22,8 +22,9 @@ public func startModel(
   let parameters: [String: Tensor]
   var lineage = "start seed=\(seed) dtype=\(dtype.rawValue.lowercased())"
   switch values {
-  case .drawn:
-    parameters = network.initialParameters(seed: seed, dtype: dtype)
+  case .drawn(let rule):
+    parameters = network.initialParameters(seed: seed, dtype: dtype, rule)
+    if rule != .auto { lineage += " rule=\(rule.rawValue)" }
   case .given(let document, let digest):
     lineage = "start weights=\(digest) dtype=\(dtype.rawValue.lowercased())"
     var given = [String: Tensor]()

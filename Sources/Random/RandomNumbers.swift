@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
 /// Random numbers as a pure function of (seed, purpose, stream, index).
 ///
 /// There is no state to carry along: whoever asks for the same number again gets it again, in any order,
@@ -40,6 +48,19 @@ public struct RandomNumbers: Sendable {
   /// 64 random bits as a multiple of 2⁻⁵³ in [0, 1).
   @inlinable
   public static func uniform(_ bits: UInt64) -> Double { Double(bits >> 11) * 0x1p-53 }
+
+  /// A number of the normal distribution with mean 0 and variance 1; its absolute value is below 8.6.
+  ///
+  /// √(−2 ln(1 − u)) cos(2π v) at even indices i and √(−2 ln(1 − u)) sin(2π v) at the odd ones behind them, where u
+  /// and v are the uniform numbers at i and i + 1: so these numbers take the same bits as those.
+  ///
+  /// Source: Box, Muller 1958, A note on the generation of random normal deviates.
+  public func normal(at index: UInt64) -> Double {
+    let first = index & ~1
+    let radius = (-2 * log(1 - uniform(at: first))).squareRoot()
+    let angle = 2 * Double.pi * uniform(at: first + 1)
+    return radius * (index == first ? cos(angle) : sin(angle))
+  }
 
   /// The numbers 0..<count in random order, every order equally likely as far as the seed's bits go.
   ///

@@ -53,7 +53,7 @@ public struct ModelOptions: ParsableArguments {
   ///
   /// - Parameter output: whose closing ends a wait for input.
   public func read<R>(
-    watching output: DocumentOutput, _ build: (Document) throws -> R
+    watching output: DocumentOutput? = nil, _ build: (Document) throws -> R
   ) throws -> R {
     let input = try openInput(model, as: "--model", watching: output)
     let document = try input.one()

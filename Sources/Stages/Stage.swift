@@ -62,8 +62,9 @@ extension Stage {
     do {
       try body()
       return .done
-    } catch let error as ExitStatusError {
-      return error.status
+    } catch let no as PredicateNo {
+      Messages.say(no.reason)
+      return .no
     } catch {
       Temporaries.removeAll()
       let (status, message) = verdict(on: error)
@@ -94,10 +95,11 @@ extension Stage {
   }
 }
 
-/// A predicate tool's "no".
-public struct ExitStatusError: Error {
-  let status: ExitStatus
-  public static let no = ExitStatusError(status: .no)
+/// A predicate tool's "no", with the line that says why.
+public struct PredicateNo: Error {
+  let reason: String
+
+  public init(_ reason: String) { self.reason = reason }
 }
 
 /// The C library's `exit`, whose name a static method of every command hides.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Tensors
 
 /// A value of an option or argument that can say what it must be.
 ///
@@ -106,8 +107,48 @@ public struct PositiveNumber: OptionValue {
   public static let expected = "a finite number above 0"
   public let value: Double
 
+  public init(_ value: Double) {
+    precondition(value > 0 && value.isFinite, "\(value) is no finite number above 0")
+    self.value = value
+  }
+
+  public var defaultValueDescription: String { decimal(value) }
+
   public init?(text: String) {
     guard let value = Double(text), value > 0, value.isFinite else { return nil }
+    self.value = value
+  }
+}
+
+/// A finite number from 0.
+public struct NonnegativeNumber: OptionValue {
+  public static let expected = "a finite number, 0 or above"
+  public let value: Double
+
+  public init?(text: String) {
+    guard let value = Double(text), value >= 0, value.isFinite else { return nil }
+    self.value = value
+  }
+}
+
+/// A number from 0, and below 1.
+public struct PartOfOne: OptionValue {
+  public static let expected = "a number from 0 to below 1"
+  public let value: Double
+
+  public init?(text: String) {
+    guard let value = Double(text), 0..<1 ~= value else { return nil }
+    self.value = value
+  }
+}
+
+/// A finite number.
+public struct FiniteNumber: OptionValue {
+  public static let expected = "a finite number"
+  public let value: Double
+
+  public init?(text: String) {
+    guard let value = Double(text), value.isFinite else { return nil }
     self.value = value
   }
 }

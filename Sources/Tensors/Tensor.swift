@@ -147,6 +147,52 @@ public struct Tensor: Sendable {
     return result
   }
 
+  /// The examples of several tensors side by side: row n is row n of each, flat.
+  ///
+  /// - Parameter parts: of one dtype and number of examples.
+  /// - Returns: [N, elements of an example of all parts].
+  public static func joinedRows(_ parts: [Tensor]) -> Tensor {
+    precondition(
+      Set(parts.map { $0.dtype }).count == 1 && Set(parts.map { $0.shape[0] }).count == 1,
+      "joined rows of different kinds")
+    let widths = parts.map(\.rowByteCount)
+    let rows = parts[0].shape[0]
+    var result = Tensor(
+      uninitialized: [rows, parts.reduce(0) { $0 + $1.shape.perExample.count }], parts[0].dtype)
+    let width = widths.reduce(0, +)
+    result.withUnsafeMutableBytes { target in
+      var start = 0
+      for (part, own) in zip(parts, widths) {
+        part.withUnsafeBytes { source in
+          for row in 0..<rows {
+            UnsafeMutableRawBufferPointer(rebasing: target[row * width + start..<(row + 1) * width])
+              .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[row * own..<(row + 1) * own]))
+          }
+        }
+        start += own
+      }
+    }
+    return result
+  }
+
+  /// Of every example, taken flat, the elements `range`: [N, range.count].
+  public func partOfRows(_ range: Range<Int>) -> Tensor {
+    let width = rowByteCount
+    let size = width / max(1, shape.perExample.count)
+    var result = Tensor(uninitialized: [shape[0], range.count], dtype)
+    let own = range.count * size
+    result.withUnsafeMutableBytes { target in
+      withUnsafeBytes { source in
+        for row in 0..<shape[0] {
+          let start = row * width + range.lowerBound * size
+          UnsafeMutableRawBufferPointer(rebasing: target[row * own..<(row + 1) * own])
+            .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[start..<start + own]))
+        }
+      }
+    }
+    return result
+  }
+
   private var rowByteCount: Int {
     precondition(shape.rank > 0, "a scalar has no rows")
     guard let width = dtype.byteCount(of: shape.perExample.count) else {

@@ -19,7 +19,8 @@ public struct Metrics: Sendable {
 
   /// Counts in the predictions of one document.
   ///
-  /// The answer is the class with the largest output, or for a single output class 1 above 0.5.
+  /// The answer is the class with the largest output, or for a single output class 1 above 0.5; above 0 where
+  /// the network's loss is `hinge`, which pushes the two classes to either side of 0.
   /// - Throws: `DocumentError` when it is no prediction, has no target, or holds an output or loss that is not finite;
   ///   `TrainingError.classOutside`.
   public mutating func add(_ prediction: Document) throws {
@@ -43,7 +44,8 @@ public struct Metrics: Sendable {
     examples += count
     lossSum = loss.doubles().reduce(lossSum, +)
     if let soFar = correct, let wanted = classes {
-      let answers = output.doubles().answers(outputs: width)
+      let answers = output.doubles().answers(
+        outputs: width, threshold: prediction.endsInHinge ? 0 : 0.5)
       correct = soFar + zip(answers, wanted).count { $0 == $1 }
     } else {
       correct = nil
@@ -84,11 +86,21 @@ extension Tensor {
 }
 
 extension [Double] {
-  fileprivate func answers(outputs: Int) -> [Int] {
-    if outputs == 1 { return map { $0 > 0.5 ? 1 : 0 } }
+  fileprivate func answers(outputs: Int, threshold: Double) -> [Int] {
+    if outputs == 1 { return map { $0 > threshold ? 1 : 0 } }
     return stride(from: 0, to: count, by: outputs).map { start in
       // The first of equal outputs, so that the answer does not depend on how the maximum is searched.
       (0..<outputs).reduce(0) { self[start + $1] > self[start + $0] ? $1 : $0 }
     }
+  }
+}
+
+extension Document {
+  /// Whether the loss in the topology, which stands last, is `hinge`.
+  fileprivate var endsInHinge: Bool {
+    let lines = (self[.topology] ?? "").split { $0.isNewline }.map { line in
+      line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" }
+    }
+    return lines.last { !$0.isEmpty }?.prefix(2) == ["loss", "hinge"]
   }
 }

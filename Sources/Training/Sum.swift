@@ -65,7 +65,3 @@ public struct GradientSum {
     return sum
   }
 }
-
-private struct Addition: PairFunction {
-  func callAsFunction<R: Real>(_ x: R, _ y: R) -> R { x + y }
-}

@@ -12,7 +12,7 @@ struct Eval: Stage {
     discussion: """
       Reads predictions and writes a table, tab-separated, with a header line: the mean loss, the share of \
       right answers and the number of examples. The answer is the class with the largest output; a single \
-      output counts as class 1 above 0.5. Where targets are numbers and name no class, the accuracy is "-".
+      output counts as class 1 above 0.5, after the loss hinge above 0. Where targets are numbers and name no class, the accuracy is "-".
 
         nn-forward -m model.safetensors.gz test.safetensors.gz | nn-eval
         nn-forward -m model.safetensors.gz test.safetensors.gz \\

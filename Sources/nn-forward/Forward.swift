@@ -34,6 +34,9 @@ struct ForwardTool: Stage {
   @Flag(help: "Write traces, for nn-backprop and for looking inside.")
   var trace = false
 
+  @Flag(help: "Trace as the trained network answers: running statistics, no dropout.")
+  var inference = false
+
   @Flag(help: "In a trace, keep LAYER.sum also where nn-backprop does not need it.")
   var sums = false
 
@@ -46,7 +49,9 @@ struct ForwardTool: Stage {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if sums && !trace { throw ValidationError("--sums goes with --trace") }
+    for (name, flag) in [("--inference", inference), ("--sums", sums)] where flag && !trace {
+      throw ValidationError("\(name) goes with --trace")
+    }
   }
 
   func run() throws {
@@ -63,7 +68,8 @@ struct ForwardTool: Stage {
       }
       isFirst = false
       return try trace
-        ? forward.trace(of: batch, keepingSums: sums) : forward.prediction(of: batch)
+        ? forward.trace(of: batch, inference ? .inference : .training, keepingSums: sums)
+        : forward.prediction(of: batch)
     }
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Documents
+import Kernels
 import Networks
 import Propagation
 import Safetensors
@@ -14,11 +15,17 @@ struct Init: Stage {
     abstract: "Make a model that has learned nothing yet: draw its start weights.",
     discussion: """
       Reads a topology file, plain text with one layer a line, and writes a model document.
-      Weights are drawn uniformly: within ±√(6/(in+out)) after Glorot and Bengio 2010, before relu \
-      within ±√(6/in) after He et al. 2015; biases start at 0. The same seed draws the same weights.
+      Weights are drawn at random, for equal ones would learn the same; biases start at 0. The same seed draws \
+      the same weights. Signals should neither fade nor swell from layer to layer, so by the rule auto weights \
+      are uniform within ±√(6/(in+out)) after Glorot and Bengio 2010; before relu, elu, gelu and silu, \
+      which let about half of a signal pass, within ±√(6/in) after He et al. 2015, before a leaky-relu \
+      ±√(6/((1+slope²) in)), before selu ±√(3/in). Other rules of --start: uniform, within ±1; glorot-uniform and \
+      he-uniform, whatever the activation; glorot-normal and he-normal, of the same variance; orthogonal, \
+      rows or columns at right angles and of length 1 (Saxe et al. 2014); zeros, from which only a \
+      network of one layer learns.
 
         nn-init pipelines/digits.net --seed 1 -o model.safetensors.gz
-        nn-init pipelines/digits.net | nn-inspect
+        nn-init pipelines/digits.net --start he-normal | nn-inspect
 
       Exit: 0 done, 64 usage, 65 bad topology or weights, 66 file missing, 73/74 output, 80 NaN or \
       infinity in given weights, 141 reader gone.
@@ -33,25 +40,51 @@ struct Init: Stage {
   @Option(help: "The type to compute in: \(Precision.allValueStrings.joined(separator: " or ")).")
   var dtype = Precision.f32
 
+  @Option(help: ArgumentHelp("How weights are drawn (default: auto).", valueName: "rule"))
+  var start: StartRule?
+
   @Option(
     help: ArgumentHelp(
       "Take the weights from this document, by name, instead of drawing them.", valueName: "file"))
   var weights: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Fill in the means and deviations that 'normalize' lines lack, from this dataset.",
+      valueName: "dataset"))
+  var fit: String?
+
   @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if start != nil && weights != nil {
+      throw ValidationError("--start and --weights exclude each other")
+    }
+  }
 
   func run() throws {
     let output = try output.open()
     let topology = try BytesInput(topology, as: "the topology")
-    let text = try topology.text()
+    let text = try fitted(topology.text(), of: topology)
     let network = try locating(topology.name) { try Network(topology: text) }
     try output.write(model(of: network).document())
     try output.finish()
   }
 
+  /// The topology with the constants of its `normalize` lines.
+  private func fitted(_ text: String, of topology: BytesInput) throws -> String {
+    guard let fit else { return text }
+    let input = try openInput(fit, as: "--fit")
+    let document = try input.one()
+    let dataset = try input.locating { try Dataset(document) }
+    return try locating(topology.name) {
+      try NormalizationFit(Workers(count: 1)).filled(text, with: dataset.input)
+    }
+  }
+
   private func model(of network: Network) throws -> Model {
     guard let weights else {
-      return try startModel(of: network, seed: seed.seed, dtype: dtype.dtype, .drawn)
+      return try startModel(of: network, seed: seed.seed, dtype: dtype.dtype, .drawn(start ?? .auto))
     }
     let digest = Digest()
     let input = try openInput(weights, as: "--weights", digest: digest)
@@ -62,6 +95,9 @@ struct Init: Stage {
     }
   }
 }
+
+// The rules are the words of --start.
+extension StartRule: OptionValue {}
 
 /// The types that networks compute in.
 enum Precision: String, OptionValue, CaseIterable {

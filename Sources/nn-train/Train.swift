@@ -55,12 +55,21 @@ struct Train: Stage {
 
   func run() throws {
     let output = try output.open()
-    let start = try model.read(watching: output, Model.init)
+    let settings = try update.settings(epochs: epochs.value)
+    let start = try model.read(watching: output) {
+      let start = try update.prepared(Model($0), for: settings)
+      if update.schedule.schedule == .plateau && start.epoch + 1 < epochs.value {
+        throw StageError.usage(
+          "--schedule plateau: nn-train can go one epoch at a time, to --epochs \(start.epoch + 1): "
+            + "every further one needs another --validation-loss")
+      }
+      return start
+    }
     let (dataset, digest) = try readDatasets(datasets, watching: output)
     let workers = try Workers(count: jobs.count)
     var trainer = try locating(model.model == "-" ? "<stdin>" : printable(model.model)) {
       try Trainer(
-        start, on: dataset, digest: digest, batching.batching, update.settings(), workers,
+        start, on: dataset, digest: digest, batching.batching, settings, workers,
         distorting: distortions.augmentation)
     }
     try run(&trainer)

@@ -121,9 +121,8 @@ struct ActivationTests {
     }
   }
 
-  @Test func everyActivationHasItsOwnWord() {
-    #expect(
-      activations.map(\.word) == ["identity", "relu", "sigmoid", "softmax", "step", "tanh"])
-    #expect(layerKinds.map { $0.word } == ["dense", "scale"])
+  @Test func everyLineBeginsWithAWordOfItsOwn() {
+    let words = activations.map(\.word) + layerKinds.map { $0.word } + ["input", "loss"]
+    #expect(Set(words).count == words.count)
   }
 }

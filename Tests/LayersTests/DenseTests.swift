@@ -5,9 +5,9 @@ import Tensors
 import Testing
 
 struct DenseTests {
-  let workers: Workers
+  let pass: Pass
 
-  init() throws { workers = try Workers(count: 2) }
+  init() throws { pass = Pass(.training, try Workers(count: 2)) }
 
   @Test func forwardMatchesHandComputedBatch() throws {
     let dense = try layer(Dense.self, "dense 2", input: [3])
@@ -18,7 +18,7 @@ struct DenseTests {
     ]
     // First example: 1 − 3 + 10 and 0.5 + 4 + 0.75 − 20; second: −1 − 4 + 10 and −0.5 + 1 + 1 − 20.
     #expect(
-      dense.forward(input, parameters, workers)
+      dense.forward(input, parameters, pass).sum
         == Tensor([8, -14.75, 5, -18.5] as [Double], shape: [2, 2]))
   }
 
@@ -26,15 +26,15 @@ struct DenseTests {
     let dense = try layer(Dense.self, "dense 2", input: [3])
     let gradient = dense.backward(
       delta: Tensor([1, 2, -1, 0.5] as [Double], shape: [2, 2]),
-      input: Tensor([1, 2, 3, -1, 0.5, 4] as [Double], shape: [2, 3]),
+      input: Tensor([1, 2, 3, -1, 0.5, 4] as [Double], shape: [2, 3]), kept: [:],
       ["weight": Tensor([1, 0, -1, 0.5, 2, 0.25] as [Double], shape: [2, 3])],
-      wantsInputGradient: true, workers)
+      wantsInputGradient: true, pass)
     #expect(
       gradient.parameters == [
         "weight": Tensor([2, 1.5, -1, 1.5, 4.25, 8] as [Double], shape: [2, 3]),
         "bias": Tensor([0, 2.5] as [Double]),
       ])
-    #expect(gradient.input == Tensor([2, 4, -0.5, -0.75, 1, 1.125] as [Double], shape: [2, 3]))
+    #expect(gradient.inputs == [Tensor([2, 4, -0.5, -0.75, 1, 1.125] as [Double], shape: [2, 3])])
   }
 
   @Test func flattensAPictureAndGivesItsGradientBackAsOne() throws {
@@ -45,26 +45,26 @@ struct DenseTests {
     let input = Tensor((0..<24).map { Double($0) }, shape: [4, 3, 1, 2])
     let weight = Tensor([1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] as [Double], shape: [2, 6])
     #expect(
-      dense.forward(input, ["weight": weight], workers)
+      dense.forward(input, ["weight": weight], pass).sum
         == Tensor([0, 5, 6, 11, 12, 17, 18, 23] as [Double], shape: [4, 2]))
     let gradient = dense.backward(
-      delta: Tensor(zeros: [4, 2], .f64), input: input, ["weight": weight],
-      wantsInputGradient: true, workers)
-    #expect(gradient.input?.shape == [4, 3, 1, 2])
+      delta: Tensor(zeros: [4, 2], .f64), input: input, kept: [:], ["weight": weight],
+      wantsInputGradient: true, pass)
+    #expect(gradient.inputs[0]?.shape == [4, 3, 1, 2])
     #expect(gradient.parameters.keys.sorted() == ["weight"])
   }
 
   @Test func needsNoWeightWhenNobodyAsksForTheInputsGradient() throws {
     let dense = try layer(Dense.self, "dense 2", input: [3])
     let gradient = dense.backward(
-      delta: Tensor(zeros: [1, 2], .f32), input: Tensor(zeros: [1, 3], .f32), [:],
-      wantsInputGradient: false, workers)
-    #expect(gradient.input == nil)
+      delta: Tensor(zeros: [1, 2], .f32), input: Tensor(zeros: [1, 3], .f32), kept: [:], [:],
+      wantsInputGradient: false, pass)
+    #expect(gradient.inputs == [nil])
   }
 
   @Test func gradientsAreThoseOfCentralDifferences() throws {
     let dense = try layer(Dense.self, "dense 4", input: [5])
-    try checkByDifferences(dense, input: [3, 5], workers)
+    try checkByDifferences(dense, inputs: [[3, 5]], pass)
   }
 
   @Test func statesItsParameters() throws {
@@ -74,7 +74,7 @@ struct DenseTests {
         Parameter("weight", [7, 5], .spread(fanIn: 5, fanOut: 7)),
         Parameter("bias", [7], .constant(0)),
       ])
-    #expect(dense.parametersForBackward == ["weight"])
+    #expect(dense.parametersForBackward(.training, wantsInputGradient: true) == ["weight"])
   }
 
   @Test func refusesMoreWeightsThanCanBeCounted() {

@@ -6,8 +6,13 @@ import Testing
 
 /// The layer of a topology line without activation and name.
 func layer<L: Layer>(_ kind: L.Type, _ line: String, input: Shape) throws -> L {
+  try layer(kind, line, inputs: [LayerInput(name: "input", shape: input)])
+}
+
+/// The layer of a topology line that takes several inputs, without the names behind its word.
+func layer<L: Layer>(_ kind: L.Type, _ line: String, inputs: [LayerInput]) throws -> L {
   var words = try LayerWords(words(line))
-  let layer = try L(&words, input: input)
+  let layer = try L(&words, inputs: inputs)
   try words.end(known: [])
   return layer
 }
@@ -48,31 +53,50 @@ func differences(_ x: Tensor, of f: (Tensor) -> Double) -> Tensor {
 }
 
 /// Compares a layer's gradients with numerical ones of Σ weightᵢ outputᵢ, for random weights.
-func checkByDifferences(_ layer: some Layer, input: Shape, _ workers: Workers) throws {
-  let x = numbers(input, seed: 1)
+///
+/// - Parameter inputs: the shapes of the batches that reach it.
+func checkByDifferences(_ layer: some Layer, inputs shapes: [Shape], _ pass: Pass) throws {
+  let inputs = shapes.indices.map { numbers(shapes[$0], seed: UInt64(1 + 100 * $0)) }
   var parameters: [String: Tensor] = [:]
   for (index, parameter) in layer.parameters.enumerated() {
-    parameters[parameter.name] = numbers(parameter.shape, seed: UInt64(10 + index))
+    let random = numbers(parameter.shape, seed: UInt64(10 + index))
+    // Statistics may be variances, which are positive.
+    parameters[parameter.name] =
+      parameter.isLearned ? random : Tensor(random.doubles().map { $0 * $0 + 0.5 }, shape: random.shape)
   }
-  let weights = numbers(layer.output.batched(input[0]), seed: 2)
-  func objective(_ x: Tensor, _ parameters: [String: Tensor]) -> Double {
-    zip(layer.forward(x, parameters, workers).doubles(), weights.doubles())
+  let weights = numbers(layer.output.batched(shapes[0][0]), seed: 2)
+  func objective(_ inputs: [Tensor], _ parameters: [String: Tensor]) -> Double {
+    zip(layer.forward(inputs, parameters, pass).sum.doubles(), weights.doubles())
       .reduce(0) { $0 + $1.0 * $1.1 }
   }
 
+  let names = layer.parametersForBackward(pass.mode, wantsInputGradient: true)
+  let kept = layer.forward(inputs, parameters, pass).kept
+  #expect(kept.keys.sorted() == layer.kept(in: pass.mode).map(\.name).sorted())
+  for signal in layer.kept(in: pass.mode) {
+    let expected = signal.isPerExample ? signal.shape.batched(shapes[0][0]) : signal.shape
+    #expect(kept[signal.name]?.shape == expected)
+  }
   let found = layer.backward(
-    delta: weights, input: x, parameters, wantsInputGradient: true, workers)
-  let inputGradient = try #require(found.input)
-  #expect(inputGradient.doubles().contains { abs($0) > 0.01 })
-  #expect(
-    mismatch(
-      inputGradient, differences(x) { objective($0, parameters) }, relative: 1e-7, absolute: 1e-10)
-      == nil)
-  #expect(found.parameters.keys.sorted() == parameters.keys.sorted())
-  for (name, gradient) in found.parameters {
+    delta: weights, inputs: inputs, kept: kept, parameters.filter { names.contains($0.key) },
+    wanted: inputs.map { _ in true }, pass)
+  #expect(found.inputs.count == inputs.count)
+  for index in inputs.indices {
+    let gradient = try #require(found.inputs[index])
     #expect(gradient.doubles().contains { abs($0) > 0.01 })
-    let expected = differences(parameters[name]!) { value in
-      objective(x, parameters.merging([name: value]) { $1 })
+    let expected = differences(inputs[index]) { value in
+      var moved = inputs
+      moved[index] = value
+      return objective(moved, parameters)
+    }
+    #expect(mismatch(gradient, expected, relative: 1e-7, absolute: 1e-10) == nil)
+  }
+  #expect(found.parameters.keys.sorted() == parameters.keys.sorted())
+  for parameter in layer.parameters where parameter.isLearned {
+    let gradient = try #require(found.parameters[parameter.name])
+    #expect(gradient.doubles().contains { abs($0) > 0.01 })
+    let expected = differences(parameters[parameter.name]!) { value in
+      objective(inputs, parameters.merging([parameter.name: value]) { $1 })
     }
     #expect(mismatch(gradient, expected, relative: 1e-7, absolute: 1e-10) == nil)
   }

@@ -4,18 +4,18 @@ import Tensors
 import Testing
 
 struct ScaleTests {
-  let workers: Workers
+  let pass: Pass
 
-  init() throws { workers = try Workers(count: 1) }
+  init() throws { pass = Pass(.training, try Workers(count: 1)) }
 
   @Test func multipliesByAQuotientRoundedToTheModelsType() throws {
     let scale = try layer(Scale.self, "scale 1/255", input: [2])
     let input = Tensor([1, 255] as [Float], shape: [1, 2])
     let factor: Float = 0.003_921_568_627_450_98
     #expect(
-      scale.forward(input, [:], workers) == Tensor([factor, 255 * factor], shape: [1, 2]))
+      scale.forward(input, [:], pass).sum == Tensor([factor, 255 * factor], shape: [1, 2]))
     #expect(
-      scale.forward(input.converted(to: .f64), [:], workers)
+      scale.forward(input.converted(to: .f64), [:], pass).sum
         == Tensor([1.0 / 255, 255 * (1.0 / 255)], shape: [1, 2]))
   }
 
@@ -23,8 +23,8 @@ struct ScaleTests {
     let scale = try layer(Scale.self, "scale 1/4 offset=-0.5", input: [3])
     let input = Tensor([0, 2, 4] as [Float], shape: [1, 3])
     #expect(
-      scale.forward(input, [:], workers) == Tensor([-0.5, 0, 0.5] as [Float], shape: [1, 3]))
-    try checkByDifferences(scale, input: [2, 3], workers)
+      scale.forward(input, [:], pass).sum == Tensor([-0.5, 0, 0.5] as [Float], shape: [1, 3]))
+    try checkByDifferences(scale, inputs: [[2, 3]], pass)
   }
 
   @Test(arguments: ["nan", "1/2", "", "1e300", "0x1"])
@@ -43,12 +43,12 @@ struct ScaleTests {
     #expect(scale.output == [2, 3, 1])
     #expect(scale.parameters.isEmpty)
     #expect(
-      scale.forward(Tensor(zeros: [4, 2, 3, 1], .f32), [:], workers).shape == [4, 2, 3, 1])
+      scale.forward(Tensor(zeros: [4, 2, 3, 1], .f32), [:], pass).sum.shape == [4, 2, 3, 1])
   }
 
   @Test func gradientsAreThoseOfCentralDifferences() throws {
     let scale = try layer(Scale.self, "scale -1.5", input: [2, 3])
-    try checkByDifferences(scale, input: [4, 2, 3], workers)
+    try checkByDifferences(scale, inputs: [[4, 2, 3]], pass)
   }
 
   @Test(arguments: [

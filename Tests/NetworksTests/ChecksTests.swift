@@ -63,15 +63,15 @@ struct ChecksTests {
     #expect(
       message {
         try network.checkParametersForBackward(
-          ["dense2.weight": Tensor(zeros: [3, 4], .f32)], dtype: .f32)
+          ["dense2.weight": Tensor(zeros: [3, 4], .f32)], .training, dtype: .f32)
       } == "no error")
     #expect(
-      message { try network.checkParametersForBackward([:], dtype: .f32) }
+      message { try network.checkParametersForBackward([:], .training, dtype: .f32) }
         == "tensor 'dense2.weight': missing, expected shape [3, 4]")
     #expect(
       message {
         try network.checkParametersForBackward(
-          ["dense2.weight": Tensor(zeros: [3, 4], .f64)], dtype: .f32)
+          ["dense2.weight": Tensor(zeros: [3, 4], .f64)], .training, dtype: .f32)
       } == "tensor 'dense2.weight': found dtype F64, expected F32 like the others")
   }
 
@@ -83,7 +83,8 @@ struct ChecksTests {
     ]
     func read(_ outputs: [String: Tensor], _ sums: [String: Tensor]) -> String {
       message {
-        _ = try network.signals(outputs: outputs, sums: sums, examples: 2, dtype: .f32)
+        _ = try network.signals(
+          outputs: outputs, sums: sums, others: [:], .training, examples: 2, dtype: .f32)
       }
     }
     #expect(read(outputs, ["dense2": Tensor(zeros: [2, 3], .f32)]) == "no error")

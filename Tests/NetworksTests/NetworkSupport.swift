@@ -1,6 +1,9 @@
+import Comparison
 import Kernels
+import Layers
 import Networks
 import Tensors
+import Testing
 
 /// Numbers in [−1, 1) that look random.
 func numbers(_ shape: Shape, seed: UInt64) -> Tensor {
@@ -20,12 +23,18 @@ struct Problem {
   let parameters: [String: Tensor]
 
   func signals(_ workers: Workers) -> Signals {
-    network.forward(input, parameters: parameters, workers: workers)
+    network.forward(input, parameters: parameters, pass(workers))
+  }
+
+  /// A training pass; the rows are the batch's own.
+  func pass(_ workers: Workers) -> Pass {
+    let rows = (0..<input.shape[0]).map { UInt64($0) }
+    return Pass(.training, draws: Draws(seed: 1, epoch: 1, step: 1, rows: rows), workers)
   }
 
   /// The loss summed over the batch.
   func loss(_ parameters: [String: Tensor], _ workers: Workers) -> Double {
-    let signals = network.forward(input, parameters: parameters, workers: workers)
+    let signals = network.forward(input, parameters: parameters, pass(workers))
     return network.losses(signals, target: target, workers: workers).doubles().reduce(0, +)
   }
 
@@ -33,13 +42,14 @@ struct Problem {
   func gradients(keepingDeltas: Bool = false, _ workers: Workers) throws -> Gradients {
     let all = signals(workers)
     let sums = all.sums.filter { network.sumsForBackward.contains($0.key) }
-    let needed = parameters.filter { network.parameterNamesForBackward.contains($0.key) }
-    try network.checkParametersForBackward(needed, dtype: input.dtype)
+    let needed = parameters.filter { network.parameterNamesForBackward(.training).contains($0.key) }
+    try network.checkParametersForBackward(needed, .training, dtype: input.dtype)
     return try network.backward(
       input: input, target: target,
       signals: network.signals(
-        outputs: all.outputs, sums: sums, examples: input.shape[0], dtype: input.dtype),
-      parameters: needed, keepingDeltas: keepingDeltas, workers: workers)
+        outputs: all.outputs, sums: sums, others: all.kept, .training, examples: input.shape[0],
+        dtype: input.dtype),
+      parameters: needed, keepingDeltas: keepingDeltas, pass(workers))
   }
 
   func converted(to dtype: DType) -> Problem {
@@ -47,4 +57,35 @@ struct Problem {
       network: network, input: input.converted(to: dtype), target: target.converted(to: dtype),
       parameters: parameters.mapValues { $0.converted(to: dtype) })
   }
+}
+
+/// Compares every gradient of a problem in F64 with central differences.
+func expectGradientsOfDifferences(_ problem: Problem, _ workers: Workers) throws {
+  let gradients = try problem.gradients(workers).parameters
+  #expect(gradients.keys.sorted() == problem.network.parameters.map(\.name).sorted())
+  #expect(gradients.values.contains { $0.doubles().contains { abs($0) > 1e-3 } })
+  for parameter in problem.network.parameters where parameter.isLearned {
+    let expected = differences(problem, parameter.name, workers)
+    let gradient = try #require(gradients[parameter.name])
+    #expect(
+      mismatch(gradient, expected, relative: 1e-7, absolute: 1e-10) == nil, "of \(parameter.name)")
+  }
+}
+
+/// ∂loss/∂parameter by differences of fourth order, whose error is about 1e-12.
+func differences(_ problem: Problem, _ name: String, _ workers: Workers) -> Tensor {
+  let h = 1e-3
+  let tensor = problem.parameters[name]!
+  let values = tensor.doubles()
+  return Tensor(
+    values.indices.map { index in
+      func moved(by step: Double) -> Double {
+        var values = values
+        values[index] += step
+        let moved = [name: Tensor(values, shape: tensor.shape)]
+        return problem.loss(problem.parameters.merging(moved) { $1 }, workers)
+      }
+      return (8 * (moved(by: h) - moved(by: -h)) - (moved(by: 2 * h) - moved(by: -2 * h)))
+        / (12 * h)
+    }, shape: tensor.shape)
 }

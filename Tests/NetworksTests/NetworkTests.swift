@@ -1,5 +1,6 @@
 import Comparison
 import Kernels
+import Layers
 import Networks
 import Random
 import Tensors
@@ -48,7 +49,7 @@ struct NetworkTests {
       network.parameters.map(\.name)
         == ["dense1.weight", "dense1.bias", "second.weight", "second.bias", "dense3.weight"])
     #expect(network.parameters.map(\.shape) == [[3, 4], [3], [2, 3], [2], [2, 2]])
-    #expect(network.parameterNamesForBackward == ["second.weight", "dense3.weight"])
+    #expect(network.parameterNamesForBackward(.training) == ["second.weight", "dense3.weight"])
     #expect(network.sumsForBackward == ["dense3"])
     #expect(try Network(topology: "input 1\ndense 1\nloss squared").sumsForBackward.isEmpty)
   }
@@ -121,11 +122,11 @@ struct NetworkTests {
     let parameters = network.initialParameters(seed: 3, dtype: .f32)
     let input = numbers([150, 11], seed: 4).converted(to: .f32)
     let chunks = [0..<64, 64..<128, 128..<150].map {
-      network.forward(input.rows($0), parameters: parameters, workers: workers).output
+      network.forward(input.rows($0), parameters: parameters, Pass(.inference, workers)).output
     }
     #expect(
       Tensor.concatenated(chunks)
-        == network.forward(input, parameters: parameters, workers: workers).output)
+        == network.forward(input, parameters: parameters, Pass(.inference, workers)).output)
   }
 
   @Test func startsFromTheSameNumbersInBothTypes() throws {

@@ -30,7 +30,7 @@ private func transposed(_ a: Tensor) -> Tensor {
 }
 
 /// Numbers in [−1, 1) that look random.
-private func numbers(_ shape: Shape, _ dtype: DType, seed: UInt64) -> Tensor {
+func numbers(_ shape: Shape, _ dtype: DType, seed: UInt64) -> Tensor {
   var state = seed
   let values = (0..<shape.count).map { _ in
     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

@@ -34,7 +34,7 @@ func makeBatch(_ count: Int, width: Int = 4) -> Document {
 func makeModel(
   _ topology: String = digitsTopology, dtype: DType = .f32, seed: UInt64 = 1
 ) throws -> Model {
-  try startModel(of: Network(topology: topology), seed: seed, dtype: dtype, .drawn)
+  try startModel(of: Network(topology: topology), seed: seed, dtype: dtype, .drawn())
 }
 
 func makeWorkers() throws -> Workers { try Workers(count: 1) }

@@ -6,6 +6,11 @@ public protocol Activation: Sendable {
   /// The word in the topology.
   var word: String { get }
 
+  /// The activation with the options that stand in its line.
+  ///
+  /// - Throws: `TopologyFault`.
+  func configured(_ words: inout LayerWords) throws -> any Activation
+
   /// How wide the random start values of the weights before it are spread.
   var spread: Spread { get }
 
@@ -31,74 +36,56 @@ public protocol Activation: Sendable {
 }
 
 extension Activation {
+  public func configured(_ words: inout LayerWords) throws -> any Activation { self }
   public var spread: Spread { .glorot }
   public var reasonWithoutDerivative: String? { nil }
   public var backwardNeedsSum: Bool { false }
   public func objection(to output: Shape) -> String? { nil }
 }
 
-/// The limit of the uniform distribution that weights are drawn from at the start.
-public enum Spread: Sendable {
-  /// √(6 / (fan-in + fan-out)). Source: Glorot, Bengio 2010, Understanding the difficulty of training deep
-  /// feedforward neural networks, equation 16.
+/// How far from 0 the random start values of weights lie, so that signals and errors keep their strength.
+public enum Spread: Sendable, Equatable {
+  /// Variance 2 / (fan-in + fan-out). Source: Glorot, Bengio 2010, Understanding the difficulty of training
+  /// deep feedforward neural networks, equation 12.
   case glorot
 
-  /// √(6 / fan-in). Source: He, Zhang, Ren, Sun 2015, Delving deep into rectifiers, equation 10, as a
-  /// uniform distribution of the same variance.
-  case he
+  /// Variance 2 / ((1 + slope²) fan-in), before a rectifier of this slope below 0. Source: He, Zhang, Ren,
+  /// Sun 2015, Delving deep into rectifiers, equations 10 and 15.
+  case he(slope: Double = 0)
 
-  public func limit(fanIn: Int, fanOut: Int) -> Double {
+  /// Variance 1 / fan-in. Source: LeCun, Bottou, Orr, Müller 1998, Efficient backprop, equation 16.
+  case leCun
+
+  /// The limit of the uniform distribution of this variance, √(3 · variance).
+  public func limit(fanIn: Int, fanOut: Int) -> Double { root(of: 3, fanIn, fanOut) }
+
+  /// The standard deviation, √variance.
+  public func deviation(fanIn: Int, fanOut: Int) -> Double { root(of: 1, fanIn, fanOut) }
+
+  /// √(factor · variance)
+  private func root(of factor: Double, _ fanIn: Int, _ fanOut: Int) -> Double {
     switch self {
-    case .glorot: (6 / (Double(fanIn) + Double(fanOut))).squareRoot()
-    case .he: (6 / Double(fanIn)).squareRoot()
+    case .glorot: (2 * factor / (Double(fanIn) + Double(fanOut))).squareRoot()
+    case .he(let slope): (2 * factor / ((1 + slope * slope) * Double(fanIn))).squareRoot()
+    case .leCun: (factor / Double(fanIn)).squareRoot()
     }
   }
 }
 
-/// Every activation that a topology may name.
+/// Every activation that a topology may name, as it is without options.
 public let activations: [any Activation] = [
+  ELU(),
+  GELU(),
+  HardSigmoid(),
   Identity(),
+  LeakyReLU(),
   ReLU(),
+  SELU(),
   Sigmoid(),
+  SiLU(),
   Softmax(),
+  Softplus(),
+  Softsign(),
   Step(),
   Tanh(),
 ]
-
-/// An activation that treats every element by itself, with a derivative that its output tells.
-public protocol ElementwiseActivation: Activation {
-  /// f(x)
-  func value<R: Real>(_ x: R) -> R
-
-  /// f′(x), given y = f(x).
-  func slope<R: Real>(output y: R) -> R
-}
-
-extension ElementwiseActivation {
-  public func forward(_ sum: Tensor, _ workers: Workers) -> Tensor {
-    sum.mapped(by: Value(activation: self), workers)
-  }
-
-  public func delta(error: Tensor, sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor {
-    error.combined(with: output, by: Delta(activation: self), workers)
-  }
-
-  public func derivative(sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor? {
-    output.mapped(by: Slope(activation: self), workers)
-  }
-}
-
-private struct Value<A: ElementwiseActivation>: ElementFunction {
-  let activation: A
-  func callAsFunction<R: Real>(_ x: R) -> R { activation.value(x) }
-}
-
-private struct Slope<A: ElementwiseActivation>: ElementFunction {
-  let activation: A
-  func callAsFunction<R: Real>(_ y: R) -> R { activation.slope(output: y) }
-}
-
-private struct Delta<A: ElementwiseActivation>: PairFunction {
-  let activation: A
-  func callAsFunction<R: Real>(_ error: R, _ y: R) -> R { error * activation.slope(output: y) }
-}

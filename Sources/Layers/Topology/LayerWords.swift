@@ -22,7 +22,7 @@ public struct LayerWords {
   /// No tensor of a layer may have more elements: the BLAS counts in 32 bits.
   public static let largest = Int(Int32.max)
 
-  private let first: Word
+  let first: Word
   private let end: (line: Int, column: Int)
   private var plain: ArraySlice<Word>
   private var options: [(key: String, value: String, word: Word)] = []
@@ -113,6 +113,49 @@ public struct LayerWords {
     return number
   }
 
+  /// The value of the option `key` as a number that `accepts`, or `otherwise` when the line does not have it.
+  ///
+  /// - Parameter range: what is accepted, in words: `above 0`.
+  public mutating func number(
+    _ key: String, otherwise: Double, _ range: String, accepts: (Double) -> Bool
+  ) throws -> Double {
+    guard let (value, word) = option(key) else { return otherwise }
+    guard let number = Self.decimal(value), Float(number).isFinite, accepts(number) else {
+      throw TopologyFault.badValue(word, what: "'\(key)='", expected: "a number \(range)")
+    }
+    return number
+  }
+
+  /// The next plain word as a number that `accepts`.
+  ///
+  /// - Parameters:
+  ///   - what: what is missing when there is none.
+  ///   - range: what is accepted, in words: `above 0`.
+  public mutating func number(
+    _ what: String, _ range: String, accepts: (Double) -> Bool
+  ) throws -> Double {
+    let word = try word(what)
+    guard let number = Self.decimal(word.text), Float(number).isFinite, accepts(number) else {
+      throw TopologyFault.badValue(word, what: what, expected: "a number \(range)")
+    }
+    return number
+  }
+
+  /// The value of the option `key` as numbers joined by commas that `accepts`; nil when the line does not have it.
+  ///
+  /// - Parameter expected: what is accepted, in words.
+  public mutating func numbers(
+    _ key: String, _ expected: String, accepts: ([Double]) -> Bool
+  ) throws -> [Double]? {
+    guard let (value, word) = option(key) else { return nil }
+    let numbers = value.split(separator: ",", omittingEmptySubsequences: false)
+      .map { Self.decimal(String($0)) }
+    let whole = numbers.compactMap(\.self)
+    guard whole.count == numbers.count, whole.allSatisfy({ Float($0).isFinite }), accepts(whole)
+    else { throw TopologyFault.badValue(word, what: "'\(key)='", expected: expected) }
+    return whole
+  }
+
   /// The value of the option `key`, one of `values`, or `otherwise` when the line does not have it.
   public mutating func choice(
     _ key: String, among values: [String], otherwise: String
@@ -131,6 +174,16 @@ public struct LayerWords {
     guard let index = options.firstIndex(where: { $0.key == key }) else { return nil }
     let option = options.remove(at: index)
     return (option.value, option.word)
+  }
+
+  /// An error about the line as a whole, for the caller to throw.
+  public func objection(_ reason: String) -> TopologyFault { .pairing(first, reason: reason) }
+
+  /// An error about two inputs whose shapes do not go together, for the caller to throw.
+  public func conflict(
+    _ first: LayerInput, _ second: LayerInput, expected: String
+  ) -> TopologyFault {
+    .shapeConflict(self.first, first: first, second: second, expected: expected)
   }
 
   /// Refuses a tensor of too many elements.
@@ -153,9 +206,10 @@ public struct LayerWords {
     }
   }
 
-  private static func count(_ text: String) -> Int? {
+  /// A whole number from `lowest` to `largest`.
+  static func count(_ text: String, from lowest: Int = 1) -> Int? {
     guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int(text),
-      (1...largest).contains(count)
+      (lowest...largest).contains(count)
     else { return nil }
     return count
   }

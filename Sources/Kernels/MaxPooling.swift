@@ -1,0 +1,132 @@
+import Tensors
+
+extension Tensor {
+  /// The largest element under a window: [N, C, H, W] gives [N, C, H', W']. Padding counts as −∞, and NaN wins.
+  ///
+  /// - Parameter window: without dilation; the padding is at most half its length.
+  public func maxPooled(_ window: Window, _ workers: Workers) -> Tensor {
+    let pooling = Pooling(window, over: shape)
+    var result = Tensor(uninitialized: pooling.result, dtype)
+    dispatch(
+      dtype,
+      f32: { maxPool(pooling, into: &result, of: Float.self, workers) },
+      f64: { maxPool(pooling, into: &result, of: Double.self, workers) })
+    return result
+  }
+
+  private func maxPool<R: Real>(
+    _ pooling: Pooling, into result: inout Tensor, of type: R.Type, _ workers: Workers
+  ) {
+    withValues(of: type) { x in
+      result.withMutableValues(of: type) { result in
+        guard let x = x.baseAddress, let result = result.baseAddress else { return }
+        let isHalving = pooling.isHalving
+        pooling.run(workers) { picture in
+          let x = x + picture * pooling.height * pooling.width
+          let result = result + picture * pooling.rows * pooling.columns
+          if isHalving { return halve(x, pooling, into: result) }
+          pooling.forEachPlace { place, rows, columns in
+            result[place] = x[winner(x, pooling.width, rows, columns)]
+          }
+        }
+      }
+    }
+  }
+
+  /// The gradient that passes to the input of `maxPooled`: every delta goes to the element that won its
+  /// place, the first in row-major order among equals.
+  ///
+  /// - Parameter input: what was pooled, [N, C, H, W]; the winners are found in it again.
+  /// - Returns: in the input's shape.
+  public func maxPoolGradient(input: Tensor, _ window: Window, _ workers: Workers) -> Tensor {
+    let pooling = Pooling(window, over: input.shape)
+    precondition(shape == pooling.result, "delta \(shape) of pooled \(input.shape)")
+    var result = Tensor(uninitialized: input.shape, dtype)
+    dispatch(
+      dtype,
+      f32: { passToWinners(input, pooling, into: &result, of: Float.self, workers) },
+      f64: { passToWinners(input, pooling, into: &result, of: Double.self, workers) })
+    return result
+  }
+
+  private func passToWinners<R: Real>(
+    _ input: Tensor, _ pooling: Pooling, into result: inout Tensor, of type: R.Type,
+    _ workers: Workers
+  ) {
+    withValues(of: type) { delta in
+      input.withValues(of: type) { x in
+        result.withMutableValues(of: type) { result in
+          guard let delta = delta.baseAddress, let x = x.baseAddress,
+            let result = result.baseAddress
+          else { return }
+          let isHalving = pooling.isHalving
+          let size = pooling.height * pooling.width
+          pooling.run(workers) { picture in
+            let delta = delta + picture * pooling.rows * pooling.columns
+            let (x, result) = (x + picture * size, result + picture * size)
+            result.update(repeating: 0, count: size)
+            if isHalving { return passToHalfWinners(delta, x, pooling, into: result) }
+            pooling.forEachPlace { place, rows, columns in
+              result[winner(x, pooling.width, rows, columns)] += delta[place]
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Whether `y` takes the place of the largest element so far.
+@inline(__always)
+private func beats<R: Real>(_ y: R, _ x: R) -> Bool { y > x || y != y }
+
+/// Where the largest element under a window lies.
+@inline(__always)
+private func winner<R: Real>(
+  _ x: UnsafePointer<R>, _ width: Int, _ rows: Range<Int>, _ columns: Range<Int>
+) -> Int {
+  var winner = rows.lowerBound * width + columns.lowerBound
+  for row in rows {
+    for element in row * width + columns.lowerBound..<row * width + columns.upperBound {
+      winner = beats(x[element], x[winner]) ? element : winner
+    }
+  }
+  return winner
+}
+
+// Windows of 2 × 2 side by side have loops of their own, without branches, which the compiler vectorizes. A winner
+// among the winners of two rows is the first in row-major order too.
+
+private func halve<R: Real>(
+  _ x: UnsafePointer<R>, _ pooling: Pooling, into result: UnsafeMutablePointer<R>
+) {
+  for row in 0..<pooling.rows {
+    let upper = x + 2 * row * pooling.width
+    let lower = upper + pooling.width
+    let result = result + row * pooling.columns
+    for column in 0..<pooling.columns {
+      let (a, b) = (upper[2 * column], upper[2 * column + 1])
+      let (c, d) = (lower[2 * column], lower[2 * column + 1])
+      let (top, bottom) = (beats(b, a) ? b : a, beats(d, c) ? d : c)
+      result[column] = beats(bottom, top) ? bottom : top
+    }
+  }
+}
+
+private func passToHalfWinners<R: Real>(
+  _ delta: UnsafePointer<R>, _ x: UnsafePointer<R>, _ pooling: Pooling,
+  into result: UnsafeMutablePointer<R>
+) {
+  let width = pooling.width
+  for row in 0..<pooling.rows {
+    let delta = delta + row * pooling.columns
+    let upper = 2 * row * width
+    let lower = upper + width
+    for column in 0..<pooling.columns {
+      let (a, c) = (upper + 2 * column, lower + 2 * column)
+      let top = a + (beats(x[a + 1], x[a]) ? 1 : 0)
+      let bottom = c + (beats(x[c + 1], x[c]) ? 1 : 0)
+      result[beats(x[bottom], x[top]) ? bottom : top] = delta[column]
+    }
+  }
+}

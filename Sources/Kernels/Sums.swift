@@ -1,0 +1,50 @@
+/// Σ xᵢ of a row, in lanes and then in Double: for rows of a few thousand elements as exact as the element type.
+@inlinable
+func laneSum<R: Real>(_ x: UnsafePointer<R>, _ count: Int) -> Double {
+  var lanes = SIMD16<R>(repeating: 0)
+  let whole = count & ~15
+  for start in stride(from: 0, to: whole, by: 16) { lanes += x.lanes(start) }
+  return tail(lanes, whole..<count) { x[$0] }
+}
+
+/// Σ (xᵢ − shift)² of a row.
+@inlinable
+func laneSquares<R: Real>(_ x: UnsafePointer<R>, minus shift: R, _ count: Int) -> Double {
+  var lanes = SIMD16<R>(repeating: 0)
+  let whole = count & ~15
+  for start in stride(from: 0, to: whole, by: 16) {
+    let distance = x.lanes(start) - shift
+    lanes += distance * distance
+  }
+  return tail(lanes, whole..<count) { (x[$0] - shift) * (x[$0] - shift) }
+}
+
+/// Σ yᵢ (xᵢ − shift) of two rows.
+@inlinable
+func laneProducts<R: Real>(
+  _ y: UnsafePointer<R>, _ x: UnsafePointer<R>, minus shift: R, _ count: Int
+) -> Double {
+  var lanes = SIMD16<R>(repeating: 0)
+  let whole = count & ~15
+  for start in stride(from: 0, to: whole, by: 16) {
+    lanes += y.lanes(start) * (x.lanes(start) - shift)
+  }
+  return tail(lanes, whole..<count) { y[$0] * (x[$0] - shift) }
+}
+
+/// The lanes and the terms of the elements behind the last whole group, added up in Double.
+@inlinable
+func tail<R: Real>(_ lanes: SIMD16<R>, _ rest: Range<Int>, _ term: (Int) -> R) -> Double {
+  var sum = 0.0
+  for lane in 0..<16 { sum += Double(lanes[lane]) }
+  for index in rest { sum += Double(term(index)) }
+  return sum
+}
+
+extension UnsafePointer where Pointee: Real {
+  /// Sixteen elements from `start` on.
+  @inlinable
+  func lanes(_ start: Int) -> SIMD16<Pointee> {
+    UnsafeRawPointer(self + start).loadUnaligned(as: SIMD16<Pointee>.self)
+  }
+}

@@ -1,0 +1,87 @@
+import Kernels
+import Random
+import Tensors
+
+/// In training every number is set to 0 with probability P and else divided by 1 − P; in use nothing happens:
+/// `dropout P`.
+///
+/// Which numbers are dropped is a function of the seed, the epoch, the step, the example's row in the dataset, the layer's
+/// name and the element: 32 random bits each, compared with P · 2³². Backward draws them again.
+/// Source: Srivastava et al. 2014, Dropout, section 10 (scaling in training).
+public struct Dropout: SingleInputLayer {
+  public static let word = "dropout"
+
+  public let output: Shape
+  private let probability: Double
+
+  public init(_ words: inout LayerWords, input: Shape) throws {
+    output = input
+    probability = try words.number("the probability", "from 0 to below 1") { $0 >= 0 && $0 < 1 }
+  }
+
+  public var isRandom: Bool { true }
+
+  public func forward(
+    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
+  ) -> LayerOutput {
+    LayerOutput(masked(input, pass))
+  }
+
+  /// ∂input = delta where the input passed, divided by 1 − P
+  public func backward(
+    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
+    wantsInputGradient: Bool, _ pass: Pass
+  ) -> LayerGradient {
+    LayerGradient(input: wantsInputGradient ? masked(delta, pass).reshaped(input.shape) : nil)
+  }
+
+  private func masked(_ tensor: Tensor, _ pass: Pass) -> Tensor {
+    guard pass.mode == .training else { return tensor }
+    guard let draws = pass.draws else { preconditionFailure("dropout without draws") }
+    var result = Tensor(uninitialized: tensor.shape, tensor.dtype)
+    dispatch(
+      tensor.dtype,
+      f32: { mask(tensor, draws, into: &result, of: Float.self, pass.workers) },
+      f64: { mask(tensor, draws, into: &result, of: Double.self, pass.workers) })
+    return result
+  }
+
+  private func mask<R: Real>(
+    _ tensor: Tensor, _ draws: Draws, into result: inout Tensor, of type: R.Type,
+    _ workers: Workers
+  ) {
+    let numbers = RandomNumbers(seed: draws.seed, purpose: draws.layer, stream: draws.stream)
+    let threshold = UInt32(probability * 0x1p32)
+    let scale = R(1 / (1 - probability))
+    let width = output.count
+    let blocks = (width + 7) / 8
+    tensor.withValues(of: type) { x in
+      result.withMutableValues(of: type) { y in
+        workers.run(cutting: draws.rows.count, into: max(1, 4096 / width)) { examples in
+          for example in examples {
+            let first = draws.rows[example] &* UInt64(blocks)
+            for block in 0..<blocks {
+              let bits = numbers.block(first &+ UInt64(block))
+              let lanes = SIMD8<UInt32>(bits)
+              let start = example * width + block * 8
+              for lane in 0..<min(8, width - block * 8) {
+                y[start + lane] = lanes[lane] < threshold ? 0 : x[start + lane] * scale
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+extension SIMD8<UInt32> {
+  /// The 32-bit halves of four numbers, the lower one first.
+  fileprivate init(_ bits: (UInt64, UInt64, UInt64, UInt64)) {
+    self.init(
+      UInt32(truncatingIfNeeded: bits.0), UInt32(truncatingIfNeeded: bits.0 >> 32),
+      UInt32(truncatingIfNeeded: bits.1), UInt32(truncatingIfNeeded: bits.1 >> 32),
+      UInt32(truncatingIfNeeded: bits.2), UInt32(truncatingIfNeeded: bits.2 >> 32),
+      UInt32(truncatingIfNeeded: bits.3), UInt32(truncatingIfNeeded: bits.3 >> 32))
+  }
+}

@@ -1,0 +1,69 @@
+import Kernels
+import Tensors
+
+/// Every channel less a constant and divided by another: `normalize mean=M,… std=S,…`, one number for all channels or
+/// one each.
+///
+/// The constants are usually the mean and the standard deviation of the training data. Without them the line is a gap that
+/// `nn-init --fit DATASET` fills in. C channels, the first axis of an example.
+public struct Normalize: SingleInputLayer {
+  public static let word = "normalize"
+
+  public let output: Shape
+
+  /// Whether the topology states the constants.
+  public let isFitted: Bool
+
+  private let mean: [Double]
+  private let deviation: [Double]
+
+  public init(_ words: inout LayerWords, input: Shape) throws {
+    output = input
+    let channels = input[0]
+    let expected = "\(channels == 1 ? "a number" : "1 or \(channels) numbers, joined by commas")"
+    let mean = try words.numbers("mean", expected + " within F32") {
+      [1, channels].contains($0.count)
+    }
+    let deviation = try words.numbers("std", expected + " above 0 within F32") {
+      [1, channels].contains($0.count) && $0.allSatisfy { Float($0).isNormal && $0 > 0 }
+    }
+    guard (mean == nil) == (deviation == nil) else {
+      throw words.objection("'mean=' and 'std=' go together, found only one of them")
+    }
+    isFitted = mean != nil
+    func perChannel(_ numbers: [Double]?) -> [Double] {
+      guard let numbers, numbers.count > 1 else {
+        return Array(repeating: numbers?[0] ?? 0, count: channels)
+      }
+      return numbers
+    }
+    self.mean = perChannel(mean)
+    self.deviation = perChannel(deviation)
+  }
+
+  /// sum = (input − mean) / std
+  public func forward(
+    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
+  ) -> LayerOutput {
+    LayerOutput(mapped(input, minus: mean, pass))
+  }
+
+  /// ∂input = delta / std
+  public func backward(
+    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
+    wantsInputGradient: Bool, _ pass: Pass
+  ) -> LayerGradient {
+    let zeros = mean.map { _ in 0.0 }
+    return LayerGradient(input: wantsInputGradient ? mapped(delta, minus: zeros, pass) : nil)
+  }
+
+  private func mapped(_ tensor: Tensor, minus mean: [Double], _ pass: Pass) -> Tensor {
+    precondition(isFitted, "normalize without its constants")
+    func constants(_ numbers: [Double]) -> Tensor { Tensor(numbers).converted(to: tensor.dtype) }
+    return tensor.reshaped([tensor.shape[0], mean.count, output.perExample.count])
+      .channelsMapped(
+        minus: constants(mean), times: constants(deviation.map { 1 / $0 }),
+        plus: constants(mean.map { _ in 0 }), pass.workers
+      ).reshaped(tensor.shape)
+  }
+}

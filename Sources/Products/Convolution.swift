@@ -1,0 +1,96 @@
+import Kernels
+import Tensors
+
+/// Examples in one piece of a convolution.
+///
+/// As with `examplesPerPiece`, results depend on it and on nothing else: it is a power of two that divides
+/// `examplesPerPiece`, so that data sets cut at the same numbers give the same bytes.
+public let convolutionExamplesPerPiece = 16
+
+/// The three products of a convolutional layer, in F32 or F64.
+///
+/// N examples, C channels in and O out, in G groups that do not see each other; H × W the picture, KH × KW the
+/// kernel, H' × W' the places of the window. input [N, C, H, W], weight [O, C/G, KH, KW], bias [O], delta [N, O, H',
+/// W']. The kernel is not mirrored (a cross-correlation, as in all frameworks); padding is 0. No dimension may
+/// be 0.
+public struct Convolution: Sendable {
+  public let window: Window
+  public let groups: Int
+  /// [C, H, W]
+  public let input: Shape
+  /// [O, H', W']
+  public let output: Shape
+  /// [O, C/G, KH, KW]
+  public let weight: Shape
+
+  /// - Parameters:
+  ///   - input: [C, H, W]; the groups divide C, and the window fits into the padded picture.
+  ///   - outputs: O, which the groups divide too.
+  public init(_ window: Window, input: Shape, outputs: Int, groups: Int = 1) {
+    precondition(input.rank == 3, "convolution of \(input)")
+    precondition(
+      groups >= 1 && outputs >= 1 && input[0] % groups == 0 && outputs % groups == 0,
+      "\(groups) groups of \(input[0]) and \(outputs) channels")
+    (self.window, self.groups, self.input) = (window, groups, input)
+    output = [outputs, window.height.places(over: input[1]), window.width.places(over: input[2])]
+    precondition(output.count > 0, "a window larger than the picture")
+    weight = [outputs, input[0] / groups, window.height.length, window.width.length]
+  }
+
+  /// sum[o, y, x] = bias[o] + Σ weight[o, c, i, j] · input[c, row, column] over the channels c of o's group and the
+  /// kernel's rows i and columns j, where row = y · stride + i · dilation − padding, and column alike: [N, O, H', W'].
+  public func forward(
+    _ input: Tensor, _ weight: Tensor, plus bias: Tensor?, _ workers: Workers
+  ) -> Tensor {
+    check(input, self.input, weight)
+    precondition(bias.map { $0.shape == [output[0]] } ?? true, "bias of another length")
+    let products = ConvolutionProducts(self)
+    var result = Tensor(uninitialized: output.batched(input.shape[0]), input.dtype)
+    dispatch(
+      input.dtype,
+      f32: { products.forward(input, weight, bias, into: &result, of: Float.self, workers) },
+      f64: { products.forward(input, weight, bias, into: &result, of: Double.self, workers) })
+    return result
+  }
+
+  /// ∂input[c, row, column] = Σ weight[o, c, i, j] · delta[o, y, x] over all places that saw the element: [N, C, H, W].
+  public func inputGradient(
+    delta: Tensor, _ weight: Tensor, _ workers: Workers
+  ) -> Tensor {
+    check(delta, output, weight)
+    let products = ConvolutionProducts(self)
+    var result = Tensor(uninitialized: input.batched(delta.shape[0]), delta.dtype)
+    dispatch(
+      delta.dtype,
+      f32: { products.inputGradient(delta, weight, into: &result, of: Float.self, workers) },
+      f64: { products.inputGradient(delta, weight, into: &result, of: Double.self, workers) })
+    return result
+  }
+
+  /// ∂weight[o, c, i, j] = Σ delta[o, y, x] · input[c, row, column] over examples and places: [O, C/G, KH, KW].
+  ///
+  /// A piece's examples are added in the dtype, the pieces in double precision. (∂bias is
+  /// `delta.summedOverPictures`.)
+  public func weightGradient(
+    delta: Tensor, input: Tensor, _ workers: Workers
+  ) -> Tensor {
+    check(input, self.input, nil)
+    precondition(
+      delta.shape == output.batched(input.shape[0]) && delta.dtype == input.dtype,
+      "delta \(delta.shape) for input \(input.shape)")
+    let products = ConvolutionProducts(self)
+    return dispatch(
+      delta.dtype,
+      f32: { products.weightGradient(delta, input, of: Float.self, workers) },
+      f64: { products.weightGradient(delta, input, of: Double.self, workers) })
+  }
+
+  private func check(_ pictures: Tensor, _ shape: Shape, _ weight: Tensor?) {
+    precondition(
+      pictures.shape.rank == 4 && pictures.shape.perExample == shape && pictures.shape[0] > 0,
+      "convolution of \(pictures.shape), not of [N] + \(shape)")
+    precondition(
+      weight.map { $0.shape == self.weight && $0.dtype == pictures.dtype } ?? true,
+      "another weight than \(self.weight)")
+  }
+}

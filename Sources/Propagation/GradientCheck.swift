@@ -1,0 +1,138 @@
+import Documents
+import Kernels
+import Layers
+import Networks
+import Random
+import Safetensors
+import Tensors
+import Training
+
+/// Gradients as backpropagation finds them, against central differences, in F64 on a model and a batch of the user's.
+public struct GradientCheck {
+  /// What was found for one parameter tensor.
+  public struct Finding: Sendable {
+    public let parameter: String
+    /// The elements that were moved.
+    public let checked: Int
+    /// Those at a kink, such as relu's at 0, where the derivative is one thing to the left and another to the right,
+    /// and backpropagation's lies between.
+    public let kinks: Int
+    /// The one with the largest error; nil when all lie at kinks.
+    public let worst: Element?
+  }
+
+  /// One element of a parameter, and its derivative found in two ways.
+  public struct Element: Sendable {
+    public let position: [Int]
+    public let analytic: Double
+    public let numerical: Double
+    /// |analytic − numerical| / max(|analytic|, |numerical|, what rounding leaves uncertain / tolerance).
+    public let error: Double
+  }
+
+  /// How far an element is moved, times its magnitude where that is above 1: near the cube root of F64's precision,
+  /// where the errors of truncation and of rounding meet.
+  static let step = 1e-5
+
+  private let network: Network
+  private let parameters: [String: Tensor]
+  private let input: Tensor
+  private let target: Tensor
+  private let pass: Pass
+  private let tolerance: Double
+  private let loss: Double
+
+  /// - Parameters:
+  ///   - batch: a batch or a dataset with targets.
+  ///   - tolerance: the relative error that is allowed.
+  /// - Throws: `TopologyFault`, `NetworkFault`, `DocumentError` where model and batch do not fit or the loss is not finite.
+  public init(
+    of model: Model, on batch: Document, _ mode: Mode, tolerance: Double, _ workers: Workers
+  ) throws {
+    network = try Network(topology: model.topology)
+    try network.checkParameters(model.parameters)
+    parameters = model.parameters.mapValues { $0.converted(to: .f64) }
+    let examples = try ExampleBatch(batch, for: network, dtype: .f64)
+    guard let target = examples.target else {
+      throw DocumentError.missingTensor(Role.target, kind: batch.kind)
+    }
+    if mode == .training { try network.checkTraining(on: examples.count) }
+    (input, self.target) = (examples.input, target)
+    pass = try batch.pass(mode, of: network, workers)
+    self.tolerance = tolerance
+    let losses = network.losses(
+      network.forward(input, parameters: parameters, pass), target: target, workers: workers)
+    try losses.requireFinite(Role.loss)
+    loss = losses.doubles().reduce(0, +)
+  }
+
+  /// How many tensors there are to check.
+  public var count: Int { learned.count }
+
+  private var learned: [Parameter] { network.parameters.filter(\.isLearned) }
+
+  /// Checks every learned parameter.
+  ///
+  /// - Parameters:
+  ///   - samples: how many elements of each tensor are moved, drawn by the seed; nil for all.
+  ///   - report: is told each finding as it is made, in the topology's order.
+  /// - Returns: whether all errors are within the tolerance.
+  /// - Throws: `NetworkFault.noDerivative`; what `report` throws.
+  public func run(
+    samples: Int?, seed: UInt64, report: (Finding) throws -> Void
+  ) throws -> Bool {
+    let analytic = try network.backward(
+      input: input, target: target,
+      signals: network.forward(input, parameters: parameters, keeping: .whatBackwardNeeds, pass),
+      parameters: parameters, keepingDeltas: false, pass
+    ).parameters
+    var isRight = true
+    for parameter in learned {
+      let numbers = RandomNumbers(seed: seed, purpose: "gradcheck.\(parameter.name)")
+      let count = parameter.shape.count
+      let elements = Array(numbers.permutation(of: count).prefix(samples ?? count)).sorted()
+      let gradient = (analytic[parameter.name] ?? Tensor(zeros: parameter.shape, .f64)).doubles()
+      let found = elements.map { check(parameter.name, $0, analytic: gradient[$0]) }
+      let worst = found.compactMap(\.self).max { $0.error < $1.error || $1.error.isNaN }
+      if let worst, !(worst.error <= tolerance) { isRight = false }
+      try report(
+        Finding(
+          parameter: parameter.name, checked: elements.count, kinks: found.count { $0 == nil },
+          worst: worst))
+    }
+    return isRight
+  }
+
+  /// The two derivatives by one element; nil where there is a kink between its neighbours.
+  private func check(_ name: String, _ index: Int, analytic: Double) -> Element? {
+    guard let parameter = parameters[name] else { preconditionFailure("no parameter '\(name)'") }
+    let values = parameter.doubles()
+    let h = Self.step * max(1, abs(values[index]))
+    func moved(by step: Double) -> Double {
+      var moved = values
+      moved[index] += step
+      return loss(with: [name: Tensor(moved, shape: parameter.shape)])
+    }
+    let (above, below) = (moved(by: h), moved(by: -h))
+    let numerical = (above - below) / (2 * h)
+    // A sum of losses carries a few units of its last place for each layer it came through.
+    let noise = 64 * abs(loss).ulp / h
+    let scale = max(abs(analytic), abs(numerical), noise / tolerance)
+    let error = abs(analytic - numerical) / scale
+    if error > tolerance {
+      let (left, right) = ((loss - below) / h, (above - loss) / h)
+      let margin = tolerance * scale
+      let isBetween = min(left, right) - margin <= analytic && analytic <= max(left, right) + margin
+      if isBetween && abs(right - left) > margin { return nil }
+    }
+    return Element(
+      position: parameter.position(of: index), analytic: analytic, numerical: numerical,
+      error: error)
+  }
+
+  private func loss(with changed: [String: Tensor]) -> Double {
+    let signals = network.forward(
+      input, parameters: parameters.merging(changed) { $1 }, keeping: .theAnswer, pass)
+    return network.losses(signals, target: target, workers: pass.workers).doubles().reduce(0, +)
+  }
+}

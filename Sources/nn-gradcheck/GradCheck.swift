@@ -1,0 +1,115 @@
+import ArgumentParser
+import Kernels
+import Layers
+import Propagation
+import Stages
+import Tensors
+import Training
+
+@main
+struct GradCheckTool: Stage {
+  static let configuration = CommandConfiguration(
+    commandName: "nn-gradcheck",
+    abstract: "Compare the gradients of backpropagation with numerical ones.",
+    discussion: """
+      Reads a batch with targets, or a small dataset, and a model, and computes ∂loss/∂parameter twice in F64: by \
+      backpropagation and as (loss(w + h) - loss(w - h)) / 2h. Prints a table, tab-separated, a line for each \
+      parameter tensor with its worst element; the worst of all is named on standard error when it is wrong. \
+      Elements at a kink (relu at 0), where both sides have derivatives of their own, are counted apart.
+
+        nn-batch train.safetensors.gz --size 8 --limit 1 \\
+        | nn-gradcheck -m model.safetensors.gz
+
+      Exit: 0 done, 64 usage, 65 bad data or a layer without a gradient, 66 file missing, 73/74 output, 80 NaN or \
+      infinity, 1 a gradient is outside the tolerance.
+      """,
+    version: version)
+
+  @Argument(help: ArgumentHelp("The batch; - or none for standard input.", valueName: "batch"))
+  var batch: String?
+
+  @OptionGroup var model: ModelOptions
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Elements of each tensor to check, or all.", valueName: "n|all"))
+  var samples = SampleCount(20)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The relative error that is allowed.", valueName: "number"))
+  var tolerance = PositiveNumber(1e-5)
+
+  @Flag(help: "Check the network as it answers: running statistics, no dropout.")
+  var inference = false
+
+  @OptionGroup var seed: SeedOptions
+  @OptionGroup var jobs: JobsOptions
+  @OptionGroup var messages: MessageOptions
+
+  func run() throws {
+    let text = try TextOutput()
+    let model = try model.read { try Model($0) }
+    let input = try openInput(batch, as: "the batch")
+    let document = try input.one()
+    let workers = try Workers(count: jobs.count)
+    let check = try input.locating {
+      try GradientCheck(
+        of: model, on: document, inference ? .inference : .training, tolerance: tolerance.value,
+        workers)
+    }
+    try text.write("parameter\tchecked\tkinks\terror\tposition\tanalytic\tnumerical\n")
+    var worst: (finding: GradientCheck.Finding, element: GradientCheck.Element)?
+    var progress = Progress(quiet: messages.quiet)
+    var number = 0
+    defer { progress.clear() }
+    let isRight = try check.run(samples: samples.value, seed: seed.seed) { finding in
+      number += 1
+      progress.show("\(number) of \(check.count) parameters")
+      try text.write(row(of: finding))
+      if let element = finding.worst, worst.map({ element.error > $0.element.error }) ?? true {
+        worst = (finding, element)
+      }
+    }
+    try text.finish()
+    guard !isRight, let worst else { return }
+    progress.clear()
+    throw PredicateNo(message(worst.finding.parameter, worst.element))
+  }
+
+  private func message(_ parameter: String, _ element: GradientCheck.Element) -> String {
+    "parameter '\(parameter)' at \(element.position): found \(decimal(element.analytic)) by backpropagation, "
+      + "\(decimal(element.numerical)) by differences: a relative error of "
+      + "\(rounded(element.error, digits: 3)), expected at most \(decimal(tolerance.value))"
+  }
+
+  private func row(of finding: GradientCheck.Finding) -> String {
+    let head = [finding.parameter, String(finding.checked), String(finding.kinks)]
+    let element = finding.worst.map {
+      [
+        rounded($0.error, digits: 3), "\($0.position)", decimal($0.analytic),
+        decimal($0.numerical),
+      ]
+    }
+    return (head + (element ?? ["-", "-", "-", "-"])).joined(separator: "\t") + "\n"
+  }
+}
+
+/// A number of elements, or all of them (nil).
+struct SampleCount: OptionValue {
+  static let expected = "\(PositiveInteger.expected), or all"
+  let value: Int?
+
+  init(_ value: Int) { self.value = value }
+
+  init?(text: String) {
+    guard let size = PositiveInteger(text: text) else {
+      guard text == "all" else { return nil }
+      value = nil
+      return
+    }
+    value = size.value
+  }
+
+  var defaultValueDescription: String { value.map(String.init) ?? "all" }
+}

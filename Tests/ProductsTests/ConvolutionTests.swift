@@ -1,0 +1,161 @@
+import Comparison
+import Kernels
+import Products
+import Tensors
+import Testing
+
+struct ConvolutionTests {
+  @Test func forwardMatchesHandComputedPicture() throws {
+    let convolution = Convolution(
+      Window(height: .init(2), width: .init(2, padding: 1)), input: [1, 2, 3], outputs: 1)
+    #expect(convolution.output == [1, 1, 4])
+    let input = Tensor([1, 2, 3, 4, 5, 6] as [Double], shape: [1, 1, 2, 3])
+    let weight = Tensor([1, 10, 100, 1000] as [Double], shape: [1, 1, 2, 2])
+    // The kernel is not mirrored: its first element meets the upper left.
+    #expect(
+      convolution.forward(input, weight, plus: Tensor([0.5] as [Double]), try Workers(count: 1))
+        == Tensor([4010.5, 5421.5, 6532.5, 603.5] as [Double], shape: [1, 1, 1, 4]))
+  }
+
+  @Test func gradientsMatchHandComputedPicture() throws {
+    let workers = try Workers(count: 1)
+    let convolution = Convolution(
+      Window(height: .init(2), width: .init(2, padding: 1)), input: [1, 2, 3], outputs: 1)
+    let input = Tensor([1, 2, 3, 4, 5, 6] as [Double], shape: [1, 1, 2, 3])
+    let weight = Tensor([1, 10, 100, 1000] as [Double], shape: [1, 1, 2, 2])
+    let delta = Tensor([1, 2, 3, 4] as [Double], shape: [1, 1, 1, 4])
+    #expect(
+      convolution.inputGradient(delta: delta, weight, workers)
+        == Tensor([12, 23, 34, 1200, 2300, 3400] as [Double], shape: [1, 1, 2, 3]))
+    #expect(
+      convolution.weightGradient(delta: delta, input: input, workers)
+        == Tensor([20, 14, 47, 32] as [Double], shape: [1, 1, 2, 2]))
+  }
+
+  /// Kernels and pictures for every stride, padding, dilation and number of groups below.
+  static let sizes = [
+    (kernel: (3, 3), picture: (7, 9)), ((1, 1), (4, 3)), ((2, 4), (8, 5)), ((5, 2), (9, 6)),
+    ((1, 3), (5, 7)), ((3, 1), (6, 5)),
+  ]
+
+  @Test(arguments: sizes.indices, [1, 2, 3])
+  func agreesWithThePlainLoops(size: Int, groups: Int) throws {
+    let workers = try Workers(count: 2)
+    let (kernel, picture) = Self.sizes[size]
+    var checked = 0
+    for (strides, paddings, dilations) in settings {
+      let window = Window(
+        height: .init(kernel.0, stride: strides.0, padding: paddings.0, dilation: dilations.0),
+        width: .init(kernel.1, stride: strides.1, padding: paddings.1, dilation: dilations.1))
+      guard window.height.places(over: picture.0) > 0, window.width.places(over: picture.1) > 0
+      else { continue }
+      let convolution = Convolution(
+        window, input: [2 * groups, picture.0, picture.1], outputs: 3 * groups, groups: groups)
+      try check(convolution, examples: 3, workers)
+      checked += 1
+    }
+    #expect(checked > 50)
+  }
+
+  /// Larger ones: several pieces, products row by row of the kernel and all in one, joined and single examples.
+  static let larger: [(window: Window, input: Shape, outputs: Int, groups: Int, examples: Int)] = [
+    (Window(height: .init(3, padding: 1), width: .init(3, padding: 1)), [7, 7, 7], 5, 1, 37),
+    (Window(height: .init(3, padding: 1), width: .init(3, padding: 1)), [6, 22, 20], 4, 1, 18),
+    (Window(height: .init(5, padding: 2), width: .init(5, padding: 2)), [1, 28, 28], 6, 1, 3),
+    (Window(height: .init(5), width: .init(5)), [6, 14, 14], 16, 2, 17),
+    (
+      Window(height: .init(3, stride: 2, padding: 1), width: .init(3, stride: 2, padding: 1)),
+      [8, 15, 13], 6, 1, 19
+    ),
+    (Window(height: .init(1), width: .init(1)), [9, 21, 20], 4, 1, 5),
+    (Window(height: .init(1), width: .init(1)), [9, 7, 5], 6, 3, 21),
+    (Window(height: .init(1, stride: 2), width: .init(1, stride: 2)), [20, 9, 7], 4, 1, 9),
+  ]
+
+  @Test(arguments: larger.indices)
+  func agreesWithThePlainLoopsOnSeveralPieces(index: Int) throws {
+    let (window, input, outputs, groups, examples) = Self.larger[index]
+    try check(
+      Convolution(window, input: input, outputs: outputs, groups: groups), examples: examples,
+      try Workers(count: 2))
+  }
+
+  @Test(arguments: larger.indices)
+  func bytesDoNotDependOnTheThreads(index: Int) throws {
+    let (window, input, outputs, groups, _) = Self.larger[index]
+    let convolution = Convolution(window, input: input, outputs: outputs, groups: groups)
+    for dtype in [DType.f32, .f64] {
+      let operands = ConvolutionOperands(convolution, examples: 71).converted(to: dtype)
+      let expected = operands.products(convolution, try Workers(count: 1))
+      for count in [2, 3, 7] {
+        #expect(operands.products(convolution, try Workers(count: count)) == expected)
+      }
+    }
+  }
+
+  @Test(arguments: larger.indices)
+  func bytesDoNotDependOnWhereABatchIsCut(index: Int) throws {
+    let workers = try Workers(count: 2)
+    let (window, input, outputs, groups, _) = Self.larger[index]
+    let convolution = Convolution(window, input: input, outputs: outputs, groups: groups)
+    let operands = ConvolutionOperands(convolution, examples: 75).converted(to: .f32)
+    let whole = operands.products(convolution, workers)
+    let parts = [0..<32, 32..<64, 64..<75].map { range in
+      operands.rows(range).products(convolution, workers)
+    }
+    for name in ["forward", "input gradient"] {
+      #expect(Tensor.concatenated(parts.compactMap { $0[name] }) == whole[name])
+    }
+  }
+
+  @Test func sumsOverMorePiecesThanAreKeptSideBySide() throws {
+    let convolution = Convolution(
+      Window(height: .init(2), width: .init(2)), input: [1, 3, 2], outputs: 2)
+    try check(convolution, examples: 33 * convolutionExamplesPerPiece + 5, try Workers(count: 2))
+  }
+
+  @Test func refusesOtherShapes() async {
+    await #expect(processExitsWith: .failure) {
+      _ = Convolution(Window(height: .init(3), width: .init(3)), input: [1, 2, 5], outputs: 1)
+    }
+    await #expect(processExitsWith: .failure) {
+      _ = Convolution(
+        Window(height: .init(1), width: .init(1)), input: [3, 2, 5], outputs: 4, groups: 2)
+    }
+    await #expect(processExitsWith: .failure) {
+      let convolution = Convolution(
+        Window(height: .init(2), width: .init(2)), input: [1, 2, 5], outputs: 1)
+      _ = convolution.forward(
+        Tensor(zeros: [1, 1, 2, 5], .f32), Tensor(zeros: [1, 1, 2, 3], .f32), plus: nil,
+        try Workers(count: 1))
+    }
+  }
+
+  private func check(
+    _ convolution: Convolution, examples: Int, _ workers: Workers
+  ) throws {
+    let operands = ConvolutionOperands(convolution, examples: examples)
+    let expected = operands.plainProducts(convolution)
+    let found = operands.products(convolution, workers)
+    #expect(mismatch(found, expected, relative: 1e-12, absolute: 1e-12) == nil)
+    let floats = operands.converted(to: .f32)
+    #expect(
+      mismatch(
+        floats.products(convolution, workers), floats.plainProducts(convolution), relative: 1e-5,
+        absolute: 1e-5) == nil)
+  }
+}
+
+/// Strides 1 to 3, paddings 0 to 2 and dilations 1 and 2, the two axes unequal.
+private let settings: [((Int, Int), (Int, Int), (Int, Int))] = (1...3).flatMap { stride in
+  (0...2).flatMap { padding in
+    (1...2).flatMap { dilation in
+      (0..<4).map { other in
+        (
+          (stride, (stride + other) % 3 + 1), (padding, (padding + other * 2) % 3),
+          (dilation, other % 2 + 1)
+        )
+      }
+    }
+  }
+}
