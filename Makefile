@@ -267,12 +267,14 @@ eval: $(TEST) | $(built) ## measure the last trained model on the test data
 verify: | $(built) ## show that all ways to run the steps end in the same bytes
 	@pipelines/verify.sh
 
-# Two runs, alike but for the distortions, and what both make of distorted test data.
+# Two runs, alike but for the distortions, and what both make of distorted test data. Flat pictures are those of the
+# network's first line.
+robustness-shape = $(shell awk '$$1 == "input" && $$2 ~ /x/ { print "--shape", $$2 }' $(NET))
+robustness-augment = $(or $(AUGMENT),--shift 1 --rotate 20 --scale 1.2 --stretch 1.4 --shear 20 $(robustness-shape))
 robustness-model = runs/$(NAME)-$(1)/$(if $(PATIENCE),best,epoch-$(lastword $(trained))).safetensors.gz
 robustness: | $(built) $(TEST) ## measure accuracy under growing distortion, trained without and with nn-augment
 	@$(MAKE) --no-print-directory train NAME=$(NAME)-plain AUGMENT=
-	@$(MAKE) --no-print-directory train NAME=$(NAME)-augmented \
-	  AUGMENT='$(or $(AUGMENT),--shift 1 --rotate 20 --scale 1.2 --stretch 1.4 --shear 20)'
+	@$(MAKE) --no-print-directory train NAME=$(NAME)-augmented AUGMENT='$(robustness-augment)'
 	@pipelines/robustness.sh -o runs/$(NAME)-augmented/robustness.tsv $(if $(JOBS),-j $(JOBS)) $(TEST) \
 	  without=$(call robustness-model,plain) with=$(call robustness-model,augmented)
 

@@ -8,7 +8,8 @@ usage() {
 usage: robustness.sh [-o TABLE] [-j N] TEST NAME=MODEL…
 
 Writes a table, a line for each distortion and strength, with the accuracy of every MODEL on the pictures of TEST
-distorted so. Where a distortion has two directions, it is the mean over both. A line of means ends it.
+distorted so. Where a distortion has two directions, it is the mean over both. A line of means ends it. Flat pictures have the shape
+that the first MODEL's topology states.
 
   -o FILE   write the table, tab-separated, to FILE, and show it; without, write it to standard output
   -j N      threads
@@ -59,6 +60,9 @@ set +u # before bash 4.4 an empty array counts as unset
 "$bin/nn-batch" "$test" --no-shuffle --size all --limit 1 --seed "${SEED:-1}" -o "$tmp/batch.safetensors"
 range=$("$bin/nn-inspect" "$test" | awk '$1 == "input" { sub(/.*\] */, ""); print $2 - $1 }')
 
+read -r -a shape <<<"$("$bin/nn-inspect" --topology "${models[0]}" |
+  awk '$1 == "input" && $2 ~ /x/ { print "--shape", $2 }')"
+
 # accuracies BATCH: the accuracy of every model, separated by tabs.
 accuracies() {
   local model line=''
@@ -75,7 +79,7 @@ measure() {
   local option
   for option in "${@:3}"; do
     # shellcheck disable=SC2086 # an option and its value
-    "$bin/nn-augment" $option "${threads[@]}" "$tmp/batch.safetensors" -o "$tmp/distorted.safetensors"
+    "$bin/nn-augment" $option "${shape[@]}" "${threads[@]}" "$tmp/batch.safetensors" -o "$tmp/distorted.safetensors"
     accuracies "$tmp/distorted.safetensors"
   done | awk -F '\t' -v OFS='\t' -v head="$1"$'\t'"$2" '
     { for (i = 1; i <= NF; i++) sum[i] += $i; columns = NF }
