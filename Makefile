@@ -40,6 +40,8 @@ AUGMENT ?= $(default-augment)
 VALIDATION ?=
 ## stop when so many epochs have not lowered the loss on that; empty for never
 PATIENCE ?=
+## yes: measure every epoch on the training data too, not only on the test data
+MEASURE_TRAIN ?= $(default-measure-train)
 ## examples in a batch, or all
 SIZE ?= $(default-size)
 ## mean: a batch's gradient is divided by its number of examples; sum: it is not
@@ -77,6 +79,7 @@ default-rule := sgd
 default-schedule := constant
 default-learn :=
 default-augment :=
+default-measure-train := yes
 default-engine := ring
 
 # A recipe names itself in `recipe`: the Makefiles of datasets stand beside those of recipes.
@@ -198,7 +201,7 @@ $(if $(needs-validation),$(error $(needs-validation): expected VALIDATION=FRACTI
 
 # Of these schedules the rate depends on how many epochs there will be.
 total := $(if $(filter cosine one-cycle,$(SCHEDULE)),$(EPOCHS))
-learn := --rule $(RULE) --schedule $(SCHEDULE) $(total:%=--schedule-epochs %) $(LEARN)
+learn := $(strip --rule $(RULE) --schedule $(SCHEDULE) $(total:%=--schedule-epochs %) $(LEARN))
 
 # All that decides what the weights become. The datasets are in it by their checksums, and the tools are not: to build
 # or to import anew changes no result, and must not start a long run from the beginning.
@@ -211,13 +214,12 @@ $(RUN)/settings: FORCE | $(NET) $(LEARNED) $(VALIDATED) $(TEST)
 $(RUN)/epoch-0000.safetensors.gz: $(RUN)/settings | $(built)
 	@$(BIN)/nn-init $(NET) --seed $(SEED) --dtype $(DTYPE) -o $@
 
-# Every epoch starts from the model of the one before.
-$(foreach pair,$(join $(trained:%=%:),$(wordlist 1,$(words $(trained)),$(numbers))),$(eval \
+# Every epoch starts from the model of the one before and, for plateau, goes by how that was judged.
+pairs := $(join $(trained:%=%:),$(wordlist 1,$(words $(trained)),$(numbers)))
+$(foreach pair,$(pairs),$(eval \
   $(RUN)/epoch-$(subst :,.safetensors.gz: $(RUN)/epoch-,$(pair)).safetensors.gz))
-
-# For plateau it goes by how the models before were judged.
-$(if $(plateau),$(foreach pair,$(join $(trained:%=%:),$(wordlist 1,$(words $(trained)),$(numbers))),$(eval \
-  $(RUN)/epoch-$(subst :,.safetensors.gz: | $(RUN)/epoch-,$(filter-out %:0000,$(pair))).tsv)))
+$(foreach pair,$(if $(plateau),$(filter-out %:0000,$(pairs))),$(eval \
+  $(RUN)/epoch-$(subst :,.safetensors.gz: | $(RUN)/epoch-,$(pair)).tsv))
 loss-before = $$(awk -F '\t' 'NR == 1 { for (i = 1; i <= NF; i++) at[$$i] = i } $$at["split"] == "validation" \
   { print "--validation-loss " $$at["loss"] }' $(filter %.tsv,$|) </dev/null)
 
@@ -229,21 +231,23 @@ $(models): $(RUN)/epoch-%.safetensors.gz: $(RUN)/settings | $(built) $(LEARNED)
 	@mv $(RUN)/partial.epoch-$*.safetensors.gz $@
 
 $(metrics): $(RUN)/epoch-%.tsv: $(RUN)/epoch-%.safetensors.gz | $(built) $(LEARNED) $(VALIDATED) $(TEST)
-	@pipelines/measure.sh $< $$((10#$*)) $$(cat $(RUN)/epoch-$*.seconds) $(LEARNED) $(TEST) $@ $(VALIDATED)
+	@pipelines/measure.sh $< $$((10#$*)) $$(cat $(RUN)/epoch-$*.seconds) \
+	  $(if $(filter yes,$(MEASURE_TRAIN)),$(LEARNED),-) $(TEST) $@ $(VALIDATED)
 
-# join EPOCHS: the metrics of those epochs, numbers in the shell's words, as one table.
+# join-metrics TABLE…: the metrics of single epochs as one table.
 join-metrics = awk 'NR == 1 || $$1 != "epoch"' $(1) >$(RUN)/metrics.tsv.partial && \
   mv $(RUN)/metrics.tsv.partial $(RUN)/metrics.tsv
 
+# What ends the run besides EPOCHS, so that the table is that of the epochs asked for.
+$(RUN)/patience: FORCE
+	@printf '%s\n' 'patience $(PATIENCE)' $(if $(PATIENCE),'epochs $(EPOCHS)') | pipelines/stamp.sh $@
+
 ifeq ($(PATIENCE),)
-$(RUN)/metrics.tsv: $(metrics)
+$(RUN)/metrics.tsv: $(metrics) $(RUN)/patience
 	@$(call join-metrics,$(metrics))
 else
 # One epoch after another, each made as it is without PATIENCE, until patience.sh says no. Nothing is kept of that but
 # the epochs, so an interrupted run asks again and comes to the same. The best model is there when all is done.
-$(RUN)/patience: FORCE
-	@printf '%s\n' 'patience $(PATIENCE)' 'epochs $(EPOCHS)' | pipelines/stamp.sh $@
-
 $(RUN)/metrics.tsv $(RUN)/best.safetensors.gz &: $(RUN)/settings $(RUN)/patience
 	+@tables=; \
 	for number in $(trained); do \

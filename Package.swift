@@ -61,7 +61,10 @@ let package = Package(
     library("Formats", ["Tensors"]),
     library("Layers", ["Tensors", "Random", "Kernels", "Products"]),
     library("Losses", ["Tensors", "Kernels", "Layers"]),
-    library("Optimizers", ["Tensors", "Kernels"]),
+    // A root of which C's errno need not hear is one instruction, for four numbers at once.
+    .target(
+      name: "Optimizers", dependencies: ["Tensors", "Kernels"],
+      swiftSettings: [.unsafeFlags(["-Xcc", "-fno-math-errno"])]),
     library("Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses"]),
     library(
       "Training", ["Tensors", "Documents", "Random", "Kernels", "Optimizers", "Safetensors"]),

@@ -51,78 +51,84 @@ public struct Correction: Sendable {
 
   /// The parameter and the state after `step`, in one pass over all of them.
   func corrected(by step: some StepFunction, _ workers: Workers) -> Corrected {
-    var result = Corrected(
-      parameter: Tensor(uninitialized: parameter.shape, parameter.dtype),
-      state: state.map { Tensor(uninitialized: $0.shape, $0.dtype) })
+    var next = Tensor(uninitialized: parameter.shape, parameter.dtype)
+    var kept = state.map { Tensor(uninitialized: $0.shape, $0.dtype) }
     dispatch(
       parameter.dtype,
-      f32: { fill(&result, of: Float.self, by: step, workers) },
-      f64: { fill(&result, of: Double.self, by: step, workers) })
-    return result
+      f32: { fill(&next, &kept, of: Float.self, by: step, workers) },
+      f64: { fill(&next, &kept, of: Double.self, by: step, workers) })
+    return Corrected(parameter: next, state: kept)
   }
 
+  /// Piece by piece the old values are copied and then changed in place: a loop that reads and writes few arrays is one
+  /// that the compiler turns into vector instructions.
   private func fill<R: Real>(
-    _ result: inout Corrected, of type: R.Type, by step: some StepFunction, _ workers: Workers
+    _ next: inout Tensor, _ kept: inout [Tensor], of type: R.Type, by step: some StepFunction,
+    _ workers: Workers
   ) {
     let pass = Pass<R>(preparation)
-    parameter.withValues(of: type) { p in
-      gradient.withValues(of: type) { g in
-        result.parameter.withMutableValues(of: type) { next in
-          switch state.count {
-          case 0:
-            workers.run(cutting: p.count, into: elementsPerPiece) { range in
-              for i in range {
-                var none = (R.zero, R.zero)
-                next[i] = pass(p[i], g[i], &none.0, &none.1, step)
-              }
+    gradient.withValues(of: type) { g in
+      copying(parameter, into: &next, of: type) { p, copyP in
+        switch state.count {
+        case 0:
+          workers.run(cutting: g.count, into: elementsPerPiece) { range in
+            copyP(range)
+            for i in range {
+              var none = (R.zero, R.zero)
+              p[i] = pass(p[i], g[i], &none.0, &none.1, step)
             }
-          case 1:
-            change(&result.state[0], state[0], of: type) { s, s2 in
-              workers.run(cutting: p.count, into: elementsPerPiece) { range in
-                for i in range {
-                  var (kept, none) = (s[i], R.zero)
-                  next[i] = pass(p[i], g[i], &kept, &none, step)
-                  s2[i] = kept
-                }
-              }
-            }
-          case 2:
-            var (one, other) = (result.state[0], result.state[1])
-            result.state = []
-            change(&one, state[0], of: type) { s, s2 in
-              change(&other, state[1], of: type) { t, t2 in
-                workers.run(cutting: p.count, into: elementsPerPiece) { range in
-                  for i in range {
-                    var kept = (s[i], t[i])
-                    next[i] = pass(p[i], g[i], &kept.0, &kept.1, step)
-                    (s2[i], t2[i]) = kept
-                  }
-                }
-              }
-            }
-            result.state = [one, other]
-          default: preconditionFailure("a rule with \(state.count) tensors for a parameter")
           }
+        case 1:
+          copying(state[0], into: &kept[0], of: type) { s, copyS in
+            workers.run(cutting: g.count, into: elementsPerPiece) { range in
+              copyP(range)
+              copyS(range)
+              for i in range {
+                var none = R.zero
+                p[i] = pass(p[i], g[i], &s[i], &none, step)
+              }
+            }
+          }
+        case 2:
+          var last = kept.removeLast()
+          copying(state[0], into: &kept[0], of: type) { s, copyS in
+            copying(state[1], into: &last, of: type) { t, copyT in
+              workers.run(cutting: g.count, into: elementsPerPiece) { range in
+                copyP(range)
+                copyS(range)
+                copyT(range)
+                for i in range { p[i] = pass(p[i], g[i], &s[i], &t[i], step) }
+              }
+            }
+          }
+          kept.append(last)
+        default: preconditionFailure("a rule with \(state.count) tensors for a parameter")
         }
       }
     }
   }
 
-  private func change<R: Real>(
-    _ result: inout Tensor, _ before: Tensor, of type: R.Type,
-    _ body: (UnsafeBufferPointer<R>, UnsafeMutableBufferPointer<R>) -> Void
+  /// Calls `body` with the elements of `result` and with what copies those of a range there from `before`.
+  private func copying<R: Real>(
+    _ before: Tensor, into result: inout Tensor, of type: R.Type,
+    _ body: (UnsafeMutableBufferPointer<R>, (Range<Int>) -> Void) -> Void
   ) {
     before.withValues(of: type) { before in
-      result.withMutableValues(of: type) { body(before, $0) }
+      result.withMutableValues(of: type) { result in
+        body(result) { range in
+          _ = UnsafeMutableBufferPointer(rebasing: result[range])
+            .update(fromContentsOf: before[range])
+        }
+      }
     }
   }
 }
 
 /// A parameter and a rule's state for it, after a step.
 public struct Corrected: Sendable {
-  public fileprivate(set) var parameter: Tensor
+  public let parameter: Tensor
   /// In the order of the rule's `stateNames`.
-  public fileprivate(set) var state: [Tensor]
+  public let state: [Tensor]
 }
 
 /// What a rule subtracts from one element of a parameter. It may change the element's state, as far as the rule keeps one;

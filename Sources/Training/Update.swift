@@ -148,7 +148,8 @@ extension Schedule {
       epoch: try gradient.integer(.epoch), step: try gradient.integer(.step),
       steps: try gradient.integer(.steps))
     for (key, value, range) in [
-      (Key.epoch, place.epoch, 1...), (.step, place.step, 1...), (.steps, place.steps, place.step...),
+      (Key.epoch, place.epoch, 1...), (.step, place.step, 1...),
+      (.steps, place.steps, place.step...),
     ] as [(Key, Int, PartialRangeFrom<Int>)] where !range.contains(value) {
       throw DocumentError.malformed(
         key, found: String(value), expected: "a whole number from \(range.lowerBound)")

@@ -43,7 +43,8 @@ import Testing
     found = try message { $0.tensors["optimizer.dense9.weight.steps"] = Tensor([1] as [Double]) }
     #expect(
       found
-        == "tensor 'optimizer.dense9.weight.steps': not of the rule adam for this model \(drop) it)")
+        == "tensor 'optimizer.dense9.weight.steps': not of the rule adam for this model \(drop) it)"
+    )
     found = try message { $0.tensors["\(weight).second_moment"] = nil }
     #expect(
       found

@@ -22,7 +22,8 @@ import Testing
     (model.parameters[name] ?? model.state[name])?.doubles()
   }
 
-  private func learned(_ settings: UpdateSettings, _ gradient: Document = makeLayersGradient()) throws
+  private func learned(_ settings: UpdateSettings, _ gradient: Document = makeLayersGradient())
+    throws
     -> Model
   {
     var model = try Model(makeLayers())
