@@ -190,7 +190,7 @@ models := $(trained:%=$(RUN)/epoch-%.safetensors.gz)
 metrics := $(trained:%=$(RUN)/epoch-%.tsv)
 .PRECIOUS: $(RUN)/epoch-0000.safetensors.gz $(models)
 
-.PHONY: train eval verify article
+.PHONY: train eval verify robustness article
 train: $(RUN)/metrics.tsv ## train a network; goes on where it stopped
 	@echo "$(RUN): trained to epoch $$(awk 'END { print $$1 }' $<); the figures are in $<"
 
@@ -270,6 +270,17 @@ eval: $(TEST) | $(built) ## measure the last trained model on the test data
 
 verify: | $(built) ## show that all ways to run the steps end in the same bytes
 	@pipelines/verify.sh
+
+# Two runs, alike but for the distortions, and what both make of distorted test data. Flat pictures are those of the
+# network's first line.
+robustness-shape = $(shell awk '$$1 == "input" && $$2 ~ /x/ { print "--shape", $$2 }' $(NET))
+robustness-augment = $(or $(AUGMENT),--shift 1 --rotate 20 --scale 1.2 --stretch 1.4 --shear 20 $(robustness-shape))
+robustness-model = runs/$(NAME)-$(1)/$(if $(PATIENCE),best,epoch-$(lastword $(trained))).safetensors.gz
+robustness: | $(built) $(TEST) ## measure accuracy under growing distortion, trained without and with nn-augment
+	@$(MAKE) --no-print-directory train NAME=$(NAME)-plain AUGMENT=
+	@$(MAKE) --no-print-directory train NAME=$(NAME)-augmented AUGMENT='$(robustness-augment)'
+	@pipelines/robustness.sh -o runs/$(NAME)-augmented/robustness.tsv $(if $(JOBS),-j $(JOBS)) $(TEST) \
+	  without=$(call robustness-model,plain) with=$(call robustness-model,augmented)
 
 article: | $(built) ## follow a single neuron through its first step to its answer
 	@pipelines/article.sh

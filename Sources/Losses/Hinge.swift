@@ -101,11 +101,15 @@ private struct MarginSlope: RowPairFunction {
     into slope: UnsafeMutableBufferPointer<R>
   ) {
     let lacks = Lacks(x, target, margin)
-    for k in x.indices { slope[k] = lacks[k] > 0 ? 1 : 0 }
-    if x.count > 1 {
-      slope[lacks.column] = -slope.reduce(0, +)
-    } else if lacks.column == 1 {
-      slope[0] = -slope[0]
+    if x.count == 1 {
+      slope[0] = lacks[0] > 0 ? (lacks.column == 1 ? -1 : 1) : 0
+      return
     }
+    var falling: R = 0
+    for k in x.indices {
+      slope[k] = lacks[k] > 0 ? 1 : 0
+      falling += slope[k]
+    }
+    slope[lacks.column] = 0 - falling
   }
 }

@@ -84,7 +84,8 @@ struct Init: Stage {
 
   private func model(of network: Network) throws -> Model {
     guard let weights else {
-      return try startModel(of: network, seed: seed.seed, dtype: dtype.dtype, .drawn(start ?? .auto))
+      return try startModel(
+        of: network, seed: seed.seed, dtype: dtype.dtype, .drawn(start ?? .auto))
     }
     let digest = Digest()
     let input = try openInput(weights, as: "--weights", digest: digest)

@@ -71,8 +71,8 @@ import Testing
     displacement.x = .init(repeating: 0.5, count: 7)
     places.find(
       Geometry(Augmentation(), try Draws(for: makeBatch(row)), row: 0), displacement)
-    let padded = [Float](repeating: 0, count: 10) + [0, 0, 1, 2, 3, 4, 5, 6, 0, 0]
-      + [Float](repeating: 0, count: 20)
+    let border = [Float](repeating: 0, count: 10)
+    let padded = border + [0, 0, 1, 2, 3, 4, 5, 6, 0, 0] + border + border
     var result = [UInt8](repeating: 99, count: 7)
     padded.withUnsafeBufferPointer { padded in
       result.withUnsafeMutableBufferPointer { places.sample(padded, into: $0) }

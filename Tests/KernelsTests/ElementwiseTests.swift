@@ -109,6 +109,10 @@ struct ElementwiseTests {
       #expect(near(R.log(2), 0.693_147_180_559_945_3))
       #expect(near(R.log1p(0.25), 0.223_143_551_314_209_76))
       #expect(near(R.tanh(0.5), 0.462_117_157_260_009_76))
+      #expect(near(R.expm1(-0.5), -0.393_469_340_287_366_6))
+      #expect(R.expm1(R.ulpOfOne / 4) == R.ulpOfOne / 4)
+      #expect(near(R.erfc(0.5), 0.479_500_122_186_953_5))
+      #expect(near(R.erfc(3), 2.209_049_699_858_544e-5))
       #expect(R.log1p(R.ulpOfOne / 4) == R.ulpOfOne / 4)
     }
     check(Float.self, ulps: 2)

@@ -67,9 +67,9 @@ struct ActivationTests {
   @Test(arguments: activations.map(\.word).filter { $0 != "step" })
   func deltaIsThatOfCentralDifferences(word: String) throws {
     let activation = try #require(activations.first { $0.word == word })
-    // No sum lies so near 0 that a difference would reach across the kink of relu.
+    // No sum lies so near 0 or ±3 that a difference would reach across a kink of relu or hard-sigmoid.
     let sums = Tensor(
-      numbers([4, 7], seed: 21).doubles().map { 3 * $0 + ($0 < 0 ? -0.1 : 0.1) }, shape: [4, 7])
+      numbers([4, 7], seed: 21).doubles().map { 2.5 * $0 + ($0 < 0 ? -0.1 : 0.1) }, shape: [4, 7])
     let error = numbers([4, 7], seed: 22)
     func objective(_ sums: Tensor) -> Double {
       zip(activation.forward(sums, workers).doubles(), error.doubles())
@@ -113,12 +113,22 @@ struct ActivationTests {
     #expect(Softmax().objection(to: [2]) == nil)
   }
 
-  @Test func startsAreSpreadByGlorotOrHe() {
+  @Test func startsAreSpreadByGlorotHeOrLeCun() {
     #expect(Spread.glorot.limit(fanIn: 4, fanOut: 2) == 1)
-    #expect(Spread.he.limit(fanIn: 6, fanOut: 999) == 1)
+    #expect(Spread.he().limit(fanIn: 6, fanOut: 999) == 1)
+    #expect(Spread.he(slope: 0.5).limit(fanIn: 24, fanOut: 999) == 0.2.squareRoot())
+    #expect(Spread.leCun.limit(fanIn: 12, fanOut: 999) == 0.5)
+    #expect(Spread.glorot.deviation(fanIn: 5, fanOut: 3) == 0.5)
+    #expect(Spread.he().deviation(fanIn: 8, fanOut: 999) == 0.5)
+    #expect(Spread.leCun.deviation(fanIn: 4, fanOut: 999) == 0.5)
+    let others: [String: Spread] = [
+      "relu": .he(), "leaky-relu": .he(slope: 0.01), "elu": .he(), "gelu": .he(), "silu": .he(),
+      "selu": .leCun,
+    ]
     for activation in activations {
-      #expect(activation.spread == (activation.word == "relu" ? .he : .glorot))
+      #expect(activation.spread == others[activation.word] ?? .glorot)
     }
+    #expect(LeakyReLU(slope: 0.25).spread == .he(slope: 0.25))
   }
 
   @Test func everyLineBeginsWithAWordOfItsOwn() {

@@ -107,6 +107,6 @@ struct LossTests {
   }
 
   @Test func everyLossHasItsOwnWord() {
-    #expect(losses.map(\.word) == ["binary-cross-entropy", "cross-entropy", "squared"])
+    #expect(Set(losses.map(\.word)).count == losses.count)
   }
 }

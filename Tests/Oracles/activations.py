@@ -22,7 +22,8 @@ ACTIVATIONS = {
     "elu": functional.elu,
     "elu alpha=0.3": lambda x: functional.elu(x, alpha=0.3),
     "gelu": functional.gelu,
-    "hard-sigmoid": functional.hardsigmoid,
+    # Not functional.hardsigmoid, whose derivative is 1/6 in single precision.
+    "hard-sigmoid": lambda x: torch.clamp(x / 6 + 0.5, 0, 1),
     "identity": lambda x: x,
     "leaky-relu": functional.leaky_relu,
     "leaky-relu slope=0.2": lambda x: functional.leaky_relu(x, negative_slope=0.2),
@@ -30,7 +31,8 @@ ACTIVATIONS = {
     "selu": torch.selu,
     "sigmoid": torch.sigmoid,
     "silu": functional.silu,
-    "softplus": lambda x: functional.softplus(x, threshold=1e9),
+    # Above the threshold PyTorch takes x itself; from 40 on that is exact.
+    "softplus": lambda x: functional.softplus(x, threshold=30),
     "softsign": functional.softsign,
     "tanh": torch.tanh,
 }

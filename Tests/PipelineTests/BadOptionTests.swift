@@ -47,6 +47,13 @@ private let badCommands = [
   BadCommand("nn-init net --seed -1 -o out.gz", "--seed: found '-1', \(seed)"),
   BadCommand("nn-init net -s x -o out.gz", "-s: found 'x', \(seed)"),
   BadCommand(
+    "nn-init net --start he -o out.gz",
+    "--start: found 'he', expected auto or uniform or glorot-uniform or glorot-normal or he-uniform "
+      + "or he-normal or orthogonal or zeros"),
+  BadCommand(
+    "nn-init net --start auto --weights model.safetensors.gz -o out.gz",
+    "--start and --weights exclude each other"),
+  BadCommand(
     "nn-batch data.safetensors --size 0 -o out.gz", "--size: found '0', \(number), or all"),
   BadCommand(
     "nn-batch data.safetensors --size some -o out.gz", "--size: found 'some', \(number), or all"),

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Random
@@ -34,6 +35,31 @@ struct RandomNumbersTests {
     }
     // Four standard deviations of the mean, 1 / √(12 · 10 000) each.
     #expect(abs(sum / 10_000 - 0.5) < 4 * 0.002_887)
+  }
+
+  @Test func normalNumbersFallWhereTheyShould() {
+    let numbers = RandomNumbers(seed: 7, purpose: "normal")
+    let count = 40_000
+    let found = (0..<count).map { numbers.normal(at: UInt64($0)) }
+    #expect(found.allSatisfy { $0.isFinite })
+    // Both numbers of a pair, and both sides of 0, each against the table of Φ, within five standard deviations.
+    for parity in 0..<2 {
+      let half = found.indices.filter { $0 % 2 == parity }.map { found[$0] }
+      for (bound, share) in [
+        (-2.326_348, 0.01), (-1.281_552, 0.1), (-0.674_490, 0.25), (0, 0.5), (0.674_490, 0.75),
+        (1.281_552, 0.9), (2.326_348, 0.99),
+      ] {
+        let deviation = (share * (1 - share) / Double(half.count)).squareRoot()
+        let below = Double(half.count { $0 < bound }) / Double(half.count)
+        #expect(abs(below - share) < 5 * deviation)
+      }
+    }
+    // A pair lies on the circle whose radius is that of its first uniform number.
+    for index in stride(from: 0 as UInt64, to: 100, by: 2) {
+      let (x, y) = (numbers.normal(at: index), numbers.normal(at: index + 1))
+      let u = numbers.uniform(at: index)
+      #expect(abs(exp(-(x * x + y * y) / 2) - (1 - u)) < 1e-14)
+    }
   }
 
   @Test func permutationsHoldEveryNumberOnce() {

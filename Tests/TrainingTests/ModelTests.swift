@@ -69,6 +69,20 @@ import Testing
     #expect(metrics.accuracy == 0.75)
   }
 
+  @Test(arguments: [
+    ("input 2\ndense 1\nloss hinge", 1), ("dense 1\n loss\thinge margin=2 # loss squared\n#\n", 1),
+    ("input 2\ndense 1\nloss squared # loss hinge", 0.5), ("# loss hinge", 0.5), ("", 0.5),
+  ])
+  func aSingleOutputIsClass1AboveZeroAfterHinge(topology: String, accuracy: Double) throws {
+    var metrics = Metrics()
+    var document = prediction(
+      Tensor([-0.5, 0.25, 0.3, 0.9] as [Double], shape: [4, 1]), Tensor([0, 1, 1, 1] as [UInt8]),
+      [0, 0, 0, 0])
+    document[.topology] = topology
+    try metrics.add(document)
+    #expect(metrics.accuracy == accuracy)
+  }
+
   @Test func oneHotTargetsNameClassesAndOtherNumbersDoNot() throws {
     var metrics = Metrics()
     let output = Tensor([0.9, 0.1, 0.4, 0.6] as [Double], shape: [2, 2])
