@@ -188,11 +188,15 @@ struct GradientNormTests {
   }
 
   @Test func nothingIsLostInASumOfManyElements() throws {
-    // 1 and a thousand times 2⁻²⁶, each of which F32 would lose.
-    let values = [1] + [Float](repeating: 0x1p-13, count: 1000)
-    let norm = gradientNorm(
-      of: [Tensor(values)], divisor: 1, bound: .infinity, try Workers(count: 2))
-    #expect(norm == (1 + 1000 * 0x1p-26).squareRoot())
+    // 1 and many times 2⁻²⁶, each of which F32 would lose.
+    // In three pieces.
+    let count = 2 * elementsPerPiece + 1000
+    let values = [1] + [Float](repeating: 0x1p-13, count: count)
+    for threads in [1, 3] {
+      let norm = gradientNorm(
+        of: [Tensor(values)], divisor: 1, bound: .infinity, try Workers(count: threads))
+      #expect(norm == (1 + Double(count) * 0x1p-26).squareRoot())
+    }
   }
 
   @Test func clippingShrinksAndNeverGrows() {
