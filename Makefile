@@ -12,20 +12,36 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 # ---------------------------------------------------------------------------------------------------- Knobs
 # Set them on the command line: make train EPOCHS=50 NAME=longer
 
+## settings that reach a figure, for all knobs below: mlp, or another pipelines/NAME.mk that says so
+RECIPE ?=
 ## a folder with four IDX files to train on (MNIST, EMNIST, KMNIST, …)
 DATASET_DIR ?=
 ## what their names begin with, where the folder holds several datasets
 DATASET_PREFIX ?=
 ## what to train on: digits, fashion-mnist, or a name for DATASET_DIR
-DATASET ?= $(if $(DATASET_DIR),$(notdir $(abspath $(DATASET_DIR))),digits)
+DATASET ?= $(if $(DATASET_DIR),$(notdir $(abspath $(DATASET_DIR))),$(default-dataset))
 ## the run: its files are in runs/NAME
-NAME ?= $(DATASET)
+NAME ?= $(or $(RECIPE),$(DATASET))
 ## the topology file
 NET ?= $(default-net)
 ## how often every example is seen, in all
 EPOCHS ?= $(default-epochs)
 ## the learning rate
 RATE ?= $(default-rate)
+## the rule of correction: sgd momentum nesterov adagrad rmsprop adam adamw
+RULE ?= $(default-rule)
+## how the rate changes: constant step exponential cosine one-cycle plateau
+SCHEDULE ?= $(default-schedule)
+## further options of nn-update, such as --clip-norm 1 --freeze dense1
+LEARN ?= $(default-learn)
+## distort the examples: options of nn-augment; empty for none
+AUGMENT ?= $(default-augment)
+## the fraction of the training data to hold back and measure on; empty for none
+VALIDATION ?=
+## stop when so many epochs have not lowered the loss on that; empty for never
+PATIENCE ?=
+## yes: measure every epoch on the training data too, not only on the test data
+MEASURE_TRAIN ?= $(default-measure-train)
 ## examples in a batch, or all
 SIZE ?= $(default-size)
 ## mean: a batch's gradient is divided by its number of examples; sum: it is not
@@ -35,7 +51,7 @@ SEED ?= 1
 ## the type to compute in: f32 or f64
 DTYPE ?= f32
 ## ring: four programs joined by pipes; fused: one; the results are the same
-ENGINE ?= ring
+ENGINE ?= $(default-engine)
 ## threads of a stage; empty for one per core
 JOBS ?=
 ## only the tests whose names match
@@ -56,6 +72,23 @@ help: ## this text
 	  /^## / { text = substr($$0, 4); next } \
 	  /^[A-Z_]+ \?=/ && text { printf "  %-34s %s\n", value[$$1], text } \
 	  { text = "" }' Makefile $(foreach knob,$(knobs),'$(knob)=$($(knob))')
+
+# What the knobs are unless a recipe or, where there is nothing here, the dataset says otherwise.
+default-dataset := digits
+default-rule := sgd
+default-schedule := constant
+default-learn :=
+default-augment :=
+default-measure-train := yes
+default-engine := ring
+
+# A recipe names itself in `recipe`: the Makefiles of datasets stand beside those of recipes.
+recipe :=
+ifneq ($(RECIPE),)
+  $(if $(wildcard pipelines/$(RECIPE).mk),,$(error RECIPE=$(RECIPE): there is no pipelines/$(RECIPE).mk))
+  include pipelines/$(RECIPE).mk
+  $(if $(filter $(RECIPE),$(recipe)),,$(error RECIPE=$(RECIPE): pipelines/$(RECIPE).mk is no recipe))
+endif
 
 knobs = $(shell awk '/^[A-Z_]+ [?]=/ { print $$1 }' Makefile)
 
@@ -133,6 +166,20 @@ include $(dataset-rules)
 $(DATA)/source: FORCE
 	@printf '%s\n' $(dataset-source) | pipelines/stamp.sh $@
 
+# What is left to learn from, and what is held back: always the same, whatever SEED is, so that runs compare.
+LEARNED := $(TRAIN)
+VALIDATED :=
+ifneq ($(VALIDATION),)
+  $(call one-word,VALIDATION)
+  LEARNED := $(DATA)/validation-$(VALIDATION)/train.safetensors.gz
+  VALIDATED := $(DATA)/validation-$(VALIDATION)/validation.safetensors.gz
+endif
+
+$(DATA)/validation-%/validation.safetensors.gz $(DATA)/validation-%/train.safetensors.gz &: $(TRAIN) | $(built)
+	@mkdir -p $(DATA)/validation-$*
+	@$(BIN)/nn-split $< --fraction $* --seed 1 -o $(DATA)/validation-$*/validation.safetensors.gz \
+	  --rest $(DATA)/validation-$*/train.safetensors.gz
+
 # ---------------------------------------------------------------------------------------------------- Train
 
 RUN := runs/$(NAME)
@@ -143,36 +190,77 @@ models := $(trained:%=$(RUN)/epoch-%.safetensors.gz)
 metrics := $(trained:%=$(RUN)/epoch-%.tsv)
 .PRECIOUS: $(RUN)/epoch-0000.safetensors.gz $(models)
 
-.PHONY: train eval verify article
+.PHONY: train eval verify robustness article
 train: $(RUN)/metrics.tsv ## train a network; goes on where it stopped
-	@echo '$(RUN): trained to epoch $(EPOCHS); the figures are in $<'
+	@echo "$(RUN): trained to epoch $$(awk 'END { print $$1 }' $<); the figures are in $<"
+
+# Whoever asks how validation goes must say on what.
+plateau := $(filter plateau,$(SCHEDULE))
+needs-validation := $(if $(VALIDATION),,$(if $(PATIENCE),PATIENCE=$(PATIENCE),$(plateau:%=SCHEDULE=%)))
+$(if $(needs-validation),$(error $(needs-validation): expected VALIDATION=FRACTION of the training data, such as 0.1))
+
+# Of these schedules the rate depends on how many epochs there will be.
+total := $(if $(filter cosine one-cycle,$(SCHEDULE)),$(EPOCHS))
+learn := $(strip --rule $(RULE) --schedule $(SCHEDULE) $(total:%=--schedule-epochs %) $(LEARN))
 
 # All that decides what the weights become. The datasets are in it by their checksums, and the tools are not: to build
 # or to import anew changes no result, and must not start a long run from the beginning.
-$(RUN)/settings: FORCE | $(NET) $(TRAIN) $(TEST)
-	@{ printf '%s\n' 'dtype $(DTYPE)' 'rate $(RATE)' 'reduce $(REDUCE)' 'seed $(SEED)' 'size $(SIZE)' \
-	    "train $$(cksum <$(TRAIN))" "test $$(cksum <$(TEST))"; \
+$(RUN)/settings: FORCE | $(NET) $(LEARNED) $(VALIDATED) $(TEST)
+	@{ printf '%s\n' 'augment $(AUGMENT)' 'dtype $(DTYPE)' 'learn $(learn)' 'rate $(RATE)' 'reduce $(REDUCE)' \
+	    'seed $(SEED)' 'size $(SIZE)' "train $$(cksum <$(LEARNED))" "test $$(cksum <$(TEST))" \
+	    $(if $(VALIDATED),"validation $$(cksum <$(VALIDATED))"); \
 	  sed 's/^/net /' $(NET); } | pipelines/stamp.sh $@
 
 $(RUN)/epoch-0000.safetensors.gz: $(RUN)/settings | $(built)
 	@$(BIN)/nn-init $(NET) --seed $(SEED) --dtype $(DTYPE) -o $@
 
-# Every epoch starts from the model of the one before.
-$(foreach pair,$(join $(trained:%=%:),$(wordlist 1,$(words $(trained)),$(numbers))),$(eval \
+# Every epoch starts from the model of the one before and, for plateau, goes by how that was judged.
+pairs := $(join $(trained:%=%:),$(wordlist 1,$(words $(trained)),$(numbers)))
+$(foreach pair,$(pairs),$(eval \
   $(RUN)/epoch-$(subst :,.safetensors.gz: $(RUN)/epoch-,$(pair)).safetensors.gz))
+$(foreach pair,$(if $(plateau),$(filter-out %:0000,$(pairs))),$(eval \
+  $(RUN)/epoch-$(subst :,.safetensors.gz: | $(RUN)/epoch-,$(pair)).tsv))
+loss-before = $$(awk -F '\t' 'NR == 1 { for (i = 1; i <= NF; i++) at[$$i] = i } $$at["split"] == "validation" \
+  { print "--validation-loss " $$at["loss"] }' $(filter %.tsv,$|) </dev/null)
 
-$(models): $(RUN)/epoch-%.safetensors.gz: $(RUN)/settings | $(built) $(TRAIN)
+$(models): $(RUN)/epoch-%.safetensors.gz: $(RUN)/settings | $(built) $(LEARNED)
 	@pipelines/epoch.sh -m $(filter $(RUN)/epoch-%,$^) -o $(RUN)/partial.epoch-$*.safetensors.gz \
 	  --epoch $$((10#$*)) --rate $(RATE) --reduce $(REDUCE) --size $(SIZE) --seed $(SEED) --engine $(ENGINE) \
-	  $(if $(JOBS),-j $(JOBS)) --seconds $(RUN)/epoch-$*.seconds $(TRAIN)
+	  --learn "$(learn)$(if $(plateau), $(loss-before))" --augment '$(AUGMENT)' \
+	  $(if $(JOBS),-j $(JOBS)) --seconds $(RUN)/epoch-$*.seconds $(LEARNED)
 	@mv $(RUN)/partial.epoch-$*.safetensors.gz $@
 
-$(metrics): $(RUN)/epoch-%.tsv: $(RUN)/epoch-%.safetensors.gz | $(built) $(TRAIN) $(TEST)
-	@pipelines/measure.sh $< $$((10#$*)) $$(cat $(RUN)/epoch-$*.seconds) $(TRAIN) $(TEST) $@
+$(metrics): $(RUN)/epoch-%.tsv: $(RUN)/epoch-%.safetensors.gz | $(built) $(LEARNED) $(VALIDATED) $(TEST)
+	@pipelines/measure.sh $< $$((10#$*)) $$(cat $(RUN)/epoch-$*.seconds) \
+	  $(if $(filter yes,$(MEASURE_TRAIN)),$(LEARNED),-) $(TEST) $@ $(VALIDATED)
 
-$(RUN)/metrics.tsv: $(metrics)
-	@for number in $(trained); do cat $(RUN)/epoch-$$number.tsv; done | awk 'NR == 1 || $$1 != "epoch"' >$@.partial
-	@mv $@.partial $@
+# join-metrics TABLE…: the metrics of single epochs as one table.
+join-metrics = awk 'NR == 1 || $$1 != "epoch"' $(1) >$(RUN)/metrics.tsv.partial && \
+  mv $(RUN)/metrics.tsv.partial $(RUN)/metrics.tsv
+
+# What ends the run besides EPOCHS, so that the table is that of the epochs asked for.
+$(RUN)/patience: FORCE
+	@printf '%s\n' 'patience $(PATIENCE)' $(if $(PATIENCE),'epochs $(EPOCHS)') | pipelines/stamp.sh $@
+
+ifeq ($(PATIENCE),)
+$(RUN)/metrics.tsv: $(metrics) $(RUN)/patience
+	@$(call join-metrics,$(metrics))
+else
+# One epoch after another, each made as it is without PATIENCE, until patience.sh says no. Nothing is kept of that but
+# the epochs, so an interrupted run asks again and comes to the same. The best model is there when all is done.
+$(RUN)/metrics.tsv $(RUN)/best.safetensors.gz &: $(RUN)/settings $(RUN)/patience
+	+@tables=; \
+	for number in $(trained); do \
+	  $(MAKE) --no-print-directory $(RUN)/epoch-$$number.tsv; \
+	  tables="$$tables $(RUN)/epoch-$$number.tsv"; \
+	  status=0; best=$$(pipelines/patience.sh --patience $(PATIENCE) $$tables) || status=$$?; \
+	  case $$status in 0) ;; 1) break ;; *) exit $$status ;; esac; \
+	done; \
+	cp $(RUN)/epoch-$$(printf %04d $$best).safetensors.gz $(RUN)/partial.best.safetensors.gz; \
+	mv $(RUN)/partial.best.safetensors.gz $(RUN)/best.safetensors.gz; \
+	$(call join-metrics,$$tables); \
+	echo "$(RUN): the best model is that of epoch $$best, in $(RUN)/best.safetensors.gz"
+endif
 
 eval: $(TEST) | $(built) ## measure the last trained model on the test data
 	@model=$$(ls -t $(RUN)/epoch-????*.safetensors.gz 2>/dev/null | sed -n 1p) || true; \
@@ -182,6 +270,17 @@ eval: $(TEST) | $(built) ## measure the last trained model on the test data
 
 verify: | $(built) ## show that all ways to run the steps end in the same bytes
 	@pipelines/verify.sh
+
+# Two runs, alike but for the distortions, and what both make of distorted test data. Flat pictures are those of the
+# network's first line.
+robustness-shape = $(shell awk '$$1 == "input" && $$2 ~ /x/ { print "--shape", $$2 }' $(NET))
+robustness-augment = $(or $(AUGMENT),--shift 1 --rotate 20 --scale 1.2 --stretch 1.4 --shear 20 $(robustness-shape))
+robustness-model = runs/$(NAME)-$(1)/$(if $(PATIENCE),best,epoch-$(lastword $(trained))).safetensors.gz
+robustness: | $(built) $(TEST) ## measure accuracy under growing distortion, trained without and with nn-augment
+	@$(MAKE) --no-print-directory train NAME=$(NAME)-plain AUGMENT=
+	@$(MAKE) --no-print-directory train NAME=$(NAME)-augmented AUGMENT='$(robustness-augment)'
+	@pipelines/robustness.sh -o runs/$(NAME)-augmented/robustness.tsv $(if $(JOBS),-j $(JOBS)) $(TEST) \
+	  without=$(call robustness-model,plain) with=$(call robustness-model,augmented)
 
 article: | $(built) ## follow a single neuron through its first step to its answer
 	@pipelines/article.sh

@@ -7,13 +7,16 @@ let tools: [(name: String, imports: [Target.Dependency])] = [
   ("nn-import", ["Formats"]),
   ("nn-split", ["Training"]),
   ("nn-batch", ["Training", "TrainingOptions"]),
+  ("nn-augment", ["Augmentation", "AugmentationOptions", "Kernels"]),
   ("nn-init", ["Networks", "Propagation", "Training", "Kernels"]),
   ("nn-forward", ["Propagation", "Kernels"]),
   ("nn-backprop", ["Propagation", "Kernels"]),
   ("nn-sum", ["Training", "Kernels"]),
   ("nn-update", ["Training", "TrainingOptions", "Kernels"]),
   ("nn-eval", ["Training"]),
-  ("nn-train", ["Propagation", "Training", "TrainingOptions", "Kernels"]),
+  (
+    "nn-train", ["AugmentationOptions", "Propagation", "Training", "TrainingOptions", "Kernels"]
+  ),
   ("nn-gradcheck", ["Propagation", "Training", "Kernels", "Layers"]),
   ("nn-inspect", []),
 ]
@@ -58,19 +61,25 @@ let package = Package(
     library("Formats", ["Tensors"]),
     library("Layers", ["Tensors", "Random", "Kernels", "Products"]),
     library("Losses", ["Tensors", "Kernels", "Layers"]),
-    library("Optimizers", ["Tensors", "Kernels"]),
+    // A root of which C's errno need not hear is one instruction, for four numbers at once.
+    .target(
+      name: "Optimizers", dependencies: ["Tensors", "Kernels"],
+      swiftSettings: [.unsafeFlags(["-Xcc", "-fno-math-errno"])]),
     library("Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses"]),
     library(
       "Training", ["Tensors", "Documents", "Random", "Kernels", "Optimizers", "Safetensors"]),
+    library("Augmentation", ["Tensors", "Documents", "Random", "Kernels", "Safetensors"]),
     library(
       "Propagation",
       [
-        "Tensors", "Documents", "Random", "Kernels", "Layers", "Networks", "Optimizers", "Safetensors",
+        "Tensors", "Augmentation", "Documents", "Random", "Kernels", "Layers", "Networks", "Optimizers",
+        "Safetensors",
         "Training",
       ]),
     library(
       "Stages", ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", argumentParser]),
-    library("TrainingOptions", ["Optimizers", "Stages", "Training", argumentParser]),
+    library("TrainingOptions", ["Tensors", "Optimizers", "Stages", "Training", argumentParser]),
+    library("AugmentationOptions", ["Tensors", "Augmentation", "Stages", argumentParser]),
 
     .target(name: "Comparison", dependencies: ["Tensors"], path: "Tests/Comparison"),
     .target(name: "Scratch", path: "Tests/Scratch"),
@@ -85,9 +94,14 @@ let package = Package(
     tests(of: "Formats", ["Tensors"]),
     tests(of: "Layers", ["Tensors", "Kernels", "Comparison"]),
     tests(of: "Losses", ["Tensors", "Kernels", "Layers", "Comparison"]),
-    tests(of: "Optimizers", ["Tensors", "Kernels"]),
+    tests(of: "Optimizers", ["Tensors", "Kernels", "Comparison"]),
     tests(of: "Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses", "Comparison"]),
-    tests(of: "Training", ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors"]),
+    tests(
+      of: "Training",
+      ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors", "Comparison"]),
+    tests(
+      of: "Augmentation",
+      ["Tensors", "Documents", "Random", "Kernels", "Safetensors", "Comparison"]),
     tests(
       of: "Propagation",
       [

@@ -1,9 +1,9 @@
 # The handwritten digits that ship with the project: data/digits/README.md.
 
-default-net := pipelines/digits.net
-default-epochs := 30
-default-rate := 0.3
-default-size := 16
+default-net ?= pipelines/digits.net
+default-epochs ?= 30
+default-rate ?= 0.3
+default-size ?= 16
 
 # Four fifths to learn from, the rest to be tested on: always the same, whatever SEED is, so that runs compare.
 digits := data/digits/digits.csv.gz

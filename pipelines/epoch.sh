@@ -14,13 +14,15 @@ Trains MODEL on the DATASETs for epoch E and writes it to NEXT, which appears wh
   --epoch E           the epoch, from 1; it decides the order of the examples
   --rate R            the learning rate
   --reduce mean|sum   whether a batch's gradient is divided by its number of examples
+  --learn OPTIONS     further options of nn-update, as one word
+  --augment OPTIONS   distort the batches: options of nn-augment, as one word; none for an empty one
   --size B|all        examples in a batch
   --seed S            the start of the random numbers
   --no-shuffle        take the examples as they lie
   --epochs N          epochs to train, E the first (default: 1)
   --skip K            leave out the first K steps (ring only: nn-train sees in MODEL how far it is)
   --limit K           stop after K steps
-  --engine ring       nn-batch | nn-forward | nn-backprop | nn-update, the weights flowing back (default)
+  --engine ring       nn-batch [| nn-augment] | nn-forward | nn-backprop | nn-update, the weights flowing back (default)
   --engine fused      nn-train
   --seconds FILE      write there how long it took
   -j N                threads
@@ -33,7 +35,7 @@ END
 wrong_usage() { die 64 "$1 (see epoch.sh --help)"; }
 
 model='' next='' epoch='' epochs=1 engine=ring seconds='' skip=0
-batching=() updating=() limit=() threads=() datasets=()
+batching=() updating=() augmenting=() limit=() threads=() datasets=()
 while [ $# -gt 0 ]; do
   case $1 in
     --help) usage && exit ;;
@@ -48,6 +50,8 @@ while [ $# -gt 0 ]; do
     --epochs) epochs=$2 ;;
     --size | --seed) batching+=("$1" "$2") ;;
     --rate | --reduce) updating+=("$1" "$2") ;;
+    --learn) read -r -a words <<<"$2" && updating+=(${words[@]+"${words[@]}"}) ;;
+    --augment) read -r -a augmenting <<<"$2" ;;
     --skip) skip=$2 ;;
     --limit) limit=("$1" "$2") ;;
     --engine) engine=$2 ;;
@@ -72,18 +76,30 @@ stage() {
   exec "$bin/$1" "${@:2}" 2>&3
 }
 
-# The four stages, each alive for the whole epoch. Every corrected model goes back to nn-forward through a FIFO.
+batch() {
+  stage nn-batch "${datasets[@]}" --epoch "$epoch" --epochs "$epochs" --skip "$skip" \
+    "${limit[@]}" "${batching[@]}"
+}
+augment() { stage nn-augment "${augmenting[@]}"; }
+forward() { stage nn-forward -m "$model" --follow "$tmp/weights" --trace "${threads[@]}"; }
+backprop() { stage nn-backprop "${threads[@]}"; }
+update() { stage nn-update -m "$model" "${updating[@]}" --feedback "$tmp/weights" -o "$next"; }
+
+# The stages, each alive for the whole epoch. Every corrected model goes back to nn-forward through a FIFO.
 ring() {
-  local names=(nn-batch nn-forward nn-backprop nn-update) statuses status number verdict=0
+  local names statuses status number verdict=0
   mkfifo "$tmp/weights"
   exec 3>&2 2>/dev/null # bash's own account of a killed pipeline: the one below is shorter
   set +e
-  stage nn-batch "${datasets[@]}" --epoch "$epoch" --epochs "$epochs" --skip "$skip" \
-    "${limit[@]}" "${batching[@]}" |
-    stage nn-forward -m "$model" --follow "$tmp/weights" --trace "${threads[@]}" |
-    stage nn-backprop "${threads[@]}" |
-    stage nn-update -m "$model" "${updating[@]}" --feedback "$tmp/weights" -o "$next"
-  statuses=("${PIPESTATUS[@]}")
+  if [ ${#augmenting[@]} -eq 0 ]; then
+    names=(nn-batch nn-forward nn-backprop nn-update)
+    batch | forward | backprop | update
+    statuses=("${PIPESTATUS[@]}")
+  else
+    names=(nn-batch nn-augment nn-forward nn-backprop nn-update)
+    batch | augment | forward | backprop | update
+    statuses=("${PIPESTATUS[@]}")
+  fi
   exec 2>&3
   # A failure spreads: the stages behind it find a cut stream (65), those before it a closed pipe (141). Any other
   # status is the cause.
@@ -100,7 +116,7 @@ ring() {
 fused() {
   [ "$skip" = 0 ] || wrong_usage '--skip: nn-train sees in the model how far it is'
   "$bin/nn-train" "${datasets[@]}" -m "$model" --epochs $((epoch + epochs - 1)) \
-    "${limit[@]}" "${batching[@]}" "${updating[@]}" "${threads[@]}" -o "$next"
+    "${limit[@]}" "${batching[@]}" "${updating[@]}" "${augmenting[@]}" "${threads[@]}" -o "$next"
 }
 
 start=$(now)

@@ -7,24 +7,36 @@ if [ $# -gt 0 ]; then
   cat <<'END'
 usage: verify.sh
 
-Trains a small network on the handwritten digits for two epochs in F32 and in F64 by several routes: a process for each
-stage and step, the ring, nn-train with several numbers of threads, runs that were interrupted and resumed. Compares the
-models, decompressed, byte for byte. NN_BIN names the folder of the tools.
+Trains small networks on the handwritten digits for two epochs, in F32 and in F64, and in F32 by a rule that keeps a
+state under a rate that changes, by several routes: a process for each stage and step, the ring, nn-train with several
+numbers of threads, runs that were interrupted and resumed. Compares the models, decompressed, byte for byte. NN_BIN names the folder of the tools.
 Exit: 0 all are the same, 1 a route differs or failed.
 END
   [ "$1" = --help ] && exit 0 || exit 64
 fi
 need_tools
 make_folder "${TMPDIR:-/tmp}"
-size=100 seed=3 rate=0.2
+size=100 seed=3
 batching=(--size "$size" --seed "$seed")
 train=$tmp/train.safetensors.gz
 
-cat >"$tmp/net" <<'END'
+# What is trained: the name of a network, its type, and the options of nn-update.
+trainings=(
+  'deep|f32|--rate 0.2'
+  'deep|f64|--rate 0.2'
+  'flat|f32|--rate 0.02 --rule adam --schedule cosine --schedule-epochs 2 --warmup-epochs 0.5 --clip-norm 0.5'
+)
+cat >"$tmp/deep" <<'END'
 input 1x8x8
 scale 1/16
 dense 40 relu
 dense 17 tanh
+dense 10 softmax
+loss  cross-entropy
+END
+cat >"$tmp/flat" <<'END'
+input 1x8x8
+scale 1/16
 dense 10 softmax
 loss  cross-entropy
 END
@@ -44,19 +56,20 @@ by_hand() {
     "$bin/nn-batch" "$train" "${batching[@]}" --epochs 2 --skip $((step - 1)) --limit 1 -o "$tmp/batch"
     "$bin/nn-forward" -m "$tmp/by-hand" --trace "$tmp/batch" -o "$tmp/trace"
     "$bin/nn-backprop" "$tmp/trace" -o "$tmp/gradient"
-    "$bin/nn-update" -m "$tmp/by-hand" --rate "$rate" "$tmp/gradient" -o "$tmp/by-hand"
+    "$bin/nn-update" -m "$tmp/by-hand" "${updating[@]}" "$tmp/gradient" -o "$tmp/by-hand"
   done
   mv "$tmp/by-hand" "$2"
 }
 
 # ring MODEL NEXT EPOCH [OPTION…]
 ring() {
-  "$root/pipelines/epoch.sh" -m "$1" -o "$2" --epoch "$3" "${@:4}" "${batching[@]}" --rate "$rate" "$train"
+  "$root/pipelines/epoch.sh" -m "$1" -o "$2" --epoch "$3" "${@:4}" "${batching[@]}" \
+    --learn "${updating[*]}" "$train"
 }
 
 # fused MODEL NEXT [OPTION…]
 fused() {
-  "$bin/nn-train" "$train" -m "$1" "${batching[@]}" --rate "$rate" --epochs 2 "${@:3}" -o "$2"
+  "$bin/nn-train" "$train" -m "$1" "${batching[@]}" "${updating[@]}" --epochs 2 "${@:3}" -o "$2"
 }
 
 hand() { by_hand "$1" "$2" 1 "$last"; }
@@ -77,7 +90,7 @@ killed_ring() {
   "$bin/nn-batch" "$train" "${batching[@]}" --epoch 2 --limit "$middle" | head -c -10 >"$tmp/beginning"
   mkfifo "$tmp/weights"
   "$bin/nn-forward" -m "$tmp/half" --follow "$tmp/weights" --trace "$tmp/slow" | "$bin/nn-backprop" |
-    "$bin/nn-update" -m "$tmp/half" --rate "$rate" --feedback "$tmp/weights" -o "$2" 2>"$tmp/killed" &
+    "$bin/nn-update" -m "$tmp/half" "${updating[@]}" --feedback "$tmp/weights" -o "$2" 2>"$tmp/killed" &
   exec 9>"$tmp/slow"
   cat "$tmp/beginning" >&9
   kill -KILL $!
@@ -114,9 +127,11 @@ routes=(
 )
 
 verdict=0
-for dtype in f32 f64; do
-  echo "$last steps in $dtype, by ${#routes[@]} routes"
-  "$bin/nn-init" "$tmp/net" --dtype "$dtype" --seed "$seed" -o "$tmp/start"
+for training in "${trainings[@]}"; do
+  IFS='|' read -r net dtype options <<<"$training"
+  read -r -a updating <<<"$options"
+  echo "$last steps in $dtype with $options, by ${#routes[@]} routes"
+  "$bin/nn-init" "$tmp/$net" --dtype "$dtype" --seed "$seed" -o "$tmp/start"
   rm -f "$tmp/expected"
   for route in "${routes[@]}"; do
     read -r -a command <<<"${route#*|}"

@@ -41,6 +41,8 @@ public enum Key: String, CaseIterable, Sendable {
   case data = "nn.data"
   /// How the dataset was cut into batches, for example `size=64 shuffle=yes`.
   case batching = "nn.batching"
+  /// How the batch's pictures were distorted, for example `shift=-2..2 flip=0.5`.
+  case augmentation = "nn.augmentation"
   /// In a trace: `training` or `inference`.
   case mode = "nn.mode"
   /// The network, as its topology file states it.
@@ -51,11 +53,15 @@ public enum Key: String, CaseIterable, Sendable {
   case loss = "nn.loss"
   /// The rule of the last correction with its settings, for example `sgd rate=0.1 reduce=mean`.
   case optimizer = "nn.optimizer"
+  /// In a model: the losses on validation data by epoch, for example `1=0.52 2=0.48`.
+  case validation = "nn.validation"
   /// Where a model comes from: a line for its start and one for every change of settings.
   case lineage = "nn.lineage"
 
   /// The keys that say which batch a document descends from; every stage hands them on.
-  public static let ofBatch: [Key] = [.epoch, .step, .steps, .seed, .data, .batching, .classes]
+  public static let ofBatch: [Key] = [
+    .epoch, .step, .steps, .seed, .data, .batching, .augmentation, .classes,
+  ]
 }
 
 /// The version of the format that this program reads and writes.

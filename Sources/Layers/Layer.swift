@@ -170,6 +170,9 @@ public struct Parameter: Sendable, Equatable {
     /// The same number everywhere.
     case constant(Double)
 
+    /// As many blocks of equal length along the first axis, each with its own number.
+    case blocks([Double])
+
     /// Random, within limits that depend on how many inputs an output adds up (`fanIn`), on how many
     /// outputs an input acts upon (`fanOut`), and on the activation that follows.
     case spread(fanIn: Int, fanOut: Int)
@@ -206,9 +209,12 @@ public let layerKinds: [any Layer.Type] = [
   Dense.self,
   Dropout.self,
   GlobalAvgPool.self,
+  GRU.self,
   LayerNorm.self,
+  LSTM.self,
   MaxPool.self,
   Normalize.self,
   Reshape.self,
+  RNN.self,
   Scale.self,
 ]

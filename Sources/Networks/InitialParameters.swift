@@ -22,6 +22,9 @@ extension Network {
         switch parameter.start {
         case .constant(let value):
           values = [Double](repeating: value, count: count)
+        case .blocks(let blocks):
+          let length = count / blocks.count
+          values = (0..<count).map { blocks[$0 / length] }
         case .spread(let fanIn, let fanOut):
           values = rule.values(
             count: count, rows: parameter.shape.dimensions.first ?? 1, fanIn: fanIn,

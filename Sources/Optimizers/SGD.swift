@@ -5,31 +5,21 @@ import Tensors
 public struct SGD: Optimizer {
   public static let word = "sgd"
 
-  public let rate: Double
+  public let settings: RuleSettings
 
-  /// - Parameter rate: the learning rate, above 0; rounded to the parameters' dtype in every step.
-  /// - Throws: `OptimizerFault.badRate`.
-  public init(rate: Double) throws {
-    guard rate.isFinite && rate > 0 else { throw OptimizerFault.badRate(found: rate) }
-    self.rate = rate
-  }
+  public init(_ settings: RuleSettings) { self.settings = settings }
 
-  public var settings: String { "\(Self.word) rate=\(decimal(rate))" }
-
-  public var stateNames: [String] { [] }
-
-  public func updated(
-    _ parameter: Tensor, gradient: Tensor, state: inout [String: Tensor], step: Int,
-    _ workers: Workers
-  ) -> Tensor {
-    parameter.combined(with: gradient, by: Descent(rate: rate), workers)
+  public func corrected(
+    _ correction: Correction, rate: Double, step: Int, _ workers: Workers
+  ) -> Corrected {
+    correction.corrected(by: Descent(rate: rate), workers)
   }
 }
 
-private struct Descent: PairFunction {
+private struct Descent: StepFunction {
   let rate: Double
 
-  func callAsFunction<R: Real>(_ parameter: R, _ gradient: R) -> R {
-    parameter - R(rate) * gradient
+  func callAsFunction<R: Real>(_ gradient: R, _ first: inout R, _ second: inout R) -> R {
+    R(rate) * gradient
   }
 }

@@ -14,7 +14,7 @@ struct ConvolutionProducts: Sendable {
   private static let fewestColumns = 392
 
   /// Pieces whose weight gradients are kept side by side before they are added up, to bound the memory.
-  private static let piecesAtOnce = 32
+  private static let piecesAtOnce = 16
 
   init(_ convolution: Convolution) {
     groups = convolution.groups

@@ -7,14 +7,15 @@ import Kernels
 #endif
 
 /// A block of a row-major matrix in memory.
-struct Matrix<R: Real> {
+public struct Matrix<R: Real> {
   var elements: UnsafePointer<R>
   var rows: Int
   var columns: Int
   /// Elements from the start of one row to the start of the next.
   let stride: Int
 
-  init(_ elements: UnsafeBufferPointer<R>, rows: Int, columns: Int) {
+  /// Packed rows that are all of `elements`.
+  public init(_ elements: UnsafeBufferPointer<R>, rows: Int, columns: Int) {
     precondition(
       elements.count == rows * columns, "\(elements.count) elements for \(rows) × \(columns)")
     guard let start = elements.baseAddress, elements.count > 0 else {
@@ -25,7 +26,7 @@ struct Matrix<R: Real> {
   }
 
   /// Rows that start `stride` elements apart.
-  init(_ elements: UnsafePointer<R>, rows: Int, columns: Int, stride: Int) {
+  public init(_ elements: UnsafePointer<R>, rows: Int, columns: Int, stride: Int) {
     precondition(
       rows > 0 && columns > 0 && columns <= stride, "\(rows) × \(columns) by \(stride)")
     self.elements = elements
@@ -48,7 +49,7 @@ struct Matrix<R: Real> {
 }
 
 /// A factor of a product: a matrix as it lies in memory, or its transpose.
-enum Factor<R: Real> {
+public enum Factor<R: Real> {
   case plain(Matrix<R>)
   case transposed(Matrix<R>)
 
@@ -68,7 +69,7 @@ enum Factor<R: Real> {
 }
 
 /// A type that the BLAS multiplies matrices of.
-protocol BLASReal: Real {
+public protocol BLASReal: Real {
   /// result = a · b, or result + a · b where `adding`; `result` is row-major, its rows `stride` elements apart.
   static func multiply(
     _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, stride: Int,
@@ -77,7 +78,7 @@ protocol BLASReal: Real {
 
 extension BLASReal {
   /// result = a · b, or result + a · b where `adding`; `result` is row-major and packed.
-  static func multiply(
+  public static func multiply(
     _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, adding: Bool
   ) {
     multiply(a, b, into: result, stride: b.columns, adding: adding)
@@ -85,7 +86,7 @@ extension BLASReal {
 }
 
 extension Float: BLASReal {
-  static func multiply(
+  public static func multiply(
     _ a: Factor<Float>, _ b: Factor<Float>, into result: UnsafeMutablePointer<Float>, stride: Int,
     adding: Bool
   ) {
@@ -97,7 +98,7 @@ extension Float: BLASReal {
 }
 
 extension Double: BLASReal {
-  static func multiply(
+  public static func multiply(
     _ a: Factor<Double>, _ b: Factor<Double>, into result: UnsafeMutablePointer<Double>,
     stride: Int, adding: Bool
   ) {

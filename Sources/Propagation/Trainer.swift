@@ -1,3 +1,4 @@
+import Augmentation
 import Documents
 import Kernels
 import Networks
@@ -20,20 +21,23 @@ public struct Trainer {
   private let dataset: Dataset
   private let digest: String
   private let batching: Batching
+  private let augmentation: Augmentation?
   private let settings: UpdateSettings
   private let workers: Workers
   private var forward: Forward
   private var backprop: Backprop
 
+  /// - Parameter augmentation: how every batch is distorted; nil for not at all.
   /// - Throws: as `Forward.init`.
   public init(
     _ model: Model, on dataset: Dataset, digest: String, _ batching: Batching,
-    _ settings: UpdateSettings, _ workers: Workers
+    _ settings: UpdateSettings, _ workers: Workers, distorting augmentation: Augmentation? = nil
   ) throws {
     self.model = model
     self.dataset = dataset
     self.digest = digest
     self.batching = batching
+    self.augmentation = augmentation
     self.settings = settings
     self.workers = workers
     forward = try Forward(model, workers)
@@ -68,7 +72,9 @@ public struct Trainer {
   private mutating func learn(_ epoch: Epoch, _ step: Int) throws -> Step {
     do {
       try forward.follow(model)
-      let gradient = try backprop.gradient(of: forward.trace(of: epoch.batch(step)))
+      var batch = epoch.batch(step)
+      if let augmentation { batch = try augmentation.distorted(batch, workers) }
+      let gradient = try backprop.gradient(of: forward.trace(of: batch))
       try model.learn(gradient, settings, workers)
       return try Step(
         epoch: epoch.number, step: step, steps: epoch.steps,
@@ -82,7 +88,9 @@ public struct Trainer {
     guard position < epoch.steps else {
       throw TrainingError.positionOutside(position, steps: epoch.steps)
     }
-    let now = TrainingSettings.text(batch: epoch.emptyBatch(position), settings)
+    var batch = epoch.emptyBatch(position)
+    augmentation?.mark(&batch)
+    let now = TrainingSettings.text(batch: batch, settings)
     if let before = model.lineage.lastSettings, before != now {
       throw TrainingError.insideEpoch(found: before, expected: now)
     }

@@ -28,7 +28,7 @@ public struct RandomNumbers: Sendable {
 
   /// 64 independent random bits.
   public func bits(at index: UInt64) -> UInt64 {
-    let block = Philox.block(counter: (index / 4, stream, 0, 0), key: key)
+    let block = block(index / 4)
     switch index % 4 {
     case 0: return block.0
     case 1: return block.1
@@ -37,15 +37,17 @@ public struct RandomNumbers: Sendable {
     }
   }
 
-  /// The numbers 4 · `number` to 4 · `number` + 3, drawn at once: 256 random bits.
+  /// The four numbers at the indices 4 · number to 4 · number + 3, for the price of one.
   public func block(_ number: UInt64) -> (UInt64, UInt64, UInt64, UInt64) {
     Philox.block(counter: (number, stream, 0, 0), key: key)
   }
 
   /// A multiple of 2⁻⁵³ in [0, 1), all equally likely.
-  public func uniform(at index: UInt64) -> Double {
-    Double(bits(at: index) >> 11) * 0x1p-53
-  }
+  public func uniform(at index: UInt64) -> Double { Self.uniform(bits(at: index)) }
+
+  /// 64 random bits as a multiple of 2⁻⁵³ in [0, 1).
+  @inlinable
+  public static func uniform(_ bits: UInt64) -> Double { Double(bits >> 11) * 0x1p-53 }
 
   /// A number of the normal distribution with mean 0 and variance 1; its absolute value is below 8.6.
   ///

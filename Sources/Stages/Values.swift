@@ -120,6 +120,39 @@ public struct PositiveNumber: OptionValue {
   }
 }
 
+/// A finite number from 0.
+public struct NonnegativeNumber: OptionValue {
+  public static let expected = "a finite number, 0 or above"
+  public let value: Double
+
+  public init?(text: String) {
+    guard let value = Double(text), value >= 0, value.isFinite else { return nil }
+    self.value = value
+  }
+}
+
+/// A number from 0, and below 1.
+public struct PartOfOne: OptionValue {
+  public static let expected = "a number from 0 to below 1"
+  public let value: Double
+
+  public init?(text: String) {
+    guard let value = Double(text), 0..<1 ~= value else { return nil }
+    self.value = value
+  }
+}
+
+/// A finite number.
+public struct FiniteNumber: OptionValue {
+  public static let expected = "a finite number"
+  public let value: Double
+
+  public init?(text: String) {
+    guard let value = Double(text), value.isFinite else { return nil }
+    self.value = value
+  }
+}
+
 /// A number between 0 and 1, both excluded.
 public struct Fraction: OptionValue {
   public static let expected = "a number between 0 and 1"

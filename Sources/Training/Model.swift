@@ -15,6 +15,8 @@ public struct Model: Sendable {
   /// Inside an epoch: the batches of it that have been learned; nil between epochs.
   public var position: Int?
   public var lineage: Lineage
+  /// The losses on validation data by the epoch after which they were measured, as far as a schedule needs them.
+  public private(set) var validation: [Int: Double]
   /// The network as its topology file states it.
   public let topology: String
   public let dtype: DType
@@ -35,6 +37,7 @@ public struct Model: Sendable {
     self.dtype = dtype
     self.lineage = lineage
     state = [:]
+    validation = [:]
     epoch = 0
     step = 0
   }
@@ -48,6 +51,7 @@ public struct Model: Sendable {
     step = try document.integer(.step)
     position = document[.position] == nil ? nil : try document.integer(.position)
     lineage = Lineage(document[.lineage] ?? "")
+    validation = try document.validationLosses()
     parameters = document.tensors.filter { !$0.key.hasPrefix(Self.statePrefix) }
     state = document.tensors.filter { $0.key.hasPrefix(Self.statePrefix) }
     let names = document.tensors.keys.sorted()
@@ -78,6 +82,7 @@ public struct Model: Sendable {
     document[.step] = String(step)
     document[.position] = position.map(String.init)
     document[.lineage] = lineage.text
+    document[.validation] = validation.text
     return document
   }
 
@@ -89,6 +94,56 @@ public struct Model: Sendable {
   }
 
   mutating func note(optimizer: String) { source[.optimizer] = optimizer }
+
+  /// Notes what the model, after the epochs that it has finished, lost on validation data.
+  ///
+  /// - Throws: `TrainingError` when it has finished none, or another loss is known.
+  public mutating func note(validationLoss loss: Double) throws {
+    guard epoch > 0 else { throw TrainingError.nothingToValidate }
+    if let known = validation[epoch], known != loss {
+      throw TrainingError.otherValidationLoss(epoch: epoch, found: loss, known: known)
+    }
+    validation[epoch] = loss
+  }
+
+  /// Drops what a rule of correction has kept, for another to begin anew; the lineage says so.
+  public mutating func resetOptimizer() {
+    if state.isEmpty { return }
+    state = [:]
+    lineage.note("reset-optimizer", at: step)
+  }
+}
+
+extension Document {
+  fileprivate func validationLosses() throws -> [Int: Double] {
+    guard let text = self[.validation] else { return [:] }
+    var losses = [Int: Double]()
+    for word in text.split(separator: " ") {
+      let parts = word.split(separator: "=")
+      guard parts.count == 2, let epoch = Int(parts[0]), epoch > 0, let loss = Double(parts[1]),
+        loss.isFinite
+      else {
+        throw DocumentError.malformed(
+          .validation, found: text, expected: "losses by epoch as in 1=0.5 2=0.4")
+      }
+      losses[epoch] = loss
+    }
+    guard losses.text == text else {
+      throw DocumentError.malformed(
+        .validation, found: text, expected: "every epoch once, in order")
+    }
+    return losses
+  }
+}
+
+extension [Int: Double] {
+  /// As `nn.validation` states losses by epoch; nil for none.
+  fileprivate var text: String? {
+    isEmpty
+      ? nil
+      : sorted { $0.key < $1.key }.map { "\($0.key)=\(decimal($0.value))" }
+        .joined(separator: " ")
+  }
 }
 
 /// Where a model comes from: how it was started, then one line for every change of the settings it was trained with.

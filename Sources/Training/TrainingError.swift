@@ -19,10 +19,21 @@ public enum TrainingError: Fault, Equatable {
   case alreadyTrained(epoch: Int, asked: Int)
   case insideEpoch(found: String, expected: String)
   case positionOutside(Int, steps: Int)
+  case unknownLayer(String, option: String, known: [String])
+  /// A gradient of a batch that stands in no epoch, for a schedule that goes by places.
+  case noPlace
+  case nothingToValidate
+  case otherValidationLoss(epoch: Int, found: Double, known: Double)
+  /// A tensor that the rule does not keep, or for a parameter that the model has not.
+  case foreignState(String, rule: String)
+  case incompleteState(String, rule: String)
+  case badStepCount(String, found: Double)
+  /// The norm of a gradient of finite numbers.
+  case normOverflow
 
   public var isNumerical: Bool {
     switch self {
-    case .overflow, .lossOverflow: true
+    case .overflow, .lossOverflow, .normOverflow: true
     default: false
     }
   }
@@ -51,6 +62,22 @@ public enum TrainingError: Fault, Equatable {
       "the model stopped inside an epoch trained with '\(found)', found '\(expected)'"
     case .positionOutside(let position, let steps):
       "nn.position: found \(position), expected less than the epoch's \(steps) steps"
+    case .unknownLayer(let name, let option, let known):
+      "\(option): found layer '\(name)', expected one of: \(known.joined(separator: " "))"
+    case .noPlace:
+      "nn.epoch: the gradient belongs to no epoch, but --schedule and --warmup-epochs go by it"
+    case .nothingToValidate:
+      "--validation-loss: the model has finished no epoch, so none can have been measured"
+    case .otherValidationLoss(let epoch, let found, let known):
+      "nn.validation: found \(decimal(found)) for epoch \(epoch), expected \(decimal(known)) as before"
+    case .foreignState(let name, let rule):
+      "tensor '\(name)': not of the rule \(rule) for this model (--reset-optimizer drops it)"
+    case .incompleteState(let name, let rule):
+      "tensor '\(name)' is missing, but the model holds others of the rule \(rule) "
+        + "(--reset-optimizer drops them)"
+    case .badStepCount(let name, let found):
+      "tensor '\(name)': found \(decimal(found)), expected a whole number above 0"
+    case .normOverflow: "--clip-norm: the gradient's norm is infinite, expected a finite number"
     }
   }
 }

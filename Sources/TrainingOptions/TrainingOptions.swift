@@ -1,5 +1,4 @@
 import ArgumentParser
-import Optimizers
 import Stages
 import Training
 
@@ -20,45 +19,6 @@ public struct BatchingOptions: ParsableArguments {
     Batching(size: size.value, isShuffled: !noShuffle, seed: seed.seed)
   }
 }
-
-/// How weights are corrected, for the tools that correct them.
-public struct UpdateOptions: ParsableArguments {
-  @Option(help: "The rule of correction.")
-  public var rule = Rule(SGD.word)
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The learning rate, above 0.", valueName: "number"))
-  public var rate: PositiveNumber
-
-  @Option(help: "The gradient as the mean over the examples or as their sum.")
-  public var reduce = Reduction.mean
-
-  public init() {}
-
-  /// - Throws: `OptimizerFault`.
-  public func settings() throws -> UpdateSettings {
-    UpdateSettings(try optimizer(rule.word, rate: rate.value), reduce)
-  }
-}
-
-/// A rule of correction by its word.
-public struct Rule: OptionValue {
-  public static let expected = optimizerWords.joined(separator: " or ")
-  public let word: String
-
-  public init?(text: String) {
-    guard optimizerWords.contains(text) else { return nil }
-    word = text
-  }
-
-  init(_ word: String) { self.word = word }
-
-  public static var allValueStrings: [String] { optimizerWords }
-  public var defaultValueDescription: String { word }
-}
-
-extension Reduction: OptionValue {}
 
 /// A number of examples, or all of them (nil).
 public struct BatchSize: OptionValue {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import AugmentationOptions
 import Documents
 import Kernels
 import Propagation
@@ -17,7 +18,10 @@ struct Train: Stage {
     discussion: """
       Reads datasets, which count as one, and a model, and writes the model trained until it has finished \
       epoch --epochs. The same steps as the ring of pipes, and the same bytes. A model that stopped inside \
-      an epoch goes on at its next batch.
+      an epoch goes on at its next batch. With distortions every batch passes through them first, as \
+      through nn-augment.
+
+      \(AugmentationOptions.rangeHelp)
 
         nn-init digits.net \\
         | nn-train train.safetensors.gz -m - --epochs 9 --rate 0.1 \\
@@ -33,6 +37,7 @@ struct Train: Stage {
 
   @OptionGroup var model: ModelOptions
   @OptionGroup var batching: BatchingOptions
+  @OptionGroup var distortions: AugmentationOptions
   @OptionGroup var update: UpdateOptions
 
   @Option(
@@ -50,11 +55,22 @@ struct Train: Stage {
 
   func run() throws {
     let output = try output.open()
-    let start = try model.read(watching: output, Model.init)
+    let settings = try update.settings(epochs: epochs.value)
+    let start = try model.read(watching: output) {
+      let start = try update.prepared(Model($0), for: settings)
+      if update.schedule.schedule == .plateau && start.epoch + 1 < epochs.value {
+        throw StageError.usage(
+          "--schedule plateau: nn-train can go one epoch at a time, to --epochs \(start.epoch + 1): "
+            + "every further one needs another --validation-loss")
+      }
+      return start
+    }
     let (dataset, digest) = try readDatasets(datasets, watching: output)
     let workers = try Workers(count: jobs.count)
     var trainer = try locating(model.model == "-" ? "<stdin>" : printable(model.model)) {
-      try Trainer(start, on: dataset, digest: digest, batching.batching, update.settings(), workers)
+      try Trainer(
+        start, on: dataset, digest: digest, batching.batching, settings, workers,
+        distorting: distortions.augmentation)
     }
     try run(&trainer)
     try output.write(trainer.model.document())

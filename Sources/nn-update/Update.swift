@@ -45,8 +45,8 @@ struct Update: Stage {
       try FeedbackOutput($0, isOfStandardInput: gradient == nil || gradient == "-")
     }
     let output = try output.open()
-    var model = try model.read(watching: output, Model.init)
     let settings = try update.settings()
+    var model = try model.read(watching: output) { try update.prepared(Model($0), for: settings) }
     let workers = try Workers(count: 1)
     let input = try openInput(gradient, as: "the gradient", watching: output)
     var gradients = 0

@@ -153,4 +153,11 @@ struct NetworkTests {
     let other = network.initialParameters(seed: 6, dtype: .f64)
     #expect(other["dense1.weight"] != doubles["dense1.weight"])
   }
+
+  @Test func startsBlocksWithTheirNumbers() throws {
+    let network = try Network(topology: "input 2x3\nlstm 2\nloss squared\n")
+    let parameters = network.initialParameters(seed: 1, dtype: .f32)
+    #expect(parameters["lstm1.bias_ih"] == Tensor([0, 0, 1, 1, 0, 0, 0, 0] as [Float]))
+    #expect(parameters["lstm1.bias_hh"] == Tensor(zeros: [8], .f32))
+  }
 }

@@ -29,7 +29,10 @@ private let badCommands = [
   BadCommand("\(update) --rate 1e999", "--rate: found '1e999', expected a finite number above 0"),
   BadCommand("\(update) --rate 0,1", "--rate: found '0,1', expected a finite number above 0"),
   BadCommand("\(update) --rate=", "missing value for '--rate <number>'"),
-  BadCommand("\(update) --rate 1 --rule adm", "--rule: found 'adm', expected sgd"),
+  BadCommand(
+    "\(update) --rate 1 --rule adm",
+    "--rule: found 'adm', expected sgd or momentum or nesterov or adagrad or rmsprop or adam or adamw"
+  ),
   BadCommand("\(update) --rate 1 --reduce max", "--reduce: found 'max', expected mean or sum"),
   BadCommand(update, "missing expected argument '--rate <number>'"),
   BadCommand(

@@ -2,7 +2,8 @@ import Scratch
 import Testing
 
 private let tools = [
-  "nn-backprop", "nn-batch", "nn-eval", "nn-forward", "nn-gradcheck", "nn-import", "nn-init", "nn-inspect",
+  "nn-augment", "nn-backprop", "nn-batch", "nn-eval", "nn-forward", "nn-gradcheck", "nn-import",
+  "nn-init", "nn-inspect",
   "nn-split", "nn-sum", "nn-train", "nn-update",
 ]
 

@@ -121,7 +121,7 @@ extension RingTestsUnderFaults {
     let outcome = try run("verify.sh")
     #expect(outcome.status == 0)
     #expect(outcome.message == "")
-    #expect(outcome.output.split(separator: "\n").count { $0.contains(" ok") } == 24)
+    #expect(outcome.output.split(separator: "\n").count { $0.contains(" ok") } == 36)
   }
 
   @Test func verifyNamesTheRoutesOfNNTrain() throws {

@@ -38,3 +38,27 @@ func makeGradient(_ weight: [Double] = [0.5, -1], step: Int = 1) -> Document {
   document.tensors["dense1.weight"] = Tensor(weight, shape: [1, 2])
   return document
 }
+
+/// A model of two layers, the first of which keeps a statistic.
+func makeLayers() -> Document {
+  var document = Document(kind: .model)
+  document[.topology] = "net"
+  document[.epoch] = "0"
+  document[.step] = "0"
+  document.tensors["conv1.weight"] = Tensor([1, 2] as [Double], shape: [1, 2])
+  document.tensors["conv1.running_mean"] = Tensor([4] as [Double])
+  document.tensors["dense1.weight"] = Tensor([3, 4] as [Double], shape: [2, 1])
+  return document
+}
+
+/// A gradient of the batch, over two examples.
+func makeLayersGradient(epoch: Int = 1, step: Int = 1) -> Document {
+  var document = Document(kind: .gradient)
+  document[.topology] = "net"
+  (document[.epoch], document[.step], document[.steps]) = ("\(epoch)", "\(step)", "2")
+  (document[.examples], document[.loss]) = ("2", "3")
+  document.tensors["conv1.weight"] = Tensor([6, 0] as [Double], shape: [1, 2])
+  document.tensors["conv1.running_mean"] = Tensor([1] as [Double])
+  document.tensors["dense1.weight"] = Tensor([0, 8] as [Double], shape: [2, 1])
+  return document
+}

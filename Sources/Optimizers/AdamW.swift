@@ -1,0 +1,24 @@
+import Kernels
+import Tensors
+
+/// Adam with decoupled weight decay: parameter ← (1 − rate · decay) · parameter, then Adam's step.
+///
+/// Loshchilov and Hutter 2019, algorithm 2, as PyTorch has it. Adam with `--weight-decay` is the same; only the
+/// default differs.
+public struct AdamW: Optimizer {
+  public static let word = "adamw"
+  public static let defaults = Adam.defaults
+  public static let defaultDecay = 0.01
+  public static let stateNames = Adam.stateNames
+  public static let countsSteps = true
+
+  public let settings: RuleSettings
+
+  public init(_ settings: RuleSettings) { self.settings = settings }
+
+  public func corrected(
+    _ correction: Correction, rate: Double, step: Int, _ workers: Workers
+  ) -> Corrected {
+    correction.corrected(by: Moments(settings, rate: rate, step: step), workers)
+  }
+}

@@ -1,0 +1,12 @@
+# A recurrent network that reads a picture row by row.
+
+recipe := gru
+default-dataset := fashion-mnist
+default-net := pipelines/gru.net
+default-epochs := 15
+default-rate := 0.004
+default-size := 128
+default-rule := adamw
+default-schedule := one-cycle
+default-learn := --clip-norm 1
+default-engine := fused

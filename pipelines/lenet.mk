@@ -1,0 +1,11 @@
+# LeNet-5: two convolutions, each followed by subsampling, and three dense layers.
+
+recipe := lenet
+default-dataset := fashion-mnist
+default-net := pipelines/lenet.net
+default-epochs := 15
+default-rate := 0.003
+default-size := 128
+default-rule := adamw
+default-schedule := one-cycle
+default-engine := fused
