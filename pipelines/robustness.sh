@@ -60,8 +60,8 @@ set +u # before bash 4.4 an empty array counts as unset
 "$bin/nn-batch" "$test" --no-shuffle --size all --limit 1 --seed "${SEED:-1}" -o "$tmp/batch.safetensors"
 range=$("$bin/nn-inspect" "$test" | awk '$1 == "input" { sub(/.*\] */, ""); print $2 - $1 }')
 
-read -r -a shape <<<"$("$bin/nn-inspect" --topology "${models[0]}" |
-  awk '$1 == "input" && $2 ~ /x/ { print "--shape", $2 }')"
+flat=$("$bin/nn-inspect" --topology "${models[0]}" | awk '$1 == "input" && $2 ~ /x/ { print "--shape", $2 }')
+read -r -a shape <<<"$flat"
 
 # accuracies BATCH: the accuracy of every model, separated by tabs.
 accuracies() {

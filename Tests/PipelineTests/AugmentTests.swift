@@ -238,4 +238,43 @@ import Testing
       "nn-augment: <stdin>: nn.augmentation: the batch is distorted already (flip=1); "
         + "give all distortions to one nn-augment", in: folder)
   }
+
+  /// `pipelines/robustness.sh`, whose table `make robustness` shows.
+  @Test func theTableHoldsWhatTheStagesMeasure() throws {
+    let script =
+      "NN_BIN='\(Tool.folder.path)' '\(Tool.project.path)/pipelines/robustness.sh'"
+    let few = "export SHIFT=2 ROTATE= SCALE= STRETCH=1.5 SHEAR= ELASTIC= NOISE= ERASE='0 1'"
+    let table = String(
+      decoding: try run("\(few); \(script) train.safetensors a=start.safetensors"), as: UTF8.self)
+    let lines = table.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
+    #expect(
+      lines.map { $0.prefix(2).joined(separator: " ") } == [
+        "distortion strength", "none 0", "shift 2", "stretch 1.5", "erase 0", "erase 1", "mean -",
+      ])
+    #expect(lines[0][2] == "a")
+    func accuracy(_ options: String) throws -> Double {
+      let metrics = try run(
+        "nn-batch train.safetensors --size all --no-shuffle --limit 1 \(options) "
+          + "| nn-forward -m start.safetensors | nn-eval")
+      let rows = String(decoding: metrics, as: UTF8.self).split(separator: "\n")
+        .map { $0.split(separator: "\t") }
+      let column = try #require(rows[0].firstIndex(of: "accuracy"))
+      return try #require(Double(rows[1][column]))
+    }
+    let shifts = try ["2..2", "-2..-2"].map { try accuracy("| nn-augment --shift \($0)") }
+    let expected = try [
+      accuracy(""), (shifts[0] + shifts[1]) / 2, nil, accuracy(""),
+      accuracy("| nn-augment --erase 1"),
+    ]
+    for (line, accuracy) in zip(lines.dropFirst(), expected) {
+      guard let accuracy else { continue }
+      #expect(abs(try #require(Double(line[2])) - accuracy) < 0.0001, "\(line)")
+    }
+    let values = lines[2...5].compactMap { Double($0[2]) }
+    let mean = try #require(Double(lines[6][2]))
+    #expect(abs(mean - values.reduce(0, +) / 4) < 0.0001)
+    try expectRefusal(
+      sh: "\(script) train.safetensors a=nowhere", 66,
+      "nn-inspect: nowhere: no such file or directory", in: folder)
+  }
 }
