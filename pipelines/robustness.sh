@@ -8,8 +8,8 @@ usage() {
 usage: robustness.sh [-o TABLE] [-j N] TEST NAME=MODEL…
 
 Writes a table, a line for each distortion and strength, with the accuracy of every MODEL on the pictures of TEST
-distorted so. Where a distortion has two directions, it is the mean over both. A line of means ends it. Flat pictures have the shape
-that the first MODEL's topology states.
+distorted so. Where a distortion has two directions, it is the mean over both. A line of means over all distortions ends it. Flat
+pictures have the shape that the first MODEL's topology states.
 
   -o FILE   write the table, tab-separated, to FILE, and show it; without, write it to standard output
   -j N      threads

@@ -21,15 +21,16 @@ struct Problem {
   let input: Tensor
   let target: Tensor
   let parameters: [String: Tensor]
+  var mode = Mode.training
 
   func signals(_ workers: Workers) -> Signals {
     network.forward(input, parameters: parameters, pass(workers))
   }
 
-  /// A training pass; the rows are the batch's own.
+  /// A pass in its mode; the rows are the batch's own.
   func pass(_ workers: Workers) -> Pass {
     let rows = (0..<input.shape[0]).map { UInt64($0) }
-    return Pass(.training, draws: Draws(seed: 1, epoch: 1, step: 1, rows: rows), workers)
+    return Pass(mode, draws: Draws(seed: 1, epoch: 1, step: 1, rows: rows), workers)
   }
 
   /// The loss summed over the batch.
@@ -42,12 +43,12 @@ struct Problem {
   func gradients(keepingDeltas: Bool = false, _ workers: Workers) throws -> Gradients {
     let all = signals(workers)
     let sums = all.sums.filter { network.sumsForBackward.contains($0.key) }
-    let needed = parameters.filter { network.parameterNamesForBackward(.training).contains($0.key) }
-    try network.checkParametersForBackward(needed, .training, dtype: input.dtype)
+    let needed = parameters.filter { network.parameterNamesForBackward(mode).contains($0.key) }
+    try network.checkParametersForBackward(needed, mode, dtype: input.dtype)
     return try network.backward(
       input: input, target: target,
       signals: network.signals(
-        outputs: all.outputs, sums: sums, others: all.kept, .training, examples: input.shape[0],
+        outputs: all.outputs, sums: sums, others: all.kept, mode, examples: input.shape[0],
         dtype: input.dtype),
       parameters: needed, keepingDeltas: keepingDeltas, pass(workers))
   }
