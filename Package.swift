@@ -72,7 +72,8 @@ let package = Package(
     library(
       "Propagation",
       [
-        "Tensors", "Augmentation", "Documents", "Random", "Kernels", "Layers", "Networks", "Optimizers",
+        "Tensors", "Augmentation", "Documents", "Random", "Kernels", "Layers", "Networks",
+        "Optimizers",
         "Safetensors",
         "Training",
       ]),
@@ -105,7 +106,8 @@ let package = Package(
     tests(
       of: "Propagation",
       [
-        "Tensors", "Documents", "Random", "Kernels", "Layers", "Networks", "Optimizers", "Safetensors",
+        "Tensors", "Documents", "Random", "Kernels", "Layers", "Networks", "Optimizers",
+        "Safetensors",
         "Training",
       ]),
     tests(of: "Stages", ["Scratch", "Tensors", "Documents", "Gzip", "Safetensors"]),

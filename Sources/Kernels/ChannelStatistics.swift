@@ -26,10 +26,14 @@ extension Tensor {
       mean.withMutableValues(of: type) { mean in
         variance.withMutableValues(of: type) { variance in
           planes.overChannels(x, workers) { channels, planes in
-            planes.sums(channels) { x, start, _ in laneSum(x + start, planes.size) } store: {
+            planes.sums(channels) { x, start, _ in
+              laneSum(x + start, planes.size)
+            } store: {
               mean[$0] = R($1 / planes.elementsOfChannel)
             }
-            planes.sums(channels) { laneSquares($0 + $1, minus: mean[$2], planes.size) } store: {
+            planes.sums(channels) {
+              laneSquares($0 + $1, minus: mean[$2], planes.size)
+            } store: {
               variance[$0] = R($1 / planes.elementsOfChannel)
             }
           }
@@ -63,7 +67,11 @@ extension Tensor {
         sum.withMutableValues(of: type) { sum in
           product.withMutableValues(of: type) { product in
             planes.overChannels(delta, workers) { channels, planes in
-              planes.sums(channels) { x, start, _ in laneSum(x + start, planes.size) } store: { sum[$0] = R($1) }
+              planes.sums(channels) { x, start, _ in
+                laneSum(x + start, planes.size)
+              } store: {
+                sum[$0] = R($1)
+              }
               planes.sums(channels) {
                 laneProducts($0 + $1, inputs + $1, minus: mean[$2], planes.size)
               } store: {
@@ -165,7 +173,9 @@ private struct Planes {
     _ x: UnsafeBufferPointer<R>, _ workers: Workers, _ body: (Channels<R>, Planes) -> Void
   ) {
     guard let x = x.baseAddress else { return }
-    workers.run(cutting: channels, into: max(1, 64 / size)) { body(Channels(x: x, range: $0), self) }
+    workers.run(cutting: channels, into: max(1, 64 / size)) {
+      body(Channels(x: x, range: $0), self)
+    }
   }
 
   struct Channels<R: Real> {

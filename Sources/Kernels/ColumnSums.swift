@@ -40,7 +40,8 @@ extension Tensor {
 
 extension Tensor {
   /// scale[d] · x + offset[d] for every element x in column d: [M, D] with [D].
-  public func columnsMapped(times scale: Tensor, plus offset: Tensor, _ workers: Workers) -> Tensor {
+  public func columnsMapped(times scale: Tensor, plus offset: Tensor, _ workers: Workers) -> Tensor
+  {
     var result = Tensor(uninitialized: shape, dtype)
     dispatch(
       dtype,

@@ -22,7 +22,9 @@ public struct BatchNorm: SingleInputLayer {
 
   public init(_ words: inout LayerWords, input: Shape) throws {
     output = input
-    momentum = try words.number("momentum", otherwise: 0.1, "from above 0 to 1") { $0 > 0 && $0 <= 1 }
+    momentum = try words.number("momentum", otherwise: 0.1, "from above 0 to 1") {
+      $0 > 0 && $0 <= 1
+    }
     epsilon = try words.number("epsilon", otherwise: 1e-5, "above 0") { $0 > 0 }
   }
 

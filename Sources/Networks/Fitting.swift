@@ -45,7 +45,8 @@ public struct NormalizationFit {
     let node = network.nodes[index]
     if network.nodes[..<index].contains(where: { !$0.layer.parameters.isEmpty }) {
       throw TopologyFault.pairing(
-        node.place, reason: "what reaches this 'normalize' depends on parameters: 'batchnorm' is for that")
+        node.place,
+        reason: "what reaches this 'normalize' depends on parameters: 'batchnorm' is for that")
     }
     let input = try network.prepared(input: input, dtype: .f64)
     let channels = node.output[0]
@@ -54,7 +55,8 @@ public struct NormalizationFit {
     var squares = mean
     for start in stride(from: 0, to: input.shape[0], by: Self.chunk) {
       let rows = start..<min(start + Self.chunk, input.shape[0])
-      let signal = network.signal(reaching: index, from: input.rows(rows), Pass(.inference, workers))
+      let signal = network.signal(
+        reaching: index, from: input.rows(rows), Pass(.inference, workers))
       let found = signal.reshaped(
         [rows.count, channels, node.output.perExample.count]
       ).channelStatistics(workers)
@@ -72,7 +74,8 @@ public struct NormalizationFit {
     let deviation = squares.map { ($0 / count).squareRoot() }
     if let channel = deviation.firstIndex(where: { !Float($0).isNormal }) {
       throw TopologyFault.pairing(
-        node.place, reason: "channel \(channel) is \(decimal(mean[channel])) in all examples: "
+        node.place,
+        reason: "channel \(channel) is \(decimal(mean[channel])) in all examples: "
           + "found no deviation to divide by")
     }
     return (mean, deviation)

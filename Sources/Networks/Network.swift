@@ -44,14 +44,16 @@ public struct Network: Sendable {
     let (input, nodes, loss) = try parser.finished()
     if !allowingGaps, let gap = nodes.first(where: \.isGap) {
       throw TopologyFault.pairing(
-        gap.place, reason: "'normalize' without 'mean=' and 'std=' (nn-init --fit DATASET finds them)")
+        gap.place,
+        reason: "'normalize' without 'mean=' and 'std=' (nn-init --fit DATASET finds them)")
     }
     self.topology = topology
     (self.input, self.nodes, self.loss) = (input, nodes, loss)
     var carriesError: [Bool] = []
     for node in nodes {
       let isLearning = node.layer.parameters.contains(where: \.isLearned)
-      carriesError.append(isLearning || node.sources.contains { $0.map { carriesError[$0] } == true })
+      carriesError.append(
+        isLearning || node.sources.contains { $0.map { carriesError[$0] } == true })
     }
     self.carriesError = carriesError
     parameters = nodes.flatMap { node in
@@ -94,7 +96,9 @@ public struct Network: Sendable {
       for case let source? in node.sources { last[source] = index }
     }
     var result = [[Int]](repeating: [], count: nodes.count)
-    for (index, use) in last.enumerated() where index < nodes.count - 1 { result[use].append(index) }
+    for (index, use) in last.enumerated() where index < nodes.count - 1 {
+      result[use].append(index)
+    }
     return result
   }
 }

@@ -87,7 +87,8 @@ extension Network {
     var signals = Signals(lastLayer: last.name)
     for node in nodes[..<index] {
       let sum = node.layer.forward(
-        signals.inputs(of: node, in: self, input), [:], pass.at(node.name)).sum
+        signals.inputs(of: node, in: self, input), [:], pass.at(node.name)
+      ).sum
       signals.outputs[node.name] = node.activation.forward(sum, pass.workers)
     }
     return signals.inputs(of: nodes[index], in: self, input)[0]
@@ -149,7 +150,8 @@ extension Network {
         pass.mode, wantsInputGradient: wanted.contains(true))
       let found = node.layer.backward(
         delta: delta,
-        inputs: signals.inputs(of: node, in: self, input), kept: signals.kept.of(node, named: node.layer.kept(in: pass.mode).map(\.name)),
+        inputs: signals.inputs(of: node, in: self, input),
+        kept: signals.kept.of(node, named: node.layer.kept(in: pass.mode).map(\.name)),
         parameters.of(node, named: names), wanted: wanted, pass.at(node.name))
       for (name, gradient) in found.parameters {
         gradients.parameters["\(node.name).\(name)"] = gradient

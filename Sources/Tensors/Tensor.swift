@@ -166,7 +166,8 @@ public struct Tensor: Sendable {
         part.withUnsafeBytes { source in
           for row in 0..<rows {
             UnsafeMutableRawBufferPointer(rebasing: target[row * width + start..<(row + 1) * width])
-              .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[row * own..<(row + 1) * own]))
+              .copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: source[row * own..<(row + 1) * own]))
           }
         }
         start += own

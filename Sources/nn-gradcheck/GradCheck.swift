@@ -12,10 +12,10 @@ struct GradCheckTool: Stage {
     commandName: "nn-gradcheck",
     abstract: "Compare the gradients of backpropagation with numerical ones.",
     discussion: """
-      Reads a batch with targets, or a small dataset, and a model, and computes ∂loss/∂parameter twice in F64: by \
-      backpropagation and as (loss(w + h) - loss(w - h)) / 2h. Prints a table, tab-separated, a line for each \
-      parameter tensor with its worst element; the worst of all is named on standard error when it is wrong. \
-      Elements at a kink (relu at 0), where both sides have derivatives of their own, are counted apart.
+      Reads a batch with targets, or a small dataset, and prints a table, tab-separated: for each parameter tensor of \
+      the model the element whose ∂loss/∂parameter is worst, found by backpropagation and as \
+      (loss(w + h) - loss(w - h)) / 2h, both in F64. When one is wrong the worst of all is named on standard error. \
+      Elements at a kink (relu at 0), where the sides have derivatives of their own, are counted apart.
 
         nn-batch train.safetensors.gz --size 8 --limit 1 \\
         | nn-gradcheck -m model.safetensors.gz

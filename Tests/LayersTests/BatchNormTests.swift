@@ -13,7 +13,9 @@ struct BatchNormTests {
     (training, inference) = (Pass(.training, workers), Pass(.inference, workers))
   }
 
-  static func parameters(_ weight: [Double], _ bias: [Double], _ mean: [Double], _ variance: [Double])
+  static func parameters(
+    _ weight: [Double], _ bias: [Double], _ mean: [Double], _ variance: [Double]
+  )
     -> [String: Tensor]
   {
     [

@@ -16,7 +16,8 @@ struct DropoutTests {
       .at(layer)
   }
 
-  private func mask(_ pass: Pass, _ probability: String = "0.5", width: Int = 40) throws -> [Double] {
+  private func mask(_ pass: Pass, _ probability: String = "0.5", width: Int = 40) throws -> [Double]
+  {
     let layer = try layer(Dropout.self, "dropout \(probability)", input: [width])
     let examples = try #require(pass.draws).rows.count
     let ones = Tensor([Double](repeating: 1, count: examples * width), shape: [examples, width])

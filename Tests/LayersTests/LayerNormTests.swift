@@ -20,8 +20,10 @@ struct LayerNormTests {
     #expect(mismatch(found.sum, expected, absolute: 1e-12) == nil)
   }
 
-  @Test(arguments: [("layernorm", [4]), ("layernorm", [3, 5]), ("layernorm axes=1", [3, 5]),
-    ("layernorm axes=2", [2, 3, 4])])
+  @Test(arguments: [
+    ("layernorm", [4]), ("layernorm", [3, 5]), ("layernorm axes=1", [3, 5]),
+    ("layernorm axes=2", [2, 3, 4]),
+  ])
   func gradientsAreThoseOfCentralDifferences(line: String, input: [Int]) throws {
     let layer = try layer(LayerNorm.self, line, input: Shape(input))
     try checkByDifferences(layer, inputs: [Shape([3] + input)], pass)

@@ -62,7 +62,8 @@ func checkByDifferences(_ layer: some Layer, inputs shapes: [Shape], _ pass: Pas
     let random = numbers(parameter.shape, seed: UInt64(10 + index))
     // Statistics may be variances, which are positive.
     parameters[parameter.name] =
-      parameter.isLearned ? random : Tensor(random.doubles().map { $0 * $0 + 0.5 }, shape: random.shape)
+      parameter.isLearned
+      ? random : Tensor(random.doubles().map { $0 * $0 + 0.5 }, shape: random.shape)
   }
   let weights = numbers(layer.output.batched(shapes[0][0]), seed: 2)
   func objective(_ inputs: [Tensor], _ parameters: [String: Tensor]) -> Double {

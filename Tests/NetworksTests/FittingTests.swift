@@ -17,7 +17,8 @@ struct FittingTests {
     let fitted = try NormalizationFit(workers).filled(text, with: input)
     #expect(
       fitted
-        == "input 2x2\nscale 1/2\n  normalize mean=3,2 std=2.236068,1 # both\ndense 1\nloss squared\n")
+        == "input 2x2\nscale 1/2\n  normalize mean=3,2 std=2.236068,1 # both\ndense 1\nloss squared\n"
+    )
     #expect(try NormalizationFit(workers).filled(fitted, with: input) == fitted)
   }
 
@@ -30,7 +31,8 @@ struct FittingTests {
     let deviation = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 1000).squareRoot()
     let line = "normalize mean=\(Float(mean)) std=\(Float(deviation))\n"
     #expect(fitted.contains(line), "\(fitted)")
-    let words = try #require(fitted.split(separator: "\n")[2].split(separator: " ").dropFirst().first)
+    let words = try #require(
+      fitted.split(separator: "\n")[2].split(separator: " ").dropFirst().first)
     #expect(abs(try #require(Double(words.dropFirst(5)))) < 1e-6)
   }
 
@@ -41,16 +43,22 @@ struct FittingTests {
       } catch { return "\(error)" }
     }
     #expect(
-      message("input 2\nnormalize\ndense 1\nloss squared", Tensor([1, 2, 1, 3] as [Float], shape: [2, 2]))
+      message(
+        "input 2\nnormalize\ndense 1\nloss squared",
+        Tensor([1, 2, 1, 3] as [Float], shape: [2, 2]))
         == "line 2, column 1: channel 0 is 1 in all examples: found no deviation to divide by")
     #expect(
-      message("input 2\ndense 2\nnormalize\ndense 1\nloss squared", Tensor([1, 2] as [Float], shape: [1, 2]))
-        == "line 3, column 1: what reaches this 'normalize' depends on parameters: 'batchnorm' is for that")
+      message(
+        "input 2\ndense 2\nnormalize\ndense 1\nloss squared",
+        Tensor([1, 2] as [Float], shape: [1, 2]))
+        == "line 3, column 1: what reaches this 'normalize' depends on parameters: 'batchnorm' is for that"
+    )
     let fault = #expect(throws: TopologyFault.self) {
       try Network(topology: "input 2\nnormalize\ndense 1\nloss squared")
     }
     #expect(
       fault?.description
-        == "line 2, column 1: 'normalize' without 'mean=' and 'std=' (nn-init --fit DATASET finds them)")
+        == "line 2, column 1: 'normalize' without 'mean=' and 'std=' (nn-init --fit DATASET finds them)"
+    )
   }
 }

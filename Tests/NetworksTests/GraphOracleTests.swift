@@ -19,7 +19,9 @@ struct GraphOracleTests {
     let topology, mode: String
     let input, target, output, losses: Numbers
     let parameters, gradients: [String: Numbers]
-    var testDescription: String { mode + ": " + topology.replacingOccurrences(of: "\n", with: "; ") }
+    var testDescription: String {
+      mode + ": " + topology.replacingOccurrences(of: "\n", with: "; ")
+    }
   }
 
   static func cases() throws -> [Case] {

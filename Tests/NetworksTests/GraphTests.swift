@@ -114,7 +114,10 @@ struct GraphTests {
       "input 3\ndense 4\nreshape 2x3\nloss squared",
       "line 3, column 1: 'reshape 2x3' has 6 elements, the 4 that reach it are 4"
     ),
-    ("input 3\nrelu 4\nloss squared", "line 2, column 6: unknown word '4', expected the end of the line"),
+    (
+      "input 3\nrelu 4\nloss squared",
+      "line 2, column 6: unknown word '4', expected the end of the line"
+    ),
   ])
   func refuses(topology: String, message: String) {
     let fault = #expect(throws: TopologyFault.self) { try Network(topology: topology) }

@@ -53,7 +53,8 @@ public enum TopologyFault: Fault, Equatable {
     case .unknownLayer(let word, let known):
       place(word) + "no layer '\(word.text)', " + suggestion(for: word.text, among: known)
     case .cycle(let word, let name, let line, let shape):
-      place(word) + "layer '\(name)' of line \(line) stands at or behind this line, which \(shape) reaches: "
+      place(word)
+        + "layer '\(name)' of line \(line) stands at or behind this line, which \(shape) reaches: "
         + "that would be a cycle"
     case .leadsNowhere(let word, let name):
       place(word) + "nothing takes the output of layer '\(name)'"
