@@ -7,24 +7,27 @@ if [ $# -gt 0 ]; then
   cat <<'END'
 usage: verify.sh
 
-Trains small networks on the handwritten digits for two epochs, in F32 and in F64, and in F32 by a rule that keeps a
-state under a rate that changes, by several routes: a process for each stage and step, the ring, nn-train with several
-numbers of threads, runs that were interrupted and resumed. Compares the models, decompressed, byte for byte. NN_BIN names the folder of the tools.
+Trains small networks on the handwritten digits for two epochs: a plain one in F32 and in F64, and one with layers of
+nearly every kind on distorted pictures, by a rule that keeps a state under a rate that changes. Each by several routes:
+a process for each stage and step, the ring, nn-train with several numbers of threads, runs that were interrupted and
+resumed. Compares the models, decompressed, byte for byte. NN_BIN names the folder of the tools.
 Exit: 0 all are the same, 1 a route differs or failed.
 END
   [ "$1" = --help ] && exit 0 || exit 64
 fi
 need_tools
 make_folder "${TMPDIR:-/tmp}"
+set +u # before bash 4.4 an empty array counts as unset
 size=100 seed=3
 batching=(--size "$size" --seed "$seed")
 train=$tmp/train.safetensors.gz
 
-# What is trained: the name of a network, its type, and the options of nn-update.
+# What is trained: the name of a network, its type, the options of nn-update, and those of nn-augment.
 trainings=(
-  'deep|f32|--rate 0.2'
-  'deep|f64|--rate 0.2'
-  'flat|f32|--rate 0.02 --rule adam --schedule cosine --schedule-epochs 2 --warmup-epochs 0.5 --clip-norm 0.5'
+  'deep|f32|--rate 0.2|'
+  'deep|f64|--rate 0.2|'
+  "every|f32|--rate 0.01 --rule adam --schedule cosine --schedule-epochs 2 --warmup-epochs 0.5 --clip-norm 0.5\
+|--shift 1 --rotate 10 --shape 8x8"
 )
 cat >"$tmp/deep" <<'END'
 input 1x8x8
@@ -34,11 +37,23 @@ dense 17 tanh
 dense 10 softmax
 loss  cross-entropy
 END
-cat >"$tmp/flat" <<'END'
-input 1x8x8
-scale 1/16
-dense 10 softmax
-loss  cross-entropy
+cat >"$tmp/every" <<'END'
+input     1x8x8
+scale     1/16
+conv      6 3x3 pad=1 bias=no
+batchnorm relu name=trunk
+conv      6 3x3 pad=1 groups=2
+batchnorm
+add       trunk relu
+maxpool   2x2 name=largest
+avgpool   2x2 from=add1
+concat    largest
+dropout   0.2
+gru       12 return=all
+layernorm axes=1
+lstm      9
+dense     10 softmax
+loss      cross-entropy smoothing=0.1
 END
 "$bin/nn-import" "$root/data/digits/digits.csv.gz" --class-column 65 -o "$tmp/all.safetensors.gz"
 "$bin/nn-split" "$tmp/all.safetensors.gz" --fraction 0.45 --seed 1 -o "$train" --rest "$tmp/rest.safetensors.gz"
@@ -54,6 +69,9 @@ by_hand() {
   cp "$1" "$tmp/by-hand"
   for ((step = $3; step <= $4; step++)); do
     "$bin/nn-batch" "$train" "${batching[@]}" --epochs 2 --skip $((step - 1)) --limit 1 -o "$tmp/batch"
+    if [ ${#distorting[@]} -gt 0 ]; then
+      "$bin/nn-augment" "${distorting[@]}" "$tmp/batch" -o "$tmp/batch"
+    fi
     "$bin/nn-forward" -m "$tmp/by-hand" --trace "$tmp/batch" -o "$tmp/trace"
     "$bin/nn-backprop" "$tmp/trace" -o "$tmp/gradient"
     "$bin/nn-update" -m "$tmp/by-hand" "${updating[@]}" "$tmp/gradient" -o "$tmp/by-hand"
@@ -64,12 +82,13 @@ by_hand() {
 # ring MODEL NEXT EPOCH [OPTION…]
 ring() {
   "$root/pipelines/epoch.sh" -m "$1" -o "$2" --epoch "$3" "${@:4}" "${batching[@]}" \
-    --learn "${updating[*]}" "$train"
+    --learn "${updating[*]}" --augment "${distorting[*]}" "$train"
 }
 
 # fused MODEL NEXT [OPTION…]
 fused() {
-  "$bin/nn-train" "$train" -m "$1" "${batching[@]}" "${updating[@]}" --epochs 2 "${@:3}" -o "$2"
+  "$bin/nn-train" "$train" -m "$1" "${batching[@]}" "${distorting[@]}" "${updating[@]}" --epochs 2 \
+    "${@:3}" -o "$2"
 }
 
 hand() { by_hand "$1" "$2" 1 "$last"; }
@@ -128,9 +147,10 @@ routes=(
 
 verdict=0
 for training in "${trainings[@]}"; do
-  IFS='|' read -r net dtype options <<<"$training"
+  IFS='|' read -r net dtype options distortions <<<"$training"
   read -r -a updating <<<"$options"
-  echo "$last steps in $dtype with $options, by ${#routes[@]} routes"
+  read -r -a distorting <<<"$distortions"
+  echo "$last steps in $dtype with $options $distortions, by ${#routes[@]} routes"
   "$bin/nn-init" "$tmp/$net" --dtype "$dtype" --seed "$seed" -o "$tmp/start"
   rm -f "$tmp/expected"
   for route in "${routes[@]}"; do

@@ -34,6 +34,8 @@ public enum Key: String, CaseIterable, Sendable {
   case step = "nn.step"
   /// In a batch: the number of batches of its epoch.
   case steps = "nn.steps"
+  /// In a batch: the examples of its epoch, all batches together.
+  case rows = "nn.rows"
   /// In a model that stopped inside an epoch: the batches of that epoch it has learned.
   case position = "nn.position"
   case seed = "nn.seed"

@@ -48,8 +48,8 @@ public struct BatchNorm: SingleInputLayer {
 
   public func objection(toTrainingOn examples: Int) -> String? {
     if examples * elementsOfChannel > 1 { return nil }
-    return "a batch of \(examples) example of shape \(output) has 1 value per channel, "
-      + "whose variance is always 0; expected at least 2 (another --size leaves another last batch)"
+    return "\(examples) example of shape \(output), 1 value per channel, whose variance is always 0: "
+      + "expected at least 2 (another --size leaves another last batch)"
   }
 
   /// y = γ (x − μ) / √(σ² + ε) + β

@@ -36,7 +36,7 @@ public protocol Layer: Sendable {
   /// Whether a training pass draws random numbers.
   var isRandom: Bool { get }
 
-  /// Why a training pass over so few examples has no result; nil when it has.
+  /// Why a training pass over so few examples has no result, as what follows `the batch has`; nil when it has one.
   func objection(toTrainingOn examples: Int) -> String?
 
   /// - Parameters:

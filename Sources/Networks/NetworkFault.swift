@@ -10,7 +10,7 @@ public enum NetworkFault: Fault, Equatable {
   case noExamples(tensor: String)
   case nonFinite(tensor: String, value: Double, example: Int, position: [Int], dtype: DType)
   case noDerivative(layer: String, reason: String)
-  case tooFewExamples(layer: String, reason: String)
+  case tooFewExamples(layer: String, batch: String, reason: String)
 
   public var description: String {
     switch self {
@@ -28,8 +28,10 @@ public enum NetworkFault: Fault, Equatable {
     case .nonFinite(let tensor, let value, let example, let position, let dtype):
       "tensor '\(tensor)': found \(value) in example \(example) at \(position), expected numbers "
         + "that are finite in \(dtype.rawValue)"
-    case .noDerivative(let layer, let reason), .tooFewExamples(let layer, let reason):
+    case .noDerivative(let layer, let reason):
       "layer '\(layer)': \(reason)"
+    case .tooFewExamples(let layer, let batch, let reason):
+      "layer '\(layer)': \(batch) has \(reason)"
     }
   }
 }

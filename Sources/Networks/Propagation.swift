@@ -179,11 +179,12 @@ extension Network {
 
   /// Refuses batches of a size that a layer cannot be trained on.
   ///
+  /// - Parameter batch: which one has so many examples.
   /// - Throws: `NetworkFault.tooFewExamples`.
-  public func checkTraining(on examples: Int) throws {
+  public func checkTraining(on examples: Int, of batch: String = "the batch") throws {
     for node in nodes {
       if let reason = node.layer.objection(toTrainingOn: examples) {
-        throw NetworkFault.tooFewExamples(layer: node.name, reason: reason)
+        throw NetworkFault.tooFewExamples(layer: node.name, batch: batch, reason: reason)
       }
     }
   }

@@ -66,6 +66,25 @@ public struct Forward: Sendable {
     return result
   }
 
+  /// Refuses an epoch in which a layer cannot be trained on the last batch, as its first one already shows.
+  ///
+  /// - Parameter batch: of the epoch, any but the last; a document that does not say how many rows its epoch has passes.
+  /// - Throws: `NetworkFault.tooFewExamples`.
+  public func foresee(_ batch: Document) throws {
+    guard batch[.rows] != nil, let count = batch.tensors[Role.input]?.shape.dimensions.first
+    else { return }
+    let (step, steps, rows) = (
+      try batch.integer(.step), try batch.integer(.steps), try batch.integer(.rows)
+    )
+    let last = rows - (steps - 1) * count
+    if step < steps, last > 0 { try checkTraining(onLast: last) }
+  }
+
+  /// - Throws: `NetworkFault.tooFewExamples` when a layer cannot be trained on a last batch of so many examples.
+  func checkTraining(onLast examples: Int) throws {
+    try network.checkTraining(on: examples, of: "the epoch's last batch")
+  }
+
   /// Every signal on the way through the network, and the parameters that the way back needs.
   ///
   /// - Parameters:

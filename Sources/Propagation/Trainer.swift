@@ -61,6 +61,9 @@ public struct Trainer {
       let epoch = Epoch(model.epoch + 1, of: dataset, digest: digest, batching)
       var position = model.position ?? 0
       if position > 0 { try requireSameSettings(epoch, position) }
+      if epoch.steps - position <= remaining {
+        try forward.checkTraining(onLast: epoch.examples(in: epoch.steps))
+      }
       while position < epoch.steps && remaining > 0 {
         position += 1
         remaining -= 1

@@ -53,11 +53,21 @@ public struct Epoch: Sendable {
       : Array(0..<dataset.count)
   }
 
+  /// How many examples the batch of a step has: the last one what remains.
+  ///
+  /// - Parameter step: from 1 to `steps`.
+  public func examples(in step: Int) -> Int { places(of: step).count }
+
+  /// Where in the epoch's order a step's rows stand.
+  private func places(of step: Int) -> Range<Int> {
+    (step - 1) * size..<min(step * size, order.count)
+  }
+
   /// The batch of one step.
   ///
   /// - Parameter step: from 1 to `steps`.
   public func batch(_ step: Int) -> Document {
-    let rows = order[(step - 1) * size..<min(step * size, order.count)]
+    let rows = order[places(of: step)]
     var batch = emptyBatch(step)
     batch.tensors[Role.input] = dataset.input.gathered(rows)
     batch.tensors[Role.target] = dataset.target?.gathered(rows)
@@ -72,6 +82,7 @@ public struct Epoch: Sendable {
     batch[.epoch] = String(number)
     batch[.step] = String(step)
     batch[.steps] = String(steps)
+    batch[.rows] = String(order.count)
     batch[.seed] = String(batching.seed)
     batch[.data] = digest
     batch[.batching] = batching.description

@@ -66,6 +66,8 @@ struct ForwardTool: Stage {
       if let feedback, !isFirst {
         try feedback.next(watching: output) { try forward.follow(Model($0)) }
       }
+      // In a ring the whole epoch will come, and what its end would bring to light had better show before its first step.
+      if isFirst, feedback != nil { try forward.foresee(batch) }
       isFirst = false
       return try trace
         ? forward.trace(of: batch, inference ? .inference : .training, keepingSums: sums)
