@@ -28,6 +28,9 @@ public struct GradientCheck {
     public let numerical: Double
     /// |analytic − numerical| / max(|analytic|, |numerical|, what rounding leaves uncertain / tolerance).
     public let error: Double
+
+    /// NaN is worse than any number.
+    func isBetter(than other: Element) -> Bool { error < other.error || other.error.isNaN }
   }
 
   /// How far an element is moved, times its magnitude where that is above 1: near the cube root of F64's precision,
@@ -76,31 +79,34 @@ public struct GradientCheck {
   /// - Parameters:
   ///   - samples: how many elements of each tensor are moved, drawn by the seed; nil for all.
   ///   - report: is told each finding as it is made, in the topology's order.
-  /// - Returns: whether all errors are within the tolerance.
+  /// - Returns: the worst finding when its error is outside the tolerance; nil when all are within.
   /// - Throws: `NetworkFault.noDerivative`; what `report` throws.
   public func run(
     samples: Int?, seed: UInt64, report: (Finding) throws -> Void
-  ) throws -> Bool {
+  ) throws -> Finding? {
     let analytic = try network.backward(
       input: input, target: target,
       signals: network.forward(input, parameters: parameters, keeping: .whatBackwardNeeds, pass),
       parameters: parameters, keepingDeltas: false, pass
     ).parameters
-    var isRight = true
+    var wrong: Finding?
     for parameter in learned {
       let numbers = RandomNumbers(seed: seed, purpose: "gradcheck.\(parameter.name)")
       let count = parameter.shape.count
       let elements = Array(numbers.permutation(of: count).prefix(samples ?? count)).sorted()
       let gradient = (analytic[parameter.name] ?? Tensor(zeros: parameter.shape, .f64)).doubles()
       let found = elements.map { check(parameter.name, $0, analytic: gradient[$0]) }
-      let worst = found.compactMap(\.self).max { $0.error < $1.error || $1.error.isNaN }
-      if let worst, !(worst.error <= tolerance) { isRight = false }
-      try report(
-        Finding(
-          parameter: parameter.name, checked: elements.count, kinks: found.count { $0 == nil },
-          worst: worst))
+      let finding = Finding(
+        parameter: parameter.name, checked: elements.count, kinks: found.count { $0 == nil },
+        worst: found.compactMap(\.self).max { $0.isBetter(than: $1) })
+      if let worst = finding.worst, !(worst.error <= tolerance),
+        wrong?.worst?.isBetter(than: worst) ?? true
+      {
+        wrong = finding
+      }
+      try report(finding)
     }
-    return isRight
+    return wrong
   }
 
   /// The two derivatives by one element; nil where there is a kink between its neighbours.

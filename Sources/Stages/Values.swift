@@ -58,6 +58,25 @@ public struct PositiveInteger: OptionValue {
   public var defaultValueDescription: String { String(value) }
 }
 
+/// A number of things above 0, or all of them (nil).
+public struct CountOrAll: OptionValue {
+  public static let expected = "\(PositiveInteger.expected), or all"
+  public let value: Int?
+
+  public init(_ value: Int) { self.value = value }
+
+  public init?(text: String) {
+    if text == "all" {
+      value = nil
+    } else {
+      guard let size = PositiveInteger(text: text) else { return nil }
+      value = size.value
+    }
+  }
+
+  public var defaultValueDescription: String { value.map(String.init) ?? "all" }
+}
+
 /// A number of threads: so many that no machine has more cores, and so few that every system starts them.
 public struct ThreadCount: OptionValue {
   public static let expected = "a whole number from 1 to 1024"

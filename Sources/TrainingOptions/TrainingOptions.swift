@@ -6,7 +6,7 @@ import Training
 public struct BatchingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Examples of a batch, or all.", valueName: "n|all"))
-  public var size = BatchSize(64)
+  public var size = CountOrAll(64)
 
   @OptionGroup public var seed: SeedOptions
 
@@ -18,25 +18,6 @@ public struct BatchingOptions: ParsableArguments {
   public var batching: Batching {
     Batching(size: size.value, isShuffled: !noShuffle, seed: seed.seed)
   }
-}
-
-/// A number of examples, or all of them (nil).
-public struct BatchSize: OptionValue {
-  public static let expected = "\(PositiveInteger.expected), or all"
-  public let value: Int?
-
-  public init(_ value: Int) { self.value = value }
-
-  public init?(text: String) {
-    if text == "all" {
-      value = nil
-    } else {
-      guard let size = PositiveInteger(text: text) else { return nil }
-      value = size.value
-    }
-  }
-
-  public var defaultValueDescription: String { value.map(String.init) ?? "all" }
 }
 
 /// The datasets of several files, or of standard input, as one, and the hash that names their data in lineages.

@@ -33,7 +33,7 @@ struct GradCheckTool: Stage {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Elements of each tensor to check, or all.", valueName: "n|all"))
-  var samples = SampleCount(20)
+  var samples = CountOrAll(20)
 
   @Option(
     parsing: .unconditional,
@@ -59,28 +59,20 @@ struct GradCheckTool: Stage {
         workers)
     }
     try text.write("parameter\tchecked\tkinks\terror\tposition\tanalytic\tnumerical\n")
-    var worst: (finding: GradientCheck.Finding, element: GradientCheck.Element)?
     var progress = Progress(quiet: messages.quiet)
     var number = 0
-    defer { progress.clear() }
-    let isRight = try check.run(samples: samples.value, seed: seed.seed) { finding in
+    let wrong = try check.run(samples: samples.value, seed: seed.seed) { finding in
       number += 1
       progress.show("\(number) of \(check.count) parameters")
       try text.write(row(of: finding))
-      if let element = finding.worst, worst.map({ element.error > $0.element.error }) ?? true {
-        worst = (finding, element)
-      }
     }
-    try text.finish()
-    guard !isRight, let worst else { return }
     progress.clear()
-    throw PredicateNo(message(worst.finding.parameter, worst.element))
-  }
-
-  private func message(_ parameter: String, _ element: GradientCheck.Element) -> String {
-    "parameter '\(parameter)' at \(element.position): found \(decimal(element.analytic)) by backpropagation, "
-      + "\(decimal(element.numerical)) by differences: a relative error of "
-      + "\(rounded(element.error, digits: 3)), expected at most \(decimal(tolerance.value))"
+    try text.finish()
+    guard let wrong, let worst = wrong.worst else { return }
+    throw PredicateNo(
+      "parameter '\(wrong.parameter)' at \(worst.position): found \(decimal(worst.analytic)) by backpropagation, "
+        + "\(decimal(worst.numerical)) by differences: a relative error of "
+        + "\(rounded(worst.error, digits: 3)), expected at most \(decimal(tolerance.value))")
   }
 
   private func row(of finding: GradientCheck.Finding) -> String {
@@ -93,23 +85,4 @@ struct GradCheckTool: Stage {
     }
     return (head + (element ?? ["-", "-", "-", "-"])).joined(separator: "\t") + "\n"
   }
-}
-
-/// A number of elements, or all of them (nil).
-struct SampleCount: OptionValue {
-  static let expected = "\(PositiveInteger.expected), or all"
-  let value: Int?
-
-  init(_ value: Int) { self.value = value }
-
-  init?(text: String) {
-    guard let size = PositiveInteger(text: text) else {
-      guard text == "all" else { return nil }
-      value = nil
-      return
-    }
-    value = size.value
-  }
-
-  var defaultValueDescription: String { value.map(String.init) ?? "all" }
 }
