@@ -24,6 +24,8 @@ DATASET ?= $(if $(DATASET_DIR),$(notdir $(abspath $(DATASET_DIR))),$(default-dat
 NAME ?= $(or $(RECIPE),$(DATASET))
 ## the topology file
 NET ?= $(default-net)
+## a model to start from, its weights and statistics; empty for weights drawn at random
+WEIGHTS ?= $(default-weights)
 ## how often every example is seen, in all
 EPOCHS ?= $(default-epochs)
 ## the learning rate
@@ -75,6 +77,7 @@ help: ## this text
 
 # What the knobs are unless a recipe or, where there is nothing here, the dataset says otherwise.
 default-dataset := digits
+default-weights :=
 default-rule := sgd
 default-schedule := constant
 default-learn :=
@@ -205,14 +208,14 @@ learn := $(strip --rule $(RULE) --schedule $(SCHEDULE) $(total:%=--schedule-epoc
 
 # All that decides what the weights become. The datasets are in it by their checksums, and the tools are not: to build
 # or to import anew changes no result, and must not start a long run from the beginning.
-$(RUN)/settings: FORCE | $(NET) $(LEARNED) $(VALIDATED) $(TEST)
+$(RUN)/settings: FORCE | $(NET) $(LEARNED) $(VALIDATED) $(TEST) $(WEIGHTS)
 	@{ printf '%s\n' 'augment $(AUGMENT)' 'dtype $(DTYPE)' 'learn $(learn)' 'rate $(RATE)' 'reduce $(REDUCE)' \
 	    'seed $(SEED)' 'size $(SIZE)' "train $$(cksum <$(LEARNED))" "test $$(cksum <$(TEST))" \
-	    $(if $(VALIDATED),"validation $$(cksum <$(VALIDATED))"); \
+	    $(if $(VALIDATED),"validation $$(cksum <$(VALIDATED))") $(if $(WEIGHTS),"weights $$(cksum <$(WEIGHTS))"); \
 	  sed 's/^/net /' $(NET); } | pipelines/stamp.sh $@
 
 $(RUN)/epoch-0000.safetensors.gz: $(RUN)/settings | $(built)
-	@$(BIN)/nn-init $(NET) --seed $(SEED) --dtype $(DTYPE) -o $@
+	@$(BIN)/nn-init $(NET) --seed $(SEED) --dtype $(DTYPE) $(WEIGHTS:%=--weights %) -o $@
 
 # Every epoch starts from the model of the one before and, for plateau, goes by how that was judged.
 pairs := $(join $(trained:%=%:),$(wordlist 1,$(words $(trained)),$(numbers)))
