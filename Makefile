@@ -197,6 +197,10 @@ metrics := $(trained:%=$(RUN)/epoch-%.tsv)
 train: $(RUN)/metrics.tsv ## train a network; goes on where it stopped
 	@echo "$(RUN): trained to epoch $$(awk 'END { print $$1 }' $<); the figures are in $<"
 
+# A recipe that goes on from another one's model has a rule that makes it.
+$(if $(WEIGHTS),$(if $(or $(wildcard $(WEIGHTS)),$(filter $(default-weights),$(WEIGHTS))),,$(error WEIGHTS=$(WEIGHTS): \
+  there is no such model)))
+
 # Whoever asks how validation goes must say on what.
 plateau := $(filter plateau,$(SCHEDULE))
 needs-validation := $(if $(VALIDATION),,$(if $(PATIENCE),PATIENCE=$(PATIENCE),$(plateau:%=SCHEDULE=%)))

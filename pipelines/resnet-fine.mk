@@ -14,3 +14,7 @@ default-learn := --l2 2e-4
 default-augment := --shift 2 --flip 0.5
 default-measure-train := no
 default-engine := fused
+
+# Where that model is not there, it is trained first.
+$(default-weights):
+	@$(MAKE) --no-print-directory train RECIPE=resnet NAME=resnet EPOCHS=20 WEIGHTS=

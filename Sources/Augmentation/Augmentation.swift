@@ -66,7 +66,7 @@ public struct Augmentation: Sendable {
     if let before = batch[.augmentation] { throw AugmentationFault.distortedAlready(before) }
     let input = try batch.tensor(Role.input)
     let pictures = try PictureLayout(of: input.shape, self)
-    let rows = try Rows(of: batch, count: input.shape[0])
+    let rows = try batch.rows(count: input.shape[0])
     try input.requireFiniteData(Role.input)
     var result = batch
     result.tensors[Role.input] = try distorted(input, pictures, Draws(for: batch), rows, workers)

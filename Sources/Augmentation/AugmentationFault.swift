@@ -7,7 +7,6 @@ public enum AugmentationFault: Fault, Equatable {
   case otherShape(found: Shape, stated: Shape)
   case shiftOutside(Int, height: Int, width: Int)
   case fillOutside(Double, DType)
-  case negativeRow(Int64)
 
   public var description: String {
     switch self {
@@ -23,8 +22,6 @@ public enum AugmentationFault: Fault, Equatable {
       "a shift by \(pixels) leaves nothing of a picture of \(height)x\(width)"
     case .fillOutside(let fill, let dtype):
       "--fill: found \(decimal(fill)), expected a number that \(dtype.rawValue) holds, as 'input' is"
-    case .negativeRow(let row):
-      "tensor 'index': found row \(row), expected 0 or above"
     }
   }
 }

@@ -9,7 +9,7 @@ private let picturesPerPiece = 8
 extension Augmentation {
   /// - Throws: `DocumentError.wrongDType`; `.notFinite`; `AugmentationFault.fillOutside`.
   func distorted(
-    _ input: Tensor, _ layout: PictureLayout, _ draws: Draws, _ rows: Rows, _ workers: Workers
+    _ input: Tensor, _ layout: PictureLayout, _ draws: Draws, _ rows: [UInt64], _ workers: Workers
   ) throws -> Tensor {
     func result<P: Pixel>(_ type: P.Type) throws -> Tensor {
       guard let value = P.Value(exactly: P(nearest: P.Value(fill)).value), value.isFinite,

@@ -35,27 +35,6 @@ struct Draws {
   }
 }
 
-/// The rows of the dataset that a batch's pictures are.
-struct Rows {
-  private let values: [Int64]
-
-  /// - Throws: `DocumentError` or `AugmentationFault` when `index` is missing or not what it should be.
-  init(of batch: Document, count: Int) throws {
-    let index = try batch.tensor(Role.index)
-    guard index.dtype == .i64 else {
-      throw DocumentError.wrongDType(Role.index, found: index.dtype, expected: "I64")
-    }
-    try index.requireExamples(count, as: Role.index)
-    guard index.shape.rank == 1 else {
-      throw DocumentError.wrongShape(Role.index, found: index.shape, expected: "[\(count)]")
-    }
-    values = index.values(of: Int64.self)
-    if let row = values.first(where: { $0 < 0 }) { throw AugmentationFault.negativeRow(row) }
-  }
-
-  subscript(picture: Int) -> UInt64 { UInt64(values[picture]) }
-}
-
 extension ClosedRange<Double> {
   /// The place of u, from [0, 1), within the range.
   func value(at u: Double) -> Double {

@@ -52,6 +52,22 @@ extension Document {
     for (name, tensor) in other.tensors where !known(name) { tensors[name] = tensor }
   }
 
+  /// The rows of the dataset that a batch's examples are.
+  ///
+  /// - Throws: `DocumentError` when `index` is missing, of another type or shape, or counts from below 0.
+  public func rows(count: Int) throws -> [UInt64] {
+    let index = try tensor(Role.index)
+    guard index.dtype == .i64 else {
+      throw DocumentError.wrongDType(Role.index, found: index.dtype, expected: "I64")
+    }
+    guard index.shape == [count] else {
+      throw DocumentError.wrongShape(Role.index, found: index.shape, expected: "[\(count)]")
+    }
+    let rows = index.values(of: Int64.self)
+    if let row = rows.first(where: { $0 < 0 }) { throw DocumentError.negativeRow(row) }
+    return rows.map { UInt64($0) }
+  }
+
   /// The tensor, refused when an element is not a finite number.
   ///
   /// - Throws: `DocumentError.notFinite`, a numerical fault.

@@ -16,6 +16,7 @@ public enum DocumentError: Fault, Equatable {
   case notFiniteData(String, value: Double, position: [Int])
   case differs(Key, found: String?, expected: String?, of: String)
   case noExamples(String)
+  case negativeRow(Int64)
 
   public var isNumerical: Bool {
     if case .notFinite = self { true } else { false }
@@ -54,6 +55,8 @@ public enum DocumentError: Fault, Equatable {
         + "\(expected.map { "'\($0)'" } ?? "none") as \(other) has it"
     case .noExamples(let name):
       "tensor '\(name)': no examples"
+    case .negativeRow(let row):
+      "tensor 'index': found row \(row), expected 0 or above"
     }
   }
 }

@@ -22,8 +22,8 @@ public struct BatchNorm: SingleInputLayer {
 
   public init(_ words: inout LayerWords, input: Shape) throws {
     output = input
-    momentum = try words.number("momentum", otherwise: 0.1, "from above 0 to 1") {
-      $0 > 0 && $0 <= 1
+    momentum = try words.number("momentum", otherwise: 0.1, "between 0 and 1") {
+      $0 > 0 && $0 < 1
     }
     epsilon = try words.number("epsilon", otherwise: 1e-5, "above 0") { $0 > 0 }
   }
@@ -48,7 +48,8 @@ public struct BatchNorm: SingleInputLayer {
 
   public func objection(toTrainingOn examples: Int) -> String? {
     if examples * elementsOfChannel > 1 { return nil }
-    return "\(examples) example of shape \(output), 1 value per channel, whose variance is always 0: "
+    return
+      "\(examples) example of shape \(output), 1 value per channel, whose variance is always 0: "
       + "expected at least 2 (another --size leaves another last batch)"
   }
 

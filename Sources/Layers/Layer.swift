@@ -181,9 +181,15 @@ public struct Parameter: Sendable, Equatable {
   /// What the names of statistics begin with: what a layer learns of its inputs by averaging, not by gradient.
   public static let statisticPrefix = "running_"
 
+  /// What the names of statistics end with that cannot be below 0.
+  public static let varianceName = statisticPrefix + "var"
+
   public let name: String
   public let shape: Shape
   public let start: Start
+
+  /// Whether it is a running variance.
+  public var isVariance: Bool { name.hasSuffix(Self.varianceName) }
 
   /// Whether a gradient corrects it; else it is a running statistic.
   public let isLearned: Bool

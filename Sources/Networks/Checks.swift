@@ -12,6 +12,12 @@ extension Network {
   public func checkParameters(_ tensors: [String: Tensor]) throws -> DType {
     let expected = parameters
     let dtype = try check(expected, in: tensors)
+    for parameter in expected where parameter.isVariance {
+      if let tensor = tensors[parameter.name], let (value, position) = tensor.firstNegative() {
+        throw NetworkFault.negativeVariance(
+          tensor: parameter.name, value: value, position: position)
+      }
+    }
     let names = Set(expected.map(\.name))
     if let surplus = tensors.keys.filter({ !names.contains($0) }).min() {
       throw NetworkFault.unexpected(tensor: surplus)

@@ -43,7 +43,8 @@ public struct NormalizationFit {
     of network: Network, at index: Int, _ input: Tensor
   ) throws -> (mean: [Double], deviation: [Double]) {
     let node = network.nodes[index]
-    if network.nodes[..<index].contains(where: { !$0.layer.parameters.isEmpty }) {
+    if network.ancestors(of: index).contains(where: { !network.nodes[$0].layer.parameters.isEmpty })
+    {
       throw TopologyFault.pairing(
         node.place,
         reason: "what reaches this 'normalize' depends on parameters: 'batchnorm' is for that")

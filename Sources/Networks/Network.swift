@@ -88,6 +88,15 @@ public struct Network: Sendable {
 
   var last: Node { nodes[nodes.count - 1] }
 
+  /// The layers that a layer's input depends on, in the order of the topology.
+  func ancestors(of index: Int) -> [Int] {
+    var isAncestor = [Bool](repeating: false, count: nodes.count)
+    for taker in (0...index).reversed() where taker == index || isAncestor[taker] {
+      for case let source? in nodes[taker].sources { isAncestor[source] = true }
+    }
+    return nodes.indices.filter { isAncestor[$0] }
+  }
+
   /// The layers that every layer's output has not yet reached when its turn is over, by the index of that layer:
   /// what a pass that keeps nothing may forget.
   func lastUses() -> [[Int]] {

@@ -9,6 +9,7 @@ public enum NetworkFault: Fault, Equatable {
   case wrongDType(tensor: String, found: DType, expected: String)
   case noExamples(tensor: String)
   case nonFinite(tensor: String, value: Double, example: Int, position: [Int], dtype: DType)
+  case negativeVariance(tensor: String, value: Double, position: [Int])
   case noDerivative(layer: String, reason: String)
   case tooFewExamples(layer: String, batch: String, reason: String)
 
@@ -28,6 +29,8 @@ public enum NetworkFault: Fault, Equatable {
     case .nonFinite(let tensor, let value, let example, let position, let dtype):
       "tensor '\(tensor)': found \(value) in example \(example) at \(position), expected numbers "
         + "that are finite in \(dtype.rawValue)"
+    case .negativeVariance(let tensor, let value, let position):
+      "tensor '\(tensor)': found \(decimal(value)) at \(position), expected variances of at least 0"
     case .noDerivative(let layer, let reason):
       "layer '\(layer)': \(reason)"
     case .tooFewExamples(let layer, let batch, let reason):

@@ -82,10 +82,10 @@ extension Network {
     return signals
   }
 
-  /// What reaches a layer before which none has parameters.
+  /// What reaches a layer of which no ancestor has parameters.
   func signal(reaching index: Int, from input: Tensor, _ pass: Pass) -> Tensor {
     var signals = Signals(lastLayer: last.name)
-    for node in nodes[..<index] {
+    for node in ancestors(of: index).map({ nodes[$0] }) {
       let sum = node.layer.forward(
         signals.inputs(of: node, in: self, input), [:], pass.at(node.name)
       ).sum

@@ -26,16 +26,21 @@ public struct GradientCheck {
     public let position: [Int]
     public let analytic: Double
     public let numerical: Double
-    /// |analytic − numerical| / max(|analytic|, |numerical|, what rounding leaves uncertain / tolerance).
+    /// |analytic − numerical| / max(|analytic|, |numerical|, a thousandth of the tensor's largest derivative, what
+    /// rounding leaves uncertain / tolerance).
     public let error: Double
 
     /// NaN is worse than any number.
     func isBetter(than other: Element) -> Bool { error < other.error || other.error.isNaN }
   }
 
-  /// How far an element is moved, times its magnitude where that is above 1: near the cube root of F64's precision,
-  /// where the errors of truncation and of rounding meet.
-  static let step = 1e-5
+  /// How far an element is moved, times its magnitude where that is above 1. The first is near the cube root of F64's
+  /// precision, where the errors of truncation and of rounding meet. The smaller ones are tried where it fails: among the
+  /// many activations of a large network one may have a kink between the element and its neighbours.
+  static let steps = [1e-5, 1e-6, 1e-7, 1e-8]
+
+  /// Differences that rounding leaves less certain than this say nothing.
+  static let mostNoise = 1e-3
 
   private let network: Network
   private let parameters: [String: Tensor]
@@ -95,7 +100,10 @@ public struct GradientCheck {
       let count = parameter.shape.count
       let elements = Array(numbers.permutation(of: count).prefix(samples ?? count)).sorted()
       let gradient = (analytic[parameter.name] ?? Tensor(zeros: parameter.shape, .f64)).doubles()
-      let found = elements.map { check(parameter.name, $0, analytic: gradient[$0]) }
+      let largest = gradient.reduce(0) { max($0, abs($1)) }
+      let found = elements.map {
+        check(parameter.name, $0, analytic: gradient[$0], floor: largest / 1000)
+      }
       let finding = Finding(
         parameter: parameter.name, checked: elements.count, kinks: found.count { $0 == nil },
         worst: found.compactMap(\.self).max { $0.isBetter(than: $1) })
@@ -109,31 +117,39 @@ public struct GradientCheck {
     return wrong
   }
 
-  /// The two derivatives by one element; nil where there is a kink between its neighbours.
-  private func check(_ name: String, _ index: Int, analytic: Double) -> Element? {
+  /// The two derivatives by one element; nil where there is a kink at it.
+  ///
+  /// - Parameter floor: errors are relative to a derivative of at least this size.
+  private func check(
+    _ name: String, _ index: Int, analytic: Double, floor: Double
+  ) -> Element? {
     guard let parameter = parameters[name] else { preconditionFailure("no parameter '\(name)'") }
     let values = parameter.doubles()
-    let h = Self.step * max(1, abs(values[index]))
     func moved(by step: Double) -> Double {
       var moved = values
       moved[index] += step
       return loss(with: [name: Tensor(moved, shape: parameter.shape)])
     }
-    let (above, below) = (moved(by: h), moved(by: -h))
-    let numerical = (above - below) / (2 * h)
-    // A sum of losses carries a few units of its last place for each layer it came through.
-    let noise = 64 * abs(loss).ulp / h
-    let scale = max(abs(analytic), abs(numerical), noise / tolerance)
-    let error = abs(analytic - numerical) / scale
-    if error > tolerance {
+    var first: Element?
+    for step in Self.steps {
+      let h = step * max(1, abs(values[index]))
+      let (above, below) = (moved(by: h), moved(by: -h))
+      let numerical = (above - below) / (2 * h)
+      // A sum of losses carries a few units of its last place for each layer it came through.
+      let noise = 64 * abs(loss).ulp / h
+      let size = max(abs(analytic), abs(numerical), floor)
+      if first != nil && noise > Self.mostNoise * size { break }
+      let margin = max(tolerance * size, noise)
+      let element = Element(
+        position: parameter.position(of: index), analytic: analytic, numerical: numerical,
+        error: abs(analytic - numerical) * tolerance / margin)
+      if abs(analytic - numerical) <= margin { return element }
       let (left, right) = ((loss - below) / h, (above - loss) / h)
-      let margin = tolerance * scale
       let isBetween = min(left, right) - margin <= analytic && analytic <= max(left, right) + margin
       if isBetween && abs(right - left) > margin { return nil }
+      first = first ?? element
     }
-    return Element(
-      position: parameter.position(of: index), analytic: analytic, numerical: numerical,
-      error: error)
+    return first
   }
 
   private func loss(with changed: [String: Tensor]) -> Double {

@@ -8,24 +8,24 @@ import Tensors
 extension Document {
   /// What a batch's or trace's pass through a network depends on.
   ///
-  /// - Throws: `DocumentError` when a layer is to draw random numbers and the document does not say by what: `nn.seed`,
-  ///   `nn.epoch`, `nn.step` and the rows' `index`.
+  /// - Throws: `PropagationError.cannotDraw` when a layer is to draw random numbers and the document does not say by what:
+  ///   `nn.seed`, `nn.epoch`, `nn.step` and the rows' `index`.
   func pass(_ mode: Mode, of network: Network, _ workers: Workers) throws -> Pass {
     guard mode == .training && network.isRandom else { return Pass(mode, workers) }
-    let seed = try text(.seed)
-    guard let seed = UInt64(seed) else {
-      throw DocumentError.malformed(.seed, found: seed, expected: "a whole number below 2^64")
+    do {
+      let seed = try text(.seed)
+      guard let seed = UInt64(seed) else {
+        throw DocumentError.malformed(.seed, found: seed, expected: "a whole number below 2^64")
+      }
+      let rows = try rows(count: tensor(Role.input).shape.dimensions.first ?? 0)
+      return Pass(
+        mode,
+        draws: Draws(seed: seed, epoch: try integer(.epoch), step: try integer(.step), rows: rows),
+        workers)
+    } catch let error as DocumentError {
+      let layer = network.nodes.first(where: \.layer.isRandom)?.name ?? ""
+      throw PropagationError.cannotDraw(layer: layer, reason: error)
     }
-    let index = try tensor(Role.index)
-    guard index.dtype == .i64, index.shape.rank == 1 else {
-      throw DocumentError.wrongDType(
-        Role.index, found: index.dtype, expected: "I64, a row of the dataset for every example")
-    }
-    let rows = index.values(of: Int64.self).map { UInt64(bitPattern: $0) }
-    return Pass(
-      mode,
-      draws: Draws(seed: seed, epoch: try integer(.epoch), step: try integer(.step), rows: rows),
-      workers)
   }
 
   /// Whether a trace was made to learn from.

@@ -30,3 +30,11 @@ public struct Statistics: Sendable, Equatable {
     standardDeviation = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count).squareRoot()
   }
 }
+
+extension Tensor {
+  /// The first element below 0, and where it is; nil when there is none.
+  public func firstNegative() -> (value: Double, position: [Int])? {
+    let values = doubles()
+    return values.firstIndex { $0 < 0 }.map { (values[$0], position(of: $0)) }
+  }
+}

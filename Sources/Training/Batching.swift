@@ -65,13 +65,16 @@ public struct Epoch: Sendable {
 
   /// The batch of one step.
   ///
-  /// - Parameter step: from 1 to `steps`.
-  public func batch(_ step: Int) -> Document {
+  /// - Parameters:
+  ///   - step: from 1 to `steps`.
+  ///   - isWhole: whether all batches up to the epoch's last will follow; then the batch tells how many rows they have.
+  public func batch(_ step: Int, isWhole: Bool = false) -> Document {
     let rows = order[places(of: step)]
     var batch = emptyBatch(step)
     batch.tensors[Role.input] = dataset.input.gathered(rows)
     batch.tensors[Role.target] = dataset.target?.gathered(rows)
     batch.tensors[Role.index] = Tensor(rows.map(Int64.init))
+    if isWhole { batch[.rows] = String(order.count) }
     return batch
   }
 
@@ -82,7 +85,6 @@ public struct Epoch: Sendable {
     batch[.epoch] = String(number)
     batch[.step] = String(step)
     batch[.steps] = String(steps)
-    batch[.rows] = String(order.count)
     batch[.seed] = String(batching.seed)
     batch[.data] = digest
     batch[.batching] = batching.description

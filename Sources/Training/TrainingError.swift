@@ -30,6 +30,7 @@ public enum TrainingError: Fault, Equatable {
   case badStepCount(String, found: Double)
   /// The norm of a gradient of finite numbers.
   case normOverflow
+  case negativeVariance(String, found: Double, position: [Int])
 
   public var isNumerical: Bool {
     switch self {
@@ -47,6 +48,9 @@ public enum TrainingError: Fault, Equatable {
     case .otherTensors(let found, let expected):
       "found tensors \(found.joined(separator: ", ")), expected "
         + "\(expected.joined(separator: ", ")) as in the first gradient"
+    case .negativeVariance(let name, let found, let position):
+      "tensor '\(name)': the correction makes it \(decimal(found)) at \(position), expected variances of at least 0: "
+        + "the gradient is not of the model as it is now"
     case .noExamples: "nn.examples: found 0, expected at least one example"
     case .noGradients: "no gradients: the stream has 0 frames"
     case .noPredictions: "no predictions: the stream has 0 frames"

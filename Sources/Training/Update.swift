@@ -33,7 +33,7 @@ extension Model {
       guard let parameter = parameters[name], let sum = sums[name] else { continue }
       let result: Tensor
       if isStatistic(name) {
-        result = moved(parameter, by: sum, examples: examples, workers)
+        result = try moved(parameter, name, by: sum, examples: examples, workers)
       } else {
         let rate = factor * (settings.layers.rates[layer(of: name)] ?? settings.optimizer.rate)
         preparation.kept = 1 - rate * settings.penalties.decay
@@ -124,9 +124,13 @@ private func isStatistic(_ name: String) -> Bool {
 /// A running statistic after a batch: statistic − sum / examples, the sum being that of momentum · (statistic −
 /// observed) over the examples. No setting of the correction applies to it.
 private func moved(
-  _ statistic: Tensor, by sum: Tensor, examples: Int, _ workers: Workers
-) -> Tensor {
-  statistic.combined(with: sum, by: Move(examples: examples), workers)
+  _ statistic: Tensor, _ name: String, by sum: Tensor, examples: Int, _ workers: Workers
+) throws -> Tensor {
+  let result = statistic.combined(with: sum, by: Move(examples: examples), workers)
+  if name.hasSuffix("running_var"), let (value, position) = result.firstNegative() {
+    throw TrainingError.negativeVariance(name, found: value, position: position)
+  }
+  return result
 }
 
 private struct Move: PairFunction {

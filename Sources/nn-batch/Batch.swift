@@ -60,8 +60,9 @@ struct Batch: Stage {
       let epoch = Epoch(number, of: dataset, digest: digest, batching.batching)
       let first = min(toSkip, epoch.steps)
       toSkip -= first
+      let isWhole = epoch.steps - first <= remaining && !standsAlone
       for step in (first..<epoch.steps).prefix(remaining) {
-        let batch = epoch.batch(step + 1)
+        let batch = epoch.batch(step + 1, isWhole: isWhole)
         if standsAlone { try output.write(batch) } else { try output.writeFrame(batch) }
         remaining -= 1
       }

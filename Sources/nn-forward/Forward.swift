@@ -67,7 +67,7 @@ struct ForwardTool: Stage {
         try feedback.next(watching: output) { try forward.follow(Model($0)) }
       }
       // In a ring the whole epoch will come, and what its end would bring to light had better show before its first step.
-      if isFirst, feedback != nil { try forward.foresee(batch) }
+      if isFirst, feedback != nil, trace, !inference { try forward.foresee(batch) }
       isFirst = false
       return try trace
         ? forward.trace(of: batch, inference ? .inference : .training, keepingSums: sums)

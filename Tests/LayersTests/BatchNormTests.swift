@@ -117,7 +117,7 @@ struct BatchNormTests {
     #expect(picture.objection(toTrainingOn: 1) == nil)
   }
 
-  @Test(arguments: ["momentum=0", "momentum=1.5", "epsilon=0", "epsilon=-1", "momentum=x"])
+  @Test(arguments: ["momentum=0", "momentum=1", "epsilon=0", "epsilon=-1", "momentum=x"])
   func refuses(option: String) {
     #expect(throws: TopologyFault.self) {
       try layer(BatchNorm.self, "batchnorm \(option)", input: [3])

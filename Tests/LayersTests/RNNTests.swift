@@ -29,7 +29,7 @@ struct RNNTests {
   }
 
   @Test func twoStepsInReverseMatchHandComputedStates() throws {
-    let rnn = try layer(RNN.self, "rnn 1 return=all reverse=yes", input: [2, 2])
+    let rnn = try layer(RNN.self, "rnn 1 return=all reverse", input: [2, 2])
     let second = tanh(0.75)
     let first = tanh(-0.25 + 2 * second)
     let found = rnn.forward(input, parameters, pass).sum

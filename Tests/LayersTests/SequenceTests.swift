@@ -73,7 +73,7 @@ struct SequenceTests {
   // MARK: Against central differences
 
   @Test(
-    arguments: kinds.indices, ["", " return=all", " reverse=yes", " return=all reverse=yes"])
+    arguments: kinds.indices, ["", " return=all", " reverse", " return=all reverse"])
   func gradientsAreThoseOfCentralDifferences(kind: Int, options: String) throws {
     let kind = Self.kinds[kind]
     let ofSteps = try layer(kind, "\(kind.word) 3\(options)", input: [5, 2])
@@ -105,9 +105,9 @@ struct SequenceTests {
   func theLastOutputIsTheLastOfAll(kind: Int) throws {
     let kind = Self.kinds[kind]
     let input = numbers([3, 4, 2], seed: 1)
-    for (reverse, last) in [("no", 3), ("yes", 0)] {
-      let one = try layer(kind, "reverse=\(reverse)", input: [4, 2], units: 5)
-      let all = try layer(kind, "return=all reverse=\(reverse)", input: [4, 2], units: 5)
+    for (reverse, last) in [("", 3), (" reverse", 0)] {
+      let one = try layer(kind, "\(reverse)", input: [4, 2], units: 5)
+      let all = try layer(kind, "return=all\(reverse)", input: [4, 2], units: 5)
       #expect(one.output == [5])
       #expect(all.output == [4, 5])
       let parameters = randomParameters(of: one)

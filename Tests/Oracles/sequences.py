@@ -60,7 +60,7 @@ def solve(seed, word, size, returns, reverse):
     delta = numbers(source, output.shape, 1)
     (output * torch.tensor(delta).reshape(output.shape)).sum().backward()
     return {
-        "line": f"{word} {units} return={returns} reverse={'yes' if reverse else 'no'}",
+        "line": f"{word} {units} return={returns}{' reverse' if reverse else ''}",
         "input": tensor(values, batch.shape),
         "parameters": {name: result(value) for name, value in parameters.items()},
         "delta": tensor(delta, output.shape),

@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// Gated recurrent units: `gru UNITS [return=last|all] [reverse=yes]`, as `RecurrentLayer` explains.
+/// Gated recurrent units: `gru UNITS [reverse] [return=last|all]`, as `RecurrentLayer` explains.
 ///
 /// With the blocks of rows r, z, n in this order, x the step's features and h the state of the step before:
 ///

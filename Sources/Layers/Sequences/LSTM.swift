@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// Long short-term memory: `lstm UNITS [return=last|all] [reverse=yes]`, as `RecurrentLayer` explains.
+/// Long short-term memory: `lstm UNITS [reverse] [return=last|all]`, as `RecurrentLayer` explains.
 ///
 /// With the blocks of rows i, f, g, o in this order, and c the cell of the step before, 0 before the first:
 ///

@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// A simple recurrent layer: `rnn UNITS [return=last|all] [reverse=yes]`, as `RecurrentLayer` explains.
+/// A simple recurrent layer: `rnn UNITS [reverse] [return=last|all]`, as `RecurrentLayer` explains.
 ///
 /// state = tanh(weight_ih · features + bias_ih + weight_hh · state before + bias_hh); one block of rows.
 ///

@@ -4,9 +4,9 @@ import Tensors
 
 /// A layer that reads its input step by step and carries a state from each step to the next.
 ///
-/// `WORD UNITS [return=last|all] [reverse=yes]`. The input of one example is [T, F], T steps of F features; a
+/// `WORD UNITS [reverse] [return=last|all]`. The input of one example is [T, F], T steps of F features; a
 /// picture [C, H, W] is a sequence of its H rows, C·W features each, a row's channels side by side. The output
-/// is the state after the last step read, [U]; with `return=all` every step's, [T, U]. With `reverse=yes` the
+/// is the state after the last step read, [U]; with `return=all` every step's, [T, U]. With `reverse` the
 /// steps are read from the last to the first, and step t's state still stands at t.
 ///
 /// G blocks of U rows, one per gate, make up weight_ih [G·U, F] and bias_ih [G·U], which act on the step's
@@ -92,7 +92,7 @@ struct SequenceForm: Sendable {
     units = try words.count("the number of units")
     returnsAll =
       try words.choice("return", among: ["last", "all"], otherwise: "last") == "all"
-    isReverse = try words.choice("reverse", among: ["yes", "no"], otherwise: "no") == "yes"
+    isReverse = words.word(if: { $0 == "reverse" }) != nil
     switch input.rank {
     case 2: (channels, steps, features) = (1, input[0], input[1])
     case 3: (channels, steps, features) = (input[0], input[1], input[0] * input[2])
