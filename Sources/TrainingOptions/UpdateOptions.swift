@@ -145,17 +145,30 @@ struct LimitOptions: ParsableArguments {
   }
 }
 
-/// Layers that learn otherwise.
+/// Layers that learn otherwise. What repeated options name counts together.
 struct LayerOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Leave these layers as they are.", valueName: "layer,…"))
-  var freeze: LayerNames?
+  @Option(
+    help: ArgumentHelp(
+      """
+      Leave these layers as they are. A frozen batchnorm still normalizes by the batch, while its running \
+      statistics stay.
+      """,
+      valueName: "layer,…"))
+  var freeze: [LayerNames] = []
 
   @Option(
     help: ArgumentHelp(
       "Learning rates of some layers; the schedule goes for them too.", valueName: "layer=rate,…"))
-  var layerRate: LayerRates?
+  var layerRate: [LayerRates] = []
 
   func validate() throws {
+    for rates in layerRate {
+      for (name, rate) in rates.rates.sorted(by: { $0.key < $1.key }) {
+        guard let kept = settings.rates[name], kept != rate else { continue }
+        throw ValidationError(
+          "--layer-rate: found rates \(decimal(kept)) and \(decimal(rate)) for the layer '\(name)'")
+      }
+    }
     for name in settings.frozen.sorted() where settings.rates[name] != nil {
       throw ValidationError("--freeze and --layer-rate both name the layer '\(name)'")
     }
@@ -163,8 +176,8 @@ struct LayerOptions: ParsableArguments {
 
   var settings: LayerSettings {
     var settings = LayerSettings()
-    settings.frozen = freeze?.names ?? []
-    settings.rates = layerRate?.rates ?? [:]
+    for names in freeze { settings.frozen.formUnion(names.names) }
+    for rates in layerRate { settings.rates.merge(rates.rates) { first, _ in first } }
     return settings
   }
 }

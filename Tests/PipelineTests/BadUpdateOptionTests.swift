@@ -50,6 +50,10 @@ import Testing
       "--layer-rate dense1=1 --freeze dense2,dense1",
       "--freeze and --layer-rate both name the layer 'dense1'"
     ),
+    (
+      "--layer-rate dense1=1,dense2=2 --layer-rate dense2=3",
+      "--layer-rate: found rates 2 and 3 for the layer 'dense2'"
+    ),
   ]
 
   @Test(arguments: together) func optionsThatDoNotGoTogether(
@@ -65,6 +69,21 @@ import Testing
     try expectRefusal(
       sh: "\(Self.update) --schedule cosine", 64,
       "nn-update: --schedule cosine needs --schedule-epochs", in: Step.folder())
+  }
+
+  @Test func whatRepeatedOptionsNameCountsTogether() throws {
+    let folder = try Step.folder()
+    let outcome = try Tool.sh(
+      """
+      \(Self.update) --freeze dense1 --freeze dense2 && nn-inspect out.gz | grep -o freeze=.*
+      \(Self.update) --layer-rate dense1=2 --layer-rate dense2=3 --layer-rate dense2=3 -o rates.gz
+      nn-inspect rates.gz | grep -o layer-rate=.*
+      """, in: folder)
+    #expect(outcome.message == "")
+    #expect(
+      Set(outcome.text.split(separator: "\n")) == [
+        "freeze=dense1,dense2", "layer-rate=dense1=2,dense2=3",
+      ])
   }
 
   @Test func whatDoesNotGoWithTheModel() throws {
