@@ -48,13 +48,16 @@ public struct Trainer {
   ///
   /// A model that stopped inside an epoch goes on at its next batch.
   /// - Parameter report: called after every step.
-  /// - Throws: `TrainingError` when the model is beyond `last` or stopped inside an epoch of other settings; whatever the
-  ///   stages throw.
+  /// - Throws: `TrainingError` when the model is beyond `last` or stopped inside an epoch of other settings;
+  ///   `DocumentError.missingTensor` for a dataset without targets; whatever the stages throw.
   public mutating func run(
     untilEpoch last: Int, limit: Int? = nil, report: (Step) -> Void
   ) throws {
     guard model.epoch <= last else {
       throw TrainingError.alreadyTrained(epoch: model.epoch, asked: last)
+    }
+    guard dataset.target != nil else {
+      throw DocumentError.missingTensor(Role.target, kind: .dataset)
     }
     var remaining = limit ?? .max
     while model.epoch < last && remaining > 0 {

@@ -160,6 +160,10 @@ private let gradient = "gradient.safetensors.gz"
     try PipelineTests.expectRefusal(
       sh: "nn-forward -m \(model) blind.safetensors | nn-eval -o out.tsv", 65,
       "nn-eval: <stdin>: tensor 'target' is missing from the prediction", in: folder)
+    try PipelineTests.expectRefusal(
+      "nn-train",
+      ["-m", model, "blind.safetensors", "--rate", "1", "--epochs", "1", "-o", "out.gz"], 65,
+      "blind.safetensors: tensor 'target' is missing from the dataset", in: folder)
   }
 
   @Test func aStepHasNoGradient() throws {
