@@ -166,6 +166,18 @@ private let gradient = "gradient.safetensors.gz"
       "blind.safetensors: tensor 'target' is missing from the dataset", in: folder)
   }
 
+  @Test func dataThatDoesNotFitATopologyIsTheDatasetsFault() throws {
+    try folder.write("gap.net", "input 2\nnormalize\ndense 1\nloss squared\n")
+    try PipelineTests.expectRefusal(
+      "nn-init", ["gap.net", "--fit", "data.safetensors", "-o", "out.gz"], 65,
+      "data.safetensors: tensor 'input': found shape [4, 3], expected [4, 2] for layer 'normalize1'",
+      in: folder)
+    try folder.write("gap.net", "input 3\ndense 3\nnormalize\nloss squared\n")
+    let outcome = try Tool.run(
+      "nn-init", ["gap.net", "--fit", "data.safetensors", "-o", "out.gz"], in: folder)
+    #expect(outcome.message.hasPrefix("nn-init: gap.net: line 3, column 1: "))
+  }
+
   @Test func aStepHasNoGradient() throws {
     try folder.write("step.net", "input 3\ndense 1 step bias=no\nloss squared\n")
     let forward = try Tool.sh(
