@@ -68,7 +68,8 @@ import Testing
   @Test func aScheduleNeedsItsLength() throws {
     try expectRefusal(
       sh: "\(Self.update) --schedule cosine", 64,
-      "nn-update: --schedule cosine needs --schedule-epochs", in: Step.folder())
+      "nn-update: --schedule cosine needs --schedule-epochs (see nn-update --help)",
+      in: Step.folder())
   }
 
   @Test func whatRepeatedOptionsNameCountsTogether() throws {
