@@ -88,6 +88,11 @@ extension Model {
     try settings.layers.require(Set(parameters.keys.map(layer)))
   }
 
+  /// - Throws: as `learn`, when the model holds what another rule has kept.
+  public func requireState(of settings: UpdateSettings) throws {
+    _ = try StateTensors(of: self, rule: type(of: settings.optimizer))
+  }
+
   /// Moves the model's place in the epoch to behind the gradient's batch; a gradient of a batch that belongs to no epoch
   /// leaves it where it was.
   ///

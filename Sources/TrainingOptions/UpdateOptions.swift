@@ -27,12 +27,14 @@ public struct UpdateOptions: ParsableArguments {
   /// The model as it is before its first correction: with its loss on validation data and, where so asked, without
   /// what another rule kept.
   ///
-  /// - Throws: `TrainingError` when loss, layers and model do not go together.
+  /// - Throws: `TrainingError` when loss, rule, layers and model do not go together; `DocumentError.wrongShape` for
+  ///   state in another shape than its parameter's.
   public func prepared(_ model: Model, for settings: UpdateSettings) throws -> Model {
     var model = model
     if let loss = schedule.validationLoss?.value { try model.note(validationLoss: loss) }
     if rule.resetOptimizer { model.resetOptimizer() }
     try model.requireLayers(of: settings)
+    try model.requireState(of: settings)
     return model
   }
 }

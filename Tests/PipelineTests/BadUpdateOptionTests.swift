@@ -105,10 +105,16 @@ import Testing
       "nn-update -m model.safetensors.gz --rate 1 --rule adam gradient.safetensors.gz -o adam.gz",
       in: folder)
     #expect(adam.status == 0, "\(adam.message)")
+    let reason =
+      "adam.gz: tensor 'optimizer.dense1.bias.first_moment': not of the rule sgd for this model "
+      + "(--reset-optimizer drops it)"
     try expectRefusal(
-      sh: "nn-update -m adam.gz --rate 1 gradient.safetensors.gz -o out.gz", 65,
-      "nn-update: gradient.safetensors.gz: tensor 'optimizer.dense1.bias.first_moment': not of the "
-        + "rule sgd for this model (--reset-optimizer drops it)", in: folder)
+      "nn-update", ["-m", "adam.gz", "--rate", "1", "gradient.safetensors.gz", "-o", "out.gz"], 65,
+      reason, in: folder)
+    try expectRefusal(
+      "nn-train",
+      ["-m", "adam.gz", "--rate", "1", "--epochs", "2", "data.safetensors", "-o", "out.gz"], 65,
+      reason, in: folder)
     let outcome = try Tool.sh(
       "nn-update -m adam.gz --rate 1 --reset-optimizer gradient.safetensors.gz -o out.gz "
         + "&& nn-inspect out.gz | grep -c optimizer.dense", in: folder)
