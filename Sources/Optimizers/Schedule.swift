@@ -47,7 +47,7 @@ public struct Schedule: Sendable, Equatable {
     /// From 1 to `final` along half a cosine, batch by batch: CosineAnnealingLR.
     case cosine(epochs: Int, final: Double)
     /// From 1/25 to 1 within three tenths of the steps, then to 1/250,000, both along half a cosine: OneCycleLR with its
-    /// defaults (Smith and Topin 2018).
+    /// defaults (Smith and Topin 2018). A single step in all takes the peak; PyTorch's would take the end.
     case oneCycle(epochs: Int)
     /// factor^n, n being how often the validation loss had not fallen below the best so far, by at least a
     /// ten-thousandth, in more than `patience` epochs on end: ReduceLROnPlateau.
@@ -124,6 +124,7 @@ extension Place {
 private func halfCosine(_ part: Double) -> Double { (1 + cos(.pi * part)) / 2 }
 
 private func cycle(_ index: Double, of total: Double) -> Double {
+  if total <= 1 { return 1 }
   let (start, end) = (1.0 / 25, 1.0 / 25 / 1e4)
   let peak = 0.3 * total - 1
   if index <= peak { return 1 + (start - 1) * halfCosine(index / peak) }
