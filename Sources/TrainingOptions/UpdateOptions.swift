@@ -13,6 +13,18 @@ public struct UpdateOptions: ParsableArguments {
 
   public init() {}
 
+  public func validate() throws {
+    let decay = limits.penalties(decay: type(of: try rule.optimizer()).defaultDecay).decay
+    let rates = layers.settings.rates.sorted { $0.key < $1.key }
+    for (option, rate) in [("--rate \(decimal(rule.rate.value))", rule.rate.value)]
+      + rates.map({ ("--layer-rate \($0.key)=\(decimal($0.value))", $0.value) })
+    where rate * decay >= 1 {
+      throw ValidationError(
+        "\(option) times --weight-decay \(decimal(decay)) is \(decimal(rate * decay)), expected less "
+          + "than 1, or no weight keeps its sign")
+    }
+  }
+
   /// - Parameter epochs: the length of a schedule that is given none; nil where there is no such default.
   /// - Throws: `StageError.usage` for a schedule without its length.
   public func settings(epochs: Int? = nil) throws -> UpdateSettings {

@@ -38,6 +38,15 @@ import Testing
     ("--l2 -1", "--l2: found '-1', expected a finite number, 0 or above"),
     ("--weight-decay inf", "--weight-decay: found 'inf', expected a finite number, 0 or above"),
     (
+      "--weight-decay 1.5",
+      "--rate 1 times --weight-decay 1.5 is 1.5, expected less than 1, or no weight keeps its sign"
+    ),
+    (
+      "--rule adamw --layer-rate dense1=200",
+      "--layer-rate dense1=200 times --weight-decay 0.01 is 2, expected less than 1, or no weight "
+        + "keeps its sign"
+    ),
+    (
       "--freeze dense1,,dense2",
       "--freeze: found 'dense1,,dense2', expected names of layers, each once, with commas between them"
     ),
