@@ -17,6 +17,7 @@ public struct Place: Sendable, Equatable {
   /// The batches of the epoch.
   public let steps: Int
 
+  /// A place as a batch document states it; nothing is checked.
   public init(epoch: Int, step: Int, steps: Int) {
     (self.epoch, self.step, self.steps) = (epoch, step, steps)
   }
@@ -28,17 +29,20 @@ public struct Place: Sendable, Equatable {
 /// How the learning rate changes: a factor for it, as a pure function of a batch's place and of the validation
 /// losses so far. So every route through the same steps, and every resumed one, takes the same rates.
 public struct Schedule: Sendable, Equatable {
+  /// How the factor goes once the rate is warm.
   public let course: Course
   /// Epochs, also in part, in which the rate grows in equal steps to what the course says: the factor of batch k of
   /// n is k / n more. 0 for none.
   public let warmUp: Double
 
+  /// A constant rate from the first step unless told otherwise.
   public init(_ course: Course = .constant, warmUp: Double = 0) {
     (self.course, self.warmUp) = (course, warmUp)
   }
 
   /// The course without warm-up; every formula is PyTorch's.
   public enum Course: Sendable, Equatable {
+    /// 1.
     case constant
     /// factor^⌊(epoch − 1) / every⌋: StepLR.
     case step(every: Int, factor: Double)

@@ -10,13 +10,17 @@ import Training
 public struct Trainer {
   /// What a step was, for progress.
   public struct Step {
+    /// From 1.
     public let epoch: Int
+    /// Within the epoch, from 1.
     public let step: Int
+    /// The batches of the epoch.
     public let steps: Int
     /// The mean loss over the batch, before the correction.
     public let loss: Double
   }
 
+  /// The model as the last step left it.
   public private(set) var model: Model
   private let dataset: Dataset
   private let digest: String

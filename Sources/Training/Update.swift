@@ -181,6 +181,7 @@ extension Role {
 
 /// The line that a lineage holds for the settings of a correction.
 public enum TrainingSettings {
+  /// What decides the step: the batch's data, batching, distortion and seed as far as it states them, then the settings.
   public static func text(batch: Document, _ update: UpdateSettings) -> String {
     var words = [String]()
     if let data = batch[.data] { words.append("data=\(data)") }
