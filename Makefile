@@ -173,7 +173,8 @@ $(DATA)/source: FORCE
 LEARNED := $(TRAIN)
 VALIDATED :=
 ifneq ($(VALIDATION),)
-  $(call one-word,VALIDATION)
+  $(if $(shell [[ '$(VALIDATION)' =~ ^0?\.[0-9]*[1-9][0-9]*$$ ]] && echo yes),,\
+    $(error VALIDATION=$(VALIDATION): expected a fraction between 0 and 1, such as 0.1))
   LEARNED := $(DATA)/validation-$(VALIDATION)/train.safetensors.gz
   VALIDATED := $(DATA)/validation-$(VALIDATION)/validation.safetensors.gz
 endif
@@ -196,6 +197,11 @@ metrics := $(trained:%=$(RUN)/epoch-%.tsv)
 .PHONY: train eval verify robustness article
 train: $(RUN)/metrics.tsv ## train a network; goes on where it stopped
 	@echo "$(RUN): trained to epoch $$(awk 'END { print $$1 }' $<); the figures are in $<"
+
+ifneq ($(PATIENCE),)
+  $(if $(shell [[ '$(PATIENCE)' =~ ^[1-9][0-9]*$$ ]] && echo yes),,\
+    $(error PATIENCE=$(PATIENCE): expected a whole number of at least 1))
+endif
 
 # A recipe that goes on from another one's model has a rule that makes it.
 $(if $(WEIGHTS),$(if $(or $(wildcard $(WEIGHTS)),$(filter $(default-weights),$(WEIGHTS))),,$(error WEIGHTS=$(WEIGHTS): \

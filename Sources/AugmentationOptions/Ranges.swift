@@ -4,9 +4,12 @@ import Tensors
 
 /// A range of whole pixels.
 public struct PixelRange: OptionValue {
+  /// What is expected, for the message that refuses another text.
   public static let expected = "a whole number X from 0 for -X..X, or whole numbers A..B"
+  /// In pixels.
   public let value: ClosedRange<Int>
 
+  /// Nil for a text that is not as `expected` says.
   public init?(text: String) {
     guard
       let range = range(
@@ -18,9 +21,12 @@ public struct PixelRange: OptionValue {
 
 /// A range of angles to turn by, in degrees.
 public struct RotationRange: OptionValue {
+  /// What is expected, for the message that refuses another text.
   public static let expected = "degrees X from 0 to 180 for -X..X, or A..B within -180..180"
+  /// In degrees.
   public let value: ClosedRange<Double>
 
+  /// Nil for a text that is not as `expected` says.
   public init?(text: String) {
     guard
       let range = range(text, Double.init, within: -180...180, single: { $0 < 0 ? nil : -$0...$0 })
@@ -31,9 +37,12 @@ public struct RotationRange: OptionValue {
 
 /// A range of angles to lean by, in degrees.
 public struct ShearRange: OptionValue {
+  /// What is expected, for the message that refuses another text.
   public static let expected = "degrees X from 0 to 80 for -X..X, or A..B within -80..80"
+  /// In degrees.
   public let value: ClosedRange<Double>
 
+  /// Nil for a text that is not as `expected` says.
   public init?(text: String) {
     guard
       let range = range(text, Double.init, within: -80...80, single: { $0 < 0 ? nil : -$0...$0 })
@@ -44,9 +53,12 @@ public struct ShearRange: OptionValue {
 
 /// A range of factors.
 public struct FactorRange: OptionValue {
+  /// What is expected, for the message that refuses another text.
   public static let expected = "a factor X from 1 to 100 for 1/X..X, or A..B within 0.01..100"
+  /// Factors; a range that is given by its end X begins at 1/X.
   public let value: ClosedRange<Double>
 
+  /// Nil for a text that is not as `expected` says.
   public init?(text: String) {
     guard
       let range = range(
@@ -58,9 +70,12 @@ public struct FactorRange: OptionValue {
 
 /// A range of strengths.
 public struct StrengthRange: OptionValue {
+  /// What is expected, for the message that refuses another text.
   public static let expected = "a finite number X, 0 or above, or A..B of such"
+  /// Strengths; a single one is both ends.
   public let value: ClosedRange<Double>
 
+  /// Nil for a text that is not as `expected` says.
   public init?(text: String) {
     guard let range = strengths(text, within: 0...Double.greatestFiniteMagnitude) else {
       return nil
@@ -71,10 +86,13 @@ public struct StrengthRange: OptionValue {
 
 /// The strength of elastic distortion and the sigma of its smoothing.
 public struct ElasticRange: OptionValue {
+  /// What is expected, for the message that refuses another text.
   public static let expected =
     "a strength X from 0 to 100000, or A..B, with :SIGMA from 0.1 to 100 behind it or not"
+  /// The strength as a range, and sigma, which is 4 unless given.
   public let value: Elastic
 
+  /// Nil for a text that is not as `expected` says.
   public init?(text: String) {
     guard let (text, second) = parts(text, second: 4, within: 0.1...100),
       let strength = strengths(text, within: 0...100_000)
@@ -85,10 +103,13 @@ public struct ElasticRange: OptionValue {
 
 /// The part of a picture to erase and how probably.
 public struct ErasingRange: OptionValue {
+  /// What is expected, for the message that refuses another text.
   public static let expected =
     "a part X from 0 to 1, or A..B, with :PROBABILITY from 0 to 1 behind it or not"
+  /// The erased part of the area as a range, and the probability, which is 1 unless given.
   public let value: Erasing
 
+  /// Nil for a text that is not as `expected` says.
   public init?(text: String) {
     guard let (text, second) = parts(text, second: 1, within: 0...1),
       let area = strengths(text, within: 0...1)
@@ -99,9 +120,12 @@ public struct ErasingRange: OptionValue {
 
 /// A number from 0 to 1.
 public struct Probability: OptionValue {
+  /// What is expected, for the message that refuses another text.
   public static let expected = "a number from 0 to 1"
+  /// From 0 to 1.
   public let value: Double
 
+  /// Nil for a text that is not as `expected` says.
   public init?(text: String) {
     guard let value = Double(text), 0...1 ~= value else { return nil }
     self.value = value
@@ -110,9 +134,12 @@ public struct Probability: OptionValue {
 
 /// A number that is neither NaN nor infinite.
 public struct FiniteNumber: OptionValue {
+  /// What is expected, for the message that refuses another text.
   public static let expected = "a finite number"
+  /// Neither NaN nor infinite.
   public let value: Double
 
+  /// Nil for a text that is not as `expected` says.
   public init?(text: String) {
     guard let value = Double(text), value.isFinite else { return nil }
     self.value = value
@@ -121,9 +148,12 @@ public struct FiniteNumber: OptionValue {
 
 /// The shape of a picture, with channels or without.
 public struct PictureShape: OptionValue {
+  /// What is expected, for the message that refuses another text.
   public static let expected = "whole numbers above 0, such as 28x28 or 3x32x32"
+  /// [H, W] or [C, H, W].
   public let value: Shape
 
+  /// Nil for a text that is not as `expected` says.
   public init?(text: String) {
     let words = text.split(separator: "x", omittingEmptySubsequences: false)
     let extents = words.compactMap { PositiveInteger(text: String($0))?.value }

@@ -17,6 +17,7 @@ public struct Place: Sendable, Equatable {
   /// The batches of the epoch.
   public let steps: Int
 
+  /// A place as a batch document states it; nothing is checked.
   public init(epoch: Int, step: Int, steps: Int) {
     (self.epoch, self.step, self.steps) = (epoch, step, steps)
   }
@@ -28,17 +29,20 @@ public struct Place: Sendable, Equatable {
 /// How the learning rate changes: a factor for it, as a pure function of a batch's place and of the validation
 /// losses so far. So every route through the same steps, and every resumed one, takes the same rates.
 public struct Schedule: Sendable, Equatable {
+  /// How the factor goes once the rate is warm.
   public let course: Course
   /// Epochs, also in part, in which the rate grows in equal steps to what the course says: the factor of batch k of
   /// n is k / n more. 0 for none.
   public let warmUp: Double
 
+  /// A constant rate from the first step unless told otherwise.
   public init(_ course: Course = .constant, warmUp: Double = 0) {
     (self.course, self.warmUp) = (course, warmUp)
   }
 
   /// The course without warm-up; every formula is PyTorch's.
   public enum Course: Sendable, Equatable {
+    /// 1.
     case constant
     /// factor^⌊(epoch − 1) / every⌋: StepLR.
     case step(every: Int, factor: Double)
@@ -47,7 +51,7 @@ public struct Schedule: Sendable, Equatable {
     /// From 1 to `final` along half a cosine, batch by batch: CosineAnnealingLR.
     case cosine(epochs: Int, final: Double)
     /// From 1/25 to 1 within three tenths of the steps, then to 1/250,000, both along half a cosine: OneCycleLR with its
-    /// defaults (Smith and Topin 2018).
+    /// defaults (Smith and Topin 2018). A single step in all takes the peak; PyTorch's would take the end.
     case oneCycle(epochs: Int)
     /// factor^n, n being how often the validation loss had not fallen below the best so far, by at least a
     /// ten-thousandth, in more than `patience` epochs on end: ReduceLROnPlateau.
@@ -124,6 +128,7 @@ extension Place {
 private func halfCosine(_ part: Double) -> Double { (1 + cos(.pi * part)) / 2 }
 
 private func cycle(_ index: Double, of total: Double) -> Double {
+  if total <= 1 { return 1 }
   let (start, end) = (1.0 / 25, 1.0 / 25 / 1e4)
   let peak = 0.3 * total - 1
   if index <= peak { return 1 + (start - 1) * halfCosine(index / peak) }

@@ -40,7 +40,8 @@ struct ConvolutionProducts: Sendable {
   ) {
     let bias = bias?.values(of: type)
     let blocks = Blocks(self, examples: input.shape[0])
-    withPointers(input, byProduct(weight, of: type), into: &result, of: type) { x, w, result in
+    let weight = lowering.byProduct(weight.values(of: type))
+    withPointers(input, weight, into: &result, of: type) { x, w, result in
       workers.run(pieces: blocks.pieces) { piece in
         withScratch(of: type) { matrix, sums in
           for block in blocks[piece] {
@@ -74,7 +75,8 @@ struct ConvolutionProducts: Sendable {
     _ workers: Workers
   ) {
     let blocks = Blocks(self, examples: delta.shape[0])
-    withPointers(delta, byProduct(weight, of: type), into: &result, of: type) { d, w, result in
+    let weight = lowering.byProduct(weight.values(of: type))
+    withPointers(delta, weight, into: &result, of: type) { d, w, result in
       workers.run(pieces: blocks.pieces) { piece in
         withScratch(of: type) { matrix, joinedDeltas in
           for block in blocks[piece] {
@@ -127,7 +129,7 @@ struct ConvolutionProducts: Sendable {
         }
       }
     }
-    return Tensor(inOrderOfWeight(sums.map { R($0) }), shape: weight)
+    return Tensor(lowering.inOrderOfWeight(sums.map { R($0) }), shape: weight)
   }
 
   private func addProducts<R: BLASReal>(
@@ -250,29 +252,6 @@ struct ConvolutionProducts: Sendable {
     withUnsafeTemporaryAllocation(of: type, capacity: matrix + outputs) { scratch in
       guard let start = scratch.baseAddress else { return }
       body(start, start + matrix)
-    }
-  }
-
-  /// The weight as the products take it, [products, O, C/G · taps · KW].
-  private func byProduct<R: BLASReal>(_ weight: Tensor, of type: R.Type) -> [R] {
-    let values = weight.values(of: type)
-    return lowering.products.count == 1 ? values : positionsByProduct.map { values[$0] }
-  }
-
-  /// Undoes `byProduct`.
-  private func inOrderOfWeight<R>(_ values: [R]) -> [R] {
-    if lowering.products.count == 1 { return values }
-    var result = values
-    for (index, position) in positionsByProduct.enumerated() { result[position] = values[index] }
-    return result
-  }
-
-  private var positionsByProduct: [Int] {
-    let (rows, columns) = (weight[2], weight[3])
-    return lowering.products.flatMap { product in
-      (0..<weight[0] * weight[1]).flatMap { plane in
-        (0..<columns).map { (plane * rows + product.tap) * columns + $0 }
-      }
     }
   }
 

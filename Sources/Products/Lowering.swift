@@ -83,6 +83,28 @@ struct Lowering: Sendable {
   /// Whether one example's lowered matrix is the example itself.
   var isIdentity: Bool { window.height.isPoint && window.width.isPoint }
 
+  /// A weight [O, C/G, KH, KW] as the products take it, [products, O, C/G · taps · KW].
+  func byProduct<R>(_ weight: [R]) -> [R] { reordered(weight, isBack: false) }
+
+  /// Undoes `byProduct`.
+  func inOrderOfWeight<R>(_ values: [R]) -> [R] { reordered(values, isBack: true) }
+
+  private func reordered<R>(_ values: [R], isBack: Bool) -> [R] {
+    if products.count == 1 { return values }
+    let length = window.width.length
+    let planes = values.count / (window.height.length * length)
+    var result = values
+    for (index, product) in products.enumerated() {
+      for plane in 0..<planes {
+        let own = (plane * window.height.length + product.tap) * length
+        let other = (index * planes + plane) * length
+        let (source, target) = isBack ? (other, own) : (own, other)
+        for column in 0..<length { result[target + column] = values[source + column] }
+      }
+    }
+    return result
+  }
+
   /// Writes the lowered matrix of `examples` pictures, whose channels begin `exampleStride` elements apart.
   func lower<R: Real>(
     _ pictures: UnsafePointer<R>, _ examples: Int, exampleStride: Int,

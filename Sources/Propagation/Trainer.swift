@@ -10,13 +10,17 @@ import Training
 public struct Trainer {
   /// What a step was, for progress.
   public struct Step {
+    /// From 1.
     public let epoch: Int
+    /// Within the epoch, from 1.
     public let step: Int
+    /// The batches of the epoch.
     public let steps: Int
     /// The mean loss over the batch, before the correction.
     public let loss: Double
   }
 
+  /// The model as the last step left it.
   public private(set) var model: Model
   private let dataset: Dataset
   private let digest: String
@@ -48,13 +52,16 @@ public struct Trainer {
   ///
   /// A model that stopped inside an epoch goes on at its next batch.
   /// - Parameter report: called after every step.
-  /// - Throws: `TrainingError` when the model is beyond `last` or stopped inside an epoch of other settings; whatever the
-  ///   stages throw.
+  /// - Throws: `TrainingError` when the model is beyond `last` or stopped inside an epoch of other settings;
+  ///   `DocumentError.missingTensor` for a dataset without targets; whatever the stages throw.
   public mutating func run(
     untilEpoch last: Int, limit: Int? = nil, report: (Step) -> Void
   ) throws {
     guard model.epoch <= last else {
       throw TrainingError.alreadyTrained(epoch: model.epoch, asked: last)
+    }
+    guard dataset.target != nil else {
+      throw DocumentError.missingTensor(Role.target, kind: .dataset)
     }
     var remaining = limit ?? .max
     while model.epoch < last && remaining > 0 {

@@ -11,7 +11,7 @@ import Tensors
 /// Writes lines for people to standard error, each headed by the tool's name.
 public enum Messages {
   /// Set once by `Stage.main`, before anything else runs.
-  nonisolated(unsafe) static var tool = "nn"
+  nonisolated(unsafe) public internal(set) static var tool = "nn"
 
   /// One message on one line, cut where no reader would follow any more: what it quotes may be as long as a file.
   public static func say(_ message: String) {

@@ -64,7 +64,7 @@ public struct ModelOptions: ParsableArguments {
 /// `-s`, of every tool that draws at random.
 public struct SeedOptions: ParsableArguments {
   @Option(
-    name: [.customShort("s"), .customLong("seed")], parsing: .unconditional,
+    name: [.customShort("s", allowingJoined: true), .customLong("seed")], parsing: .unconditional,
     help: ArgumentHelp(
       "The start of the random numbers; the same seed draws the same.", valueName: "n"))
   private var start = Seed(1)
@@ -77,7 +77,7 @@ public struct SeedOptions: ParsableArguments {
 /// `-j`, of every tool that computes in several threads.
 public struct JobsOptions: ParsableArguments {
   @Option(
-    name: .shortAndLong, parsing: .unconditional,
+    name: [.customShort("j", allowingJoined: true), .customLong("jobs")], parsing: .unconditional,
     help: ArgumentHelp(
       "Threads; the result does not depend on it (default: one per core).", valueName: "n"))
   public var jobs: ThreadCount?

@@ -88,6 +88,11 @@ extension Model {
     try settings.layers.require(Set(parameters.keys.map(layer)))
   }
 
+  /// - Throws: as `learn`, when the model holds what another rule has kept.
+  public func requireState(of settings: UpdateSettings) throws {
+    _ = try StateTensors(of: self, rule: type(of: settings.optimizer))
+  }
+
   /// Moves the model's place in the epoch to behind the gradient's batch; a gradient of a batch that belongs to no epoch
   /// leaves it where it was.
   ///
@@ -180,6 +185,7 @@ extension Role {
 
 /// The line that a lineage holds for the settings of a correction.
 public enum TrainingSettings {
+  /// What decides the step: the batch's data, batching, distortion and seed as far as it states them, then the settings.
   public static func text(batch: Document, _ update: UpdateSettings) -> String {
     var words = [String]()
     if let data = batch[.data] { words.append("data=\(data)") }

@@ -3,13 +3,20 @@ import Tensors
 
 /// What decides a correction besides the gradient.
 public struct UpdateSettings: Sendable, CustomStringConvertible {
+  /// The rule, with its learning rate.
   public let optimizer: any Optimizer
+  /// Whether the gradient is the mean over the examples or their sum.
   public let reduction: Reduction
+  /// How the learning rate changes; constant unless set.
   public var schedule = Schedule()
+  /// Bounds on the gradient; none unless set.
   public var clipping = Clipping()
+  /// What pulls parameters towards 0; the rule's own decay unless set.
   public var penalties: Penalties
+  /// Layers that learn otherwise; none unless set.
   public var layers = LayerSettings()
 
+  /// Settings of which all but the rule and the reduction are as if they were not there.
   public init(_ optimizer: any Optimizer, _ reduction: Reduction) {
     self.optimizer = optimizer
     self.reduction = reduction

@@ -77,7 +77,8 @@ public struct ScheduleOptions: ParsableArguments {
   func schedule(epochs: Int?) throws -> Schedule {
     func length() throws -> Int {
       guard let length = scheduleEpochs?.value ?? epochs else {
-        throw StageError.usage("--schedule \(schedule.rawValue) needs --schedule-epochs")
+        throw StageError.usage(
+          "--schedule \(schedule.rawValue) needs --schedule-epochs (see \(Messages.tool) --help)")
       }
       return length
     }

@@ -13,6 +13,18 @@ public struct UpdateOptions: ParsableArguments {
 
   public init() {}
 
+  public func validate() throws {
+    let decay = limits.penalties(decay: type(of: try rule.optimizer()).defaultDecay).decay
+    let rates = layers.settings.rates.sorted { $0.key < $1.key }
+    for (option, rate) in [("--rate \(decimal(rule.rate.value))", rule.rate.value)]
+      + rates.map({ ("--layer-rate \($0.key)=\(decimal($0.value))", $0.value) })
+    where rate * decay >= 1 {
+      throw ValidationError(
+        "\(option) times --weight-decay \(decimal(decay)) is \(decimal(rate * decay)), expected less "
+          + "than 1, or no weight keeps its sign")
+    }
+  }
+
   /// - Parameter epochs: the length of a schedule that is given none; nil where there is no such default.
   /// - Throws: `StageError.usage` for a schedule without its length.
   public func settings(epochs: Int? = nil) throws -> UpdateSettings {
@@ -27,12 +39,14 @@ public struct UpdateOptions: ParsableArguments {
   /// The model as it is before its first correction: with its loss on validation data and, where so asked, without
   /// what another rule kept.
   ///
-  /// - Throws: `TrainingError` when loss, layers and model do not go together.
+  /// - Throws: `TrainingError` when loss, rule, layers and model do not go together; `DocumentError.wrongShape` for
+  ///   state in another shape than its parameter's.
   public func prepared(_ model: Model, for settings: UpdateSettings) throws -> Model {
     var model = model
     if let loss = schedule.validationLoss?.value { try model.note(validationLoss: loss) }
     if rule.resetOptimizer { model.resetOptimizer() }
     try model.requireLayers(of: settings)
+    try model.requireState(of: settings)
     return model
   }
 }
@@ -145,17 +159,30 @@ struct LimitOptions: ParsableArguments {
   }
 }
 
-/// Layers that learn otherwise.
+/// Layers that learn otherwise. What repeated options name counts together.
 struct LayerOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Leave these layers as they are.", valueName: "layer,…"))
-  var freeze: LayerNames?
+  @Option(
+    help: ArgumentHelp(
+      """
+      Leave these layers as they are. A frozen batchnorm still normalizes by the batch, while its running \
+      statistics stay.
+      """,
+      valueName: "layer,…"))
+  var freeze: [LayerNames] = []
 
   @Option(
     help: ArgumentHelp(
       "Learning rates of some layers; the schedule goes for them too.", valueName: "layer=rate,…"))
-  var layerRate: LayerRates?
+  var layerRate: [LayerRates] = []
 
   func validate() throws {
+    for rates in layerRate {
+      for (name, rate) in rates.rates.sorted(by: { $0.key < $1.key }) {
+        guard let kept = settings.rates[name], kept != rate else { continue }
+        throw ValidationError(
+          "--layer-rate: found rates \(decimal(kept)) and \(decimal(rate)) for the layer '\(name)'")
+      }
+    }
     for name in settings.frozen.sorted() where settings.rates[name] != nil {
       throw ValidationError("--freeze and --layer-rate both name the layer '\(name)'")
     }
@@ -163,8 +190,8 @@ struct LayerOptions: ParsableArguments {
 
   var settings: LayerSettings {
     var settings = LayerSettings()
-    settings.frozen = freeze?.names ?? []
-    settings.rates = layerRate?.rates ?? [:]
+    for names in freeze { settings.frozen.formUnion(names.names) }
+    for rates in layerRate { settings.rates.merge(rates.rates) { first, _ in first } }
     return settings
   }
 }

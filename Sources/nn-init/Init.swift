@@ -71,14 +71,18 @@ struct Init: Stage {
     try output.finish()
   }
 
-  /// The topology with the constants of its `normalize` lines.
+  /// The topology with the constants of its `normalize` lines. Data that does not fit is the dataset's fault.
   private func fitted(_ text: String, of topology: BytesInput) throws -> String {
     guard let fit else { return text }
     let input = try openInput(fit, as: "--fit")
     let document = try input.one()
     let dataset = try input.locating { try Dataset(document) }
     return try locating(topology.name) {
-      try NormalizationFit(Workers(count: 1)).filled(text, with: dataset.input)
+      do {
+        return try NormalizationFit(Workers(count: 1)).filled(text, with: dataset.input)
+      } catch let fault as NetworkFault {
+        return try input.locating { throw fault }
+      }
     }
   }
 

@@ -81,6 +81,11 @@ struct ScheduleTests {
       try schedule.factor(at: Place(epoch: 9, step: 1, steps: 3), losses: [8: 1]) == 1)
   }
 
+  @Test func aSingleStepTakesThePeakOfOneCycle() throws {
+    let place = Place(epoch: 1, step: 1, steps: 1)
+    #expect(try Schedule(.oneCycle(epochs: 1)).factor(at: place, losses: [:]) == 1)
+  }
+
   @Test func refusesToGuess() throws {
     let place = Place(epoch: 4, step: 1, steps: 2)
     for course in [Schedule.Course.cosine(epochs: 3, final: 0), .oneCycle(epochs: 3)] {

@@ -160,6 +160,22 @@ private let gradient = "gradient.safetensors.gz"
     try PipelineTests.expectRefusal(
       sh: "nn-forward -m \(model) blind.safetensors | nn-eval -o out.tsv", 65,
       "nn-eval: <stdin>: tensor 'target' is missing from the prediction", in: folder)
+    try PipelineTests.expectRefusal(
+      "nn-train",
+      ["-m", model, "blind.safetensors", "--rate", "1", "--epochs", "1", "-o", "out.gz"], 65,
+      "blind.safetensors: tensor 'target' is missing from the dataset", in: folder)
+  }
+
+  @Test func dataThatDoesNotFitATopologyIsTheDatasetsFault() throws {
+    try folder.write("gap.net", "input 2\nnormalize\ndense 1\nloss squared\n")
+    try PipelineTests.expectRefusal(
+      "nn-init", ["gap.net", "--fit", "data.safetensors", "-o", "out.gz"], 65,
+      "data.safetensors: tensor 'input': found shape [4, 3], expected [4, 2] for layer 'normalize1'",
+      in: folder)
+    try folder.write("gap.net", "input 3\ndense 3\nnormalize\nloss squared\n")
+    let outcome = try Tool.run(
+      "nn-init", ["gap.net", "--fit", "data.safetensors", "-o", "out.gz"], in: folder)
+    #expect(outcome.message.hasPrefix("nn-init: gap.net: line 3, column 1: "))
   }
 
   @Test func aStepHasNoGradient() throws {

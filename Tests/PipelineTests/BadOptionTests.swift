@@ -88,6 +88,9 @@ private let badCommands = [
     "nn-forward -m model.safetensors.gz batch.safetensors.gz -j 0 -o out.gz",
     "-j: found '0', expected a whole number from 1 to 1024"),
   BadCommand(
+    "nn-forward -m model.safetensors.gz batch.safetensors.gz -j0 -o out.gz",
+    "-j: found '0', expected a whole number from 1 to 1024"),
+  BadCommand(
     "nn-forward -m model.safetensors.gz batch.safetensors.gz --sums -o out.gz",
     "--sums goes with --trace"),
   BadCommand(
@@ -192,6 +195,18 @@ private let badCommands = [
     try expectRefusal(
       "nn-init", ["bad.net", "-o", "out.gz"], 65,
       "bad.net: found bytes that are no UTF-8, expected text", in: folder)
+  }
+
+  @Test(arguments: [["-j1", "-s7"], ["-j", "1", "-s", "7"], ["-j=1", "-s=7"]])
+  func aNumberMayFollowItsLetterAtOnce(_ options: [String]) throws {
+    let folder = try Step.folder()
+    let outcome = try Tool.run(
+      "nn-train",
+      options + ["data.safetensors", "-m", "model.safetensors.gz", "--rate", "1", "--epochs", "1"],
+      in: folder)
+    #expect(outcome.status == 0 && outcome.message == "")
+    let lineage = try documents(in: outcome.output).first?.metadata["nn.lineage"]
+    #expect(lineage?.contains("seed=7") == true)
   }
 
   @Test func moreThreadsThanAnyMachineHasAreRefused() throws {

@@ -38,6 +38,15 @@ import Testing
     ("--l2 -1", "--l2: found '-1', expected a finite number, 0 or above"),
     ("--weight-decay inf", "--weight-decay: found 'inf', expected a finite number, 0 or above"),
     (
+      "--weight-decay 1.5",
+      "--rate 1 times --weight-decay 1.5 is 1.5, expected less than 1, or no weight keeps its sign"
+    ),
+    (
+      "--rule adamw --layer-rate dense1=200",
+      "--layer-rate dense1=200 times --weight-decay 0.01 is 2, expected less than 1, or no weight "
+        + "keeps its sign"
+    ),
+    (
       "--freeze dense1,,dense2",
       "--freeze: found 'dense1,,dense2', expected names of layers, each once, with commas between them"
     ),
@@ -49,6 +58,10 @@ import Testing
     (
       "--layer-rate dense1=1 --freeze dense2,dense1",
       "--freeze and --layer-rate both name the layer 'dense1'"
+    ),
+    (
+      "--layer-rate dense1=1,dense2=2 --layer-rate dense2=3",
+      "--layer-rate: found rates 2 and 3 for the layer 'dense2'"
     ),
   ]
 
@@ -64,7 +77,23 @@ import Testing
   @Test func aScheduleNeedsItsLength() throws {
     try expectRefusal(
       sh: "\(Self.update) --schedule cosine", 64,
-      "nn-update: --schedule cosine needs --schedule-epochs", in: Step.folder())
+      "nn-update: --schedule cosine needs --schedule-epochs (see nn-update --help)",
+      in: Step.folder())
+  }
+
+  @Test func whatRepeatedOptionsNameCountsTogether() throws {
+    let folder = try Step.folder()
+    let outcome = try Tool.sh(
+      """
+      \(Self.update) --freeze dense1 --freeze dense2 && nn-inspect out.gz | grep -o freeze=.*
+      \(Self.update) --layer-rate dense1=2 --layer-rate dense2=3 --layer-rate dense2=3 -o rates.gz
+      nn-inspect rates.gz | grep -o layer-rate=.*
+      """, in: folder)
+    #expect(outcome.message == "")
+    #expect(
+      Set(outcome.text.split(separator: "\n")) == [
+        "freeze=dense1,dense2", "layer-rate=dense1=2,dense2=3",
+      ])
   }
 
   @Test func whatDoesNotGoWithTheModel() throws {
@@ -85,10 +114,16 @@ import Testing
       "nn-update -m model.safetensors.gz --rate 1 --rule adam gradient.safetensors.gz -o adam.gz",
       in: folder)
     #expect(adam.status == 0, "\(adam.message)")
+    let reason =
+      "adam.gz: tensor 'optimizer.dense1.bias.first_moment': not of the rule sgd for this model "
+      + "(--reset-optimizer drops it)"
     try expectRefusal(
-      sh: "nn-update -m adam.gz --rate 1 gradient.safetensors.gz -o out.gz", 65,
-      "nn-update: gradient.safetensors.gz: tensor 'optimizer.dense1.bias.first_moment': not of the "
-        + "rule sgd for this model (--reset-optimizer drops it)", in: folder)
+      "nn-update", ["-m", "adam.gz", "--rate", "1", "gradient.safetensors.gz", "-o", "out.gz"], 65,
+      reason, in: folder)
+    try expectRefusal(
+      "nn-train",
+      ["-m", "adam.gz", "--rate", "1", "--epochs", "2", "data.safetensors", "-o", "out.gz"], 65,
+      reason, in: folder)
     let outcome = try Tool.sh(
       "nn-update -m adam.gz --rate 1 --reset-optimizer gradient.safetensors.gz -o out.gz "
         + "&& nn-inspect out.gz | grep -c optimizer.dense", in: folder)

@@ -40,6 +40,20 @@ import Testing
     #expect(outcome.message == "")
   }
 
+  @Test(arguments: [
+    ("PATIENCE=x VALIDATION=0.1", "PATIENCE=x: expected a whole number of at least 1"),
+    ("PATIENCE=0 VALIDATION=0.1", "PATIENCE=0: expected a whole number of at least 1"),
+    ("VALIDATION=0", "VALIDATION=0: expected a fraction between 0 and 1, such as 0.1"),
+    ("VALIDATION=1.5", "VALIDATION=1.5: expected a fraction between 0 and 1, such as 0.1"),
+    ("VALIDATION='a b'", "VALIDATION=a b: expected a fraction between 0 and 1, such as 0.1"),
+  ])
+  func makeRefusesBadKnobsBeforeItBegins(_ knobs: String, _ message: String) throws {
+    let outcome = try Tool.sh(
+      "make -C '\(Tool.project.path)' --dry-run help \(knobs)", in: Scratch())
+    #expect(outcome.status == 2)
+    #expect(outcome.message.hasSuffix("*** \(message).  Stop.\n"), "\(outcome.message)")
+  }
+
   @Test func troubleIsNeitherYesNorNo() throws {
     func refusal(_ folder: Scratch, _ patience: String = "1", _ tables: String = "1.tsv") throws
       -> String
