@@ -60,7 +60,8 @@ extension Document {
     guard index.dtype == .i64 else {
       throw DocumentError.wrongDType(Role.index, found: index.dtype, expected: "I64")
     }
-    guard index.shape == [count] else {
+    try index.requireExamples(count, as: Role.index)
+    guard index.shape.rank == 1 else {
       throw DocumentError.wrongShape(Role.index, found: index.shape, expected: "[\(count)]")
     }
     let rows = index.values(of: Int64.self)
