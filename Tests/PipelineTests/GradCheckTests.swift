@@ -99,7 +99,8 @@ import Testing
     #expect(found.status == 1)
     #expect(
       found.message.hasPrefix(
-        "nn-gradcheck: parameter 'dense1.weight' at [0, 0]: found 125000000000 by backpropagation, "))
+        "nn-gradcheck: parameter 'dense1.weight' at [0, 0]: found 125000000000 by backpropagation, "
+      ))
     #expect(found.message.hasSuffix("expected at most 1e-05\n"))
   }
 
