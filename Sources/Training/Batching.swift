@@ -67,7 +67,7 @@ public struct Epoch: Sendable {
   ///
   /// - Parameters:
   ///   - step: from 1 to `steps`.
-  ///   - isWhole: whether all batches up to the epoch's last will follow; then the batch tells how many rows they have.
+  ///   - isWhole: whether the batch may say how many rows its epoch has; not when its stream stops before their end.
   public func batch(_ step: Int, isWhole: Bool = false) -> Document {
     let rows = order[places(of: step)]
     var batch = emptyBatch(step)

@@ -60,7 +60,8 @@ struct Batch: Stage {
       let epoch = Epoch(number, of: dataset, digest: digest, batching.batching)
       let first = min(toSkip, epoch.steps)
       toSkip -= first
-      let isWhole = epoch.steps - first <= remaining && !standsAlone
+      // A stream that stops early must not make its reader expect the epoch's last batch.
+      let isWhole = standsAlone || epoch.steps - first <= remaining
       for step in (first..<epoch.steps).prefix(remaining) {
         let batch = epoch.batch(step + 1, isWhole: isWhole)
         if standsAlone { try output.write(batch) } else { try output.writeFrame(batch) }
