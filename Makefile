@@ -12,7 +12,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 # ---------------------------------------------------------------------------------------------------- Knobs
 # Set them on the command line: make train EPOCHS=50 NAME=longer
 
-## settings that reach a figure, for all knobs below: mlp, or another pipelines/NAME.mk that says so
+## good settings for all knobs below: mlp lenet gru convnet resnet resnet-fine (docs/RESULTS.md)
 RECIPE ?=
 ## a folder with four IDX files to train on (MNIST, EMNIST, KMNIST, …)
 DATASET_DIR ?=
@@ -68,7 +68,7 @@ SETUP ?= pipelines/setup.sh
 
 .PHONY: help
 help: ## this text
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@printf '\nKnobs, as they are set now:\n\n'
 	@awk 'BEGIN { for (i = 2; i < ARGC; i++) { split(ARGV[i], knob, "="); value[knob[1]] = ARGV[i]; delete ARGV[i] } } \
 	  /^## / { text = substr($$0, 4); next } \
