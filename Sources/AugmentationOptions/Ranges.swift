@@ -132,20 +132,6 @@ public struct Probability: OptionValue {
   }
 }
 
-/// A number that is neither NaN nor infinite.
-public struct FiniteNumber: OptionValue {
-  /// What is expected, for the message that refuses another text.
-  public static let expected = "a finite number"
-  /// Neither NaN nor infinite.
-  public let value: Double
-
-  /// Nil for a text that is not as `expected` says.
-  public init?(text: String) {
-    guard let value = Double(text), value.isFinite else { return nil }
-    self.value = value
-  }
-}
-
 /// The shape of a picture, with channels or without.
 public struct PictureShape: OptionValue {
   /// What is expected, for the message that refuses another text.
