@@ -95,6 +95,9 @@ let package = Package(
     library("TrainingOptions", ["Tensors", "Optimizers", "Stages", "Training", argumentParser]),
     library("AugmentationOptions", ["Tensors", "Augmentation", "Stages", argumentParser]),
 
+    .executableTarget(
+      name: "kernel-benchmark", dependencies: ["Tensors", "Kernels", "Products"],
+      path: "benchmarks/kernels"),
     .target(name: "Comparison", dependencies: ["Tensors"], path: "Tests/Comparison"),
     .target(name: "Scratch", path: "Tests/Scratch"),
     tests(of: "Comparison", ["Tensors"]),

@@ -93,10 +93,7 @@ struct LaneConvolution: Sendable {
                 for number in 0..<weight.tiles {
                   let rows = number * height..<min(weight.rows, (number + 1) * height)
                   weight.forEachPhase(group, number) { phase, weight, bias in
-                    let phase = plan.phases[phase]
-                    kernels.convolve(
-                      registers, phase.bases, phase.targets, phase.bases.count, phase.taps,
-                      phase.taps.count, weight, bias, tile, plane)
+                    convolve(registers, plan.phases[phase], weight, bias, into: tile, plane)
                   }
                   kernels.collect(
                     tile, rows.count * plane,
@@ -106,6 +103,26 @@ struct LaneConvolution: Sendable {
                 }
               }
             }
+          }
+        }
+      }
+    }
+  }
+
+  private func convolve(
+    _ registers: UnsafePointer<Float>, _ phase: LanePlan.Phase, _ weight: UnsafePointer<Float>,
+    _ bias: UnsafePointer<Float>, into tile: UnsafeMutablePointer<Float>, _ plane: Int
+  ) {
+    phase.bases.withUnsafeBufferPointer { bases in
+      phase.targets.withUnsafeBufferPointer { targets in
+        phase.taps.withUnsafeBufferPointer { taps in
+          guard let bases = bases.baseAddress, let targets = targets.baseAddress else { return }
+          for run in phase.runs {
+            // Where nothing is seen there may be no tap at all to point to.
+            kernels.convolve(
+              registers, bases + run.places.lowerBound, targets + run.places.lowerBound,
+              run.places.count, taps.baseAddress.map { $0 + run.taps.lowerBound } ?? bases,
+              run.taps.count, weight + run.taps.lowerBound * kernels.tileHeight, bias, tile, plane)
           }
         }
       }
@@ -138,11 +155,14 @@ struct LaneConvolution: Sendable {
       }
     }
     var result = Tensor(uninitialized: weight, .f32)
-    let used = forwardPlan.phases[0].taps.count
+    let phase = forwardPlan.phases[0]
     result.withMutableValues(of: Float.self) { result in
       for output in 0..<output[0] {
         let row = (output / outputsPerGroup * tall + output % outputsPerGroup) * taps.count
-        for tap in 0..<used { result[output * used + tap] = Float(sums[row + tap]) }
+        for tap in phase.taps.indices {
+          let element = phase.channels[tap] * area + phase.kernel[tap]
+          result[output * phase.taps.count + element] = Float(sums[row + tap])
+        }
       }
     }
     return result
@@ -248,14 +268,12 @@ private struct PackedWeight: Sendable {
         workers.run(pieces: groups * tiles) { tile in
           var target = tile * size
           for phase in plan.phases {
-            for channel in 0..<plan.channels {
-              for tap in phase.kernel {
-                for row in 0..<min(height, rows - tile % tiles * height) {
-                  values[target + row] =
-                    weight[index(tile / tiles, tile % tiles * height + row, channel, tap)]
-                }
-                target += height
+            for (channel, tap) in zip(phase.channels, phase.kernel) {
+              for row in 0..<min(height, rows - tile % tiles * height) {
+                values[target + row] =
+                  weight[index(tile / tiles, tile % tiles * height + row, channel, tap)]
               }
+              target += height
             }
           }
         }

@@ -13,10 +13,18 @@ struct LanePlan: Sendable {
     /// By place, where tap 0 of channel 0 lies in the picture, and which element of the result it gives.
     var bases: [Int] = []
     var targets: [Int] = []
-    /// By channel and tap, the distance from there.
+    /// By tap, the distance from there; which channel it is of, and which element of the kernel. A row of the kernel's
+    /// are neighbours.
     var taps: [Int] = []
-    /// By tap, the element of the kernel.
+    var channels: [Int] = []
     var kernel: [Int] = []
+    var runs: [Run] = []
+  }
+
+  /// Places that need the same of a phase's taps: the others lie above or below the picture.
+  struct Run: Sendable {
+    var places: Range<Int>
+    let taps: Range<Int>
   }
 
   /// Registers of one channel's picture with its margin.
@@ -125,20 +133,31 @@ struct LanePlan: Sendable {
     for (rowPlaces, rowTaps) in zip(rows.phases, rows.taps) {
       for (columnPlaces, columnTaps) in zip(columns.phases, columns.taps) {
         var phase = Phase()
+        for row in rowTaps {
+          for channel in 0..<channels {
+            for column in columnTaps {
+              phase.taps.append(channel * plane + row.distance * width + column.distance)
+              phase.channels.append(channel)
+              phase.kernel.append(row.tap * kernelWidth + column.tap)
+            }
+          }
+        }
         for row in rowPlaces {
+          // Neighbours, as the distances grow or shrink from tap to tap.
+          let reached = rowTaps.indices.filter {
+            (0..<rows.extent).contains(row.base + rowTaps[$0].distance)
+          }
+          let first = (reached.first ?? 0) * channels * columnTaps.count
+          let taps = first..<first + reached.count * channels * columnTaps.count
+          let start = phase.bases.count
           for column in columnPlaces {
             phase.bases.append(register(row.base, column.base))
             phase.targets.append(row.target * results + column.target)
           }
-        }
-        for row in rowTaps {
-          for column in columnTaps { phase.kernel.append(row.tap * kernelWidth + column.tap) }
-        }
-        for channel in 0..<channels {
-          for row in rowTaps {
-            for column in columnTaps {
-              phase.taps.append(channel * plane + row.distance * width + column.distance)
-            }
+          if let last = phase.runs.last, last.taps == taps {
+            phase.runs[phase.runs.count - 1].places = last.places.lowerBound..<phase.bases.count
+          } else {
+            phase.runs.append(Run(places: start..<phase.bases.count, taps: taps))
           }
         }
         phases.append(phase)
