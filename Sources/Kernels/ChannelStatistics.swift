@@ -26,58 +26,7 @@ extension Tensor {
       mean.withMutableValues(of: type) { mean in
         variance.withMutableValues(of: type) { variance in
           planes.overChannels(x, workers) { channels, planes in
-            planes.sums(channels) { x, start, _ in
-              laneSum(x + start, planes.size)
-            } store: {
-              mean[$0] = R($1 / planes.elementsOfChannel)
-            }
-            planes.sums(channels) {
-              laneSquares($0 + $1, minus: mean[$2], planes.size)
-            } store: {
-              variance[$0] = R($1 / planes.elementsOfChannel)
-            }
-          }
-        }
-      }
-    }
-  }
-
-  /// For every channel Σ δ and Σ δ (x − mean), where self is δ and `input` x: [C] each.
-  public func channelSums(
-    with input: Tensor, mean: Tensor, _ workers: Workers
-  ) -> (sum: Tensor, product: Tensor) {
-    var sum = Tensor(uninitialized: mean.shape, dtype)
-    var product = Tensor(uninitialized: mean.shape, dtype)
-    dispatch(
-      dtype,
-      f32: { channelSums(input, mean, &sum, &product, of: Float.self, workers) },
-      f64: { channelSums(input, mean, &sum, &product, of: Double.self, workers) })
-    return (sum, product)
-  }
-
-  private func channelSums<R: Real>(
-    _ input: Tensor, _ mean: Tensor, _ sum: inout Tensor, _ product: inout Tensor,
-    of type: R.Type, _ workers: Workers
-  ) {
-    let planes = Planes(shape)
-    let mean = mean.values(of: type)
-    withValues(of: type) { delta in
-      input.withValues(of: type) { x in
-        guard let inputs = x.baseAddress else { return }
-        sum.withMutableValues(of: type) { sum in
-          product.withMutableValues(of: type) { product in
-            planes.overChannels(delta, workers) { channels, planes in
-              planes.sums(channels) { x, start, _ in
-                laneSum(x + start, planes.size)
-              } store: {
-                sum[$0] = R($1)
-              }
-              planes.sums(channels) {
-                laneProducts($0 + $1, inputs + $1, minus: mean[$2], planes.size)
-              } store: {
-                product[$0] = R($1)
-              }
-            }
+            planes.statistics(channels, into: mean, variance)
           }
         }
       }
@@ -117,47 +66,10 @@ extension Tensor {
       }
     }
   }
-
-  /// scale[c] · (δ − offset[c] − slope[c] · (x − mean[c])), where self is δ and `input` x.
-  public func channelsMapped(
-    with input: Tensor, minus mean: Tensor, scale: Tensor, offset: Tensor, slope: Tensor,
-    _ workers: Workers
-  ) -> Tensor {
-    var result = Tensor(uninitialized: shape, dtype)
-    dispatch(
-      dtype,
-      f32: { map(input, mean, scale, offset, slope, &result, of: Float.self, workers) },
-      f64: { map(input, mean, scale, offset, slope, &result, of: Double.self, workers) })
-    return result
-  }
-
-  private func map<R: Real>(
-    _ input: Tensor, _ mean: Tensor, _ scale: Tensor, _ offset: Tensor, _ slope: Tensor,
-    _ result: inout Tensor, of type: R.Type, _ workers: Workers
-  ) {
-    let planes = Planes(shape)
-    let (mean, scale) = (mean.values(of: type), scale.values(of: type))
-    let (offset, slope) = (offset.values(of: type), slope.values(of: type))
-    withValues(of: type) { delta in
-      input.withValues(of: type) { x in
-        result.withMutableValues(of: type) { y in
-          guard let delta = delta.baseAddress, let x = x.baseAddress, let y = y.baseAddress
-          else { return }
-          workers.run(overRows: planes.count, width: planes.size) { plane in
-            let channel = plane % planes.channels
-            let (m, a, b, s) = (mean[channel], scale[channel], offset[channel], slope[channel])
-            for index in plane * planes.size..<(plane + 1) * planes.size {
-              y[index] = a * (delta[index] - b - s * (x[index] - m))
-            }
-          }
-        }
-      }
-    }
-  }
 }
 
 /// How the elements of [N, C, …] lie: N · C planes of `size` elements.
-private struct Planes {
+struct Planes {
   let examples, channels, size: Int
   var count: Int { examples * channels }
   var elementsOfChannel: Double { Double(examples * size) }
@@ -185,14 +97,14 @@ private struct Planes {
 
   /// Adds up `term` over the planes of each channel, example after example, and hands the sums to `store`.
   ///
-  /// - Parameter term: of the elements' start, a plane's first element and its channel.
+  /// - Parameter term: of the elements' start, a plane's first element and its channel: a sum, or several.
   @inline(__always)
-  func sums<R: Real>(
-    _ channels: Channels<R>, _ term: (UnsafePointer<R>, Int, Int) -> Double,
-    store: (Int, Double) -> Void
+  func sums<R: Real, Sum: SumOfPlanes>(
+    _ channels: Channels<R>, _ term: (UnsafePointer<R>, Int, Int) -> Sum,
+    store: (Int, Sum) -> Void
   ) {
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: channels.range.count) { sums in
-      sums.initialize(repeating: 0)
+    withUnsafeTemporaryAllocation(of: Sum.self, capacity: channels.range.count) { sums in
+      sums.initialize(repeating: Sum.zero)
       for example in 0..<examples {
         for channel in channels.range {
           sums[channel - channels.range.lowerBound] += term(
@@ -202,4 +114,41 @@ private struct Planes {
       for channel in channels.range { store(channel, sums[channel - channels.range.lowerBound]) }
     }
   }
+
+  /// The mean of each channel, and the mean of the squares of the distances to it.
+  func statistics<R: Real>(
+    _ channels: Channels<R>, into mean: UnsafeMutableBufferPointer<R>,
+    _ variance: UnsafeMutableBufferPointer<R>
+  ) {
+    sums(channels) { x, start, _ in
+      laneSum(x + start, size)
+    } store: {
+      mean[$0] = R($1 / elementsOfChannel)
+    }
+    sums(channels) {
+      laneSquares($0 + $1, minus: mean[$2], size)
+    } store: {
+      variance[$0] = R($1 / elementsOfChannel)
+    }
+  }
+
+  /// Calls `body` with the elements of every plane of the channels, and with its channel.
+  @inline(__always)
+  func forEach(_ channels: Range<Int>, _ body: (_ elements: Range<Int>, _ channel: Int) -> Void) {
+    for example in 0..<examples {
+      for channel in channels {
+        let start = (example * self.channels + channel) * size
+        body(start..<start + size, channel)
+      }
+    }
+  }
 }
+
+/// What planes are added up in.
+protocol SumOfPlanes: BitwiseCopyable {
+  static var zero: Self { get }
+  static func += (sum: inout Self, term: Self)
+}
+
+extension Double: SumOfPlanes {}
+extension SIMD2<Double>: SumOfPlanes {}

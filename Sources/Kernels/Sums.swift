@@ -19,17 +19,22 @@ func laneSquares<R: Real>(_ x: UnsafePointer<R>, minus shift: R, _ count: Int) -
   return tail(lanes, whole..<count) { (x[$0] - shift) * (x[$0] - shift) }
 }
 
-/// Σ yᵢ (xᵢ − shift) of two rows.
+/// Σ yᵢ and Σ yᵢ (xᵢ − shift) of two rows.
 @inlinable
-func laneProducts<R: Real>(
+func laneSumAndProducts<R: Real>(
   _ y: UnsafePointer<R>, _ x: UnsafePointer<R>, minus shift: R, _ count: Int
-) -> Double {
-  var lanes = SIMD16<R>(repeating: 0)
+) -> SIMD2<Double> {
+  var (sums, products) = (SIMD16<R>(repeating: 0), SIMD16<R>(repeating: 0))
   let whole = count & ~15
   for start in stride(from: 0, to: whole, by: 16) {
-    lanes += y.lanes(start) * (x.lanes(start) - shift)
+    let y = y.lanes(start)
+    sums += y
+    products += y * (x.lanes(start) - shift)
   }
-  return tail(lanes, whole..<count) { y[$0] * (x[$0] - shift) }
+  return [
+    tail(sums, whole..<count) { y[$0] },
+    tail(products, whole..<count) { y[$0] * (x[$0] - shift) },
+  ]
 }
 
 /// The lanes and the terms of the elements behind the last whole group, added up in Double.

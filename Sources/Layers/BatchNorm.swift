@@ -57,18 +57,15 @@ public struct BatchNorm: SingleInputLayer {
   public func forward(
     _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
   ) -> LayerOutput {
-    let x = planes(input)
-    let (mean, variance) =
-      pass.mode == .training
-      ? x.channelStatistics(pass.workers)
-      : (parameters.named("running_mean"), parameters.named("running_var"))
-    let scale = parameters.named("weight").combined(
-      with: variance, by: OverDeviation(epsilon: epsilon), pass.workers)
-    let result = x.channelsMapped(
-      minus: mean, times: scale, plus: parameters.named("bias"), pass.workers)
+    let isTraining = pass.mode == .training
+    let found = ChannelNormalization(epsilon: epsilon).forward(
+      planes(input), weight: parameters.named("weight"), bias: parameters.named("bias"),
+      known: isTraining
+        ? nil : (parameters.named("running_mean"), parameters.named("running_var")),
+      pass.workers)
     return LayerOutput(
-      result.reshaped(output.batched(input.shape[0])),
-      kept: pass.mode == .training ? ["batch_mean": mean, "batch_var": variance] : [:])
+      found.y.reshaped(output.batched(input.shape[0])),
+      kept: isTraining ? ["batch_mean": found.mean, "batch_var": found.variance] : [:])
   }
 
   /// With x̂ = (x − μ) / √(σ² + ε) and sums over the M = N · S numbers of a channel:
@@ -79,15 +76,14 @@ public struct BatchNorm: SingleInputLayer {
     wantsInputGradient: Bool, _ pass: Pass
   ) -> LayerGradient {
     let isTraining = pass.mode == .training
-    let (x, delta) = (planes(input), planes(delta))
     let running = (parameters.named("running_mean"), parameters.named("running_var"))
     let (mean, variance) =
       isTraining ? (kept.named("batch_mean"), kept.named("batch_var")) : running
-    let (sum, product) = delta.channelSums(with: x, mean: mean, pass.workers)
-    var gradients = [
-      "weight": product.combined(with: variance, by: OverDeviation(epsilon: epsilon), pass.workers),
-      "bias": sum,
-    ]
+    let found = ChannelNormalization(epsilon: epsilon).backward(
+      delta: planes(delta), input: planes(input),
+      weight: wantsInputGradient ? parameters.named("weight") : nil, mean: mean,
+      variance: variance, areOfInput: isTraining, pass.workers)
+    var gradients = ["weight": found.weight, "bias": found.bias]
     let (examples, values) = (input.shape[0], Double(input.shape[0] * elementsOfChannel))
     func change(_ running: Tensor, _ shown: Tensor, correction: Double) -> Tensor {
       guard isTraining else { return Tensor(zeros: running.shape, running.dtype) }
@@ -98,40 +94,13 @@ public struct BatchNorm: SingleInputLayer {
     gradients["running_mean"] = change(running.0, mean, correction: 1)
     gradients["running_var"] = change(
       running.1, variance, correction: values / max(1, values - 1))
-    guard wantsInputGradient else { return LayerGradient(parameters: gradients, input: nil) }
-
-    let scale = parameters.named("weight").combined(
-      with: variance, by: OverDeviation(epsilon: epsilon), pass.workers)
-    let share = Times(factor: isTraining ? 1 / values : 0)
-    let slope = product.combined(
-      with: variance, by: OverVariance(epsilon: epsilon, factor: share.factor), pass.workers)
-    let result = delta.channelsMapped(
-      with: x, minus: mean, scale: scale, offset: sum.mapped(by: share, pass.workers),
-      slope: slope, pass.workers)
-    return LayerGradient(parameters: gradients, input: result.reshaped(input.shape))
+    return LayerGradient(
+      parameters: gradients,
+      input: wantsInputGradient ? found.input.reshaped(input.shape) : nil)
   }
 
   private func planes(_ tensor: Tensor) -> Tensor {
     tensor.reshaped([tensor.shape[0], channels, elementsOfChannel])
-  }
-}
-
-/// x / √(variance + ε)
-private struct OverDeviation: PairFunction {
-  let epsilon: Double
-
-  func callAsFunction<R: Real>(_ x: R, _ variance: R) -> R {
-    R(Double(x) / (Double(variance) + epsilon).squareRoot())
-  }
-}
-
-/// factor · x / (variance + ε)
-private struct OverVariance: PairFunction {
-  let epsilon: Double
-  let factor: Double
-
-  func callAsFunction<R: Real>(_ x: R, _ variance: R) -> R {
-    R(factor * Double(x) / (Double(variance) + epsilon))
   }
 }
 
