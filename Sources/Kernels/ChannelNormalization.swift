@@ -42,12 +42,13 @@ public struct ChannelNormalization: Sendable {
       mean.withMutableValues(of: type) { mean in
         variance.withMutableValues(of: type) { variance in
           y.withMutableValues(of: type) { y in
+            guard let y = y.baseAddress else { return }
             planes.overChannels(x, workers) { channels, planes in
               if !isKnown { planes.statistics(channels, into: mean, variance) }
               planes.forEach(channels.range) { elements, channel in
                 let scale = R(Double(weight[channel]) / deviation(variance[channel]))
-                let (mean, bias) = (mean[channel], bias[channel])
-                for index in elements { y[index] = scale * (channels.x[index] - mean) + bias }
+                let (x, mean, bias) = (channels.x, mean[channel], bias[channel])
+                for index in elements { y[index] = scale * (x[index] - mean) + bias }
               }
             }
           }
@@ -113,7 +114,8 @@ public struct ChannelNormalization: Sendable {
                   sums[$0] = R($1.x)
                   products[$0] = R($1.y)
                 }
-                if let weight {
+                if let weight, let result = result.baseAddress {
+                  let delta = channels.x
                   planes.forEach(channels.range) { elements, channel in
                     let squared = Double(variance[channel]) + epsilon
                     let scale = R(Double(weight[channel]) / squared.squareRoot())
@@ -121,8 +123,7 @@ public struct ChannelNormalization: Sendable {
                     let slope = R(share * Double(products[channel]) / squared)
                     let mean = mean[channel]
                     for index in elements {
-                      result[index] =
-                        scale * (channels.x[index] - offset - slope * (x[index] - mean))
+                      result[index] = scale * (delta[index] - offset - slope * (x[index] - mean))
                     }
                   }
                 }
