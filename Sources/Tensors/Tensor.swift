@@ -93,6 +93,11 @@ public struct Tensor: Sendable {
     offset = 0
   }
 
+  /// Whether its memory is its own and no larger than it needs.
+  mutating func hasOwnStorage() -> Bool {
+    storage.bytes.count == byteCount && isKnownUniquelyReferenced(&storage)
+  }
+
   // MARK: Rearranging
 
   /// The same elements under another shape of the same count, without copying them.
