@@ -31,6 +31,16 @@ func tests(of name: String, _ imports: [Target.Dependency] = []) -> Target {
   .testTarget(name: name + "Tests", dependencies: [.byName(name: name)] + imports)
 }
 
+/// Kernels for one kind of processor: the same sources, compiled for registers of so many numbers.
+func lanes(_ count: Int, for processor: String) -> Target {
+  // Optimized in debug builds too: without it they are a hundred times slower, and not what is tested.
+  var settings: [SwiftSetting] = [.define("LANES_\(count)"), .unsafeFlags(["-O"])]
+  #if arch(x86_64)
+    settings.append(.unsafeFlags(["-Xcc", "-march=\(processor)"]))
+  #endif
+  return .target(name: "Lanes\(count)", swiftSettings: settings)
+}
+
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -54,7 +64,10 @@ let package = Package(
     library("Tensors"),
     library("Random"),
     library("Kernels", ["Tensors"]),
-    library("Products", ["Tensors", "Kernels", "CBLAS"]),
+    .target(name: "CProcessor"),
+    lanes(8, for: "x86-64-v3"),
+    lanes(16, for: "x86-64-v4"),
+    library("Products", ["Tensors", "Kernels", "CBLAS", "CProcessor", "Lanes8", "Lanes16"]),
     library("Gzip", ["Tensors", "CZlib"]),
     library("Safetensors", ["Tensors"]),
     library("Documents", ["Tensors", "Safetensors"]),

@@ -22,11 +22,17 @@ public struct Convolution: Sendable {
   public let output: Shape
   /// [O, C/G, KH, KW]
   public let weight: Shape
+  /// For F32, where the processor has the registers; all else is done by the BLAS.
+  private let inLanes: LaneConvolution?
 
   /// - Parameters:
   ///   - input: [C, H, W]; the groups divide C, and the window fits into the padded picture.
   ///   - outputs: O, which the groups divide too.
-  public init(_ window: Window, input: Shape, outputs: Int, groups: Int = 1) {
+  ///   - kernels: nil for the BLAS.
+  public init(
+    _ window: Window, input: Shape, outputs: Int, groups: Int = 1,
+    _ kernels: LaneKernels? = .best
+  ) {
     precondition(input.rank == 3, "convolution of \(input)")
     precondition(
       groups >= 1 && outputs >= 1 && input[0] % groups == 0 && outputs % groups == 0,
@@ -35,6 +41,9 @@ public struct Convolution: Sendable {
     output = [outputs, window.height.places(over: input[1]), window.width.places(over: input[2])]
     precondition(output.count > 0, "a window larger than the picture")
     weight = [outputs, input[0] / groups, window.height.length, window.width.length]
+    inLanes = kernels.map { [output, weight] in
+      LaneConvolution($0, window, input: input, output: output, weight: weight)
+    }
   }
 
   /// sum[o, y, x] = bias[o] + Σ weight[o, c, i, j] · input[c, row, column] over the channels c of o's group and the
@@ -44,8 +53,12 @@ public struct Convolution: Sendable {
   ) -> Tensor {
     check(input, self.input, weight)
     precondition(bias.map { $0.shape == [output[0]] } ?? true, "bias of another length")
-    let products = ConvolutionProducts(self)
     var result = Tensor(uninitialized: output.batched(input.shape[0]), input.dtype)
+    if input.dtype == .f32, let inLanes {
+      inLanes.forward(input, weight, bias, into: &result, workers)
+      return result
+    }
+    let products = ConvolutionProducts(self)
     dispatch(
       input.dtype,
       f32: { products.forward(input, weight, bias, into: &result, of: Float.self, workers) },
@@ -58,8 +71,12 @@ public struct Convolution: Sendable {
     delta: Tensor, _ weight: Tensor, _ workers: Workers
   ) -> Tensor {
     check(delta, output, weight)
-    let products = ConvolutionProducts(self)
     var result = Tensor(uninitialized: input.batched(delta.shape[0]), delta.dtype)
+    if delta.dtype == .f32, let inLanes {
+      inLanes.inputGradient(delta, weight, into: &result, workers)
+      return result
+    }
+    let products = ConvolutionProducts(self)
     dispatch(
       delta.dtype,
       f32: { products.inputGradient(delta, weight, into: &result, of: Float.self, workers) },
@@ -78,6 +95,7 @@ public struct Convolution: Sendable {
     precondition(
       delta.shape == output.batched(input.shape[0]) && delta.dtype == input.dtype,
       "delta \(delta.shape) for input \(input.shape)")
+    if delta.dtype == .f32, let inLanes { return inLanes.weightGradient(delta, input, workers) }
     let products = ConvolutionProducts(self)
     return dispatch(
       delta.dtype,

@@ -14,7 +14,7 @@ struct ConvolutionProducts: Sendable {
   private static let fewestColumns = 392
 
   /// Pieces whose weight gradients are kept side by side before they are added up, to bound the memory.
-  private static let piecesAtOnce = 16
+  static let piecesAtOnce = 16
 
   init(_ convolution: Convolution) {
     groups = convolution.groups
@@ -125,7 +125,10 @@ struct ConvolutionProducts: Sendable {
                 d, x, blocks[pieces.lowerBound + index], into: partials + index * weight.count)
             }
           }
-          add(partials, pieces.count, to: &sums, workers)
+          partials.withUnsafeBufferPointer { partials in
+            guard let partials = partials.baseAddress else { return }
+            addPartials(partials, pieces.count, to: &sums, workers)
+          }
         }
       }
     }
@@ -145,21 +148,6 @@ struct ConvolutionProducts: Sendable {
             R.multiply(
               .plain(deltas), .transposed(columns(of: lowered, product, block.count)),
               into: partial + kernelStart(index, group), adding: number > 0)
-          }
-        }
-      }
-    }
-  }
-
-  private func add<R: Real>(
-    _ partials: [R], _ count: Int, to sums: inout [Double], _ workers: Workers
-  ) {
-    let width = sums.count
-    partials.withUnsafeBufferPointer { partials in
-      sums.withUnsafeMutableBufferPointer { sums in
-        workers.run(cutting: width, into: elementsPerPiece) { elements in
-          for partial in 0..<count {
-            for element in elements { sums[element] += Double(partials[partial * width + element]) }
           }
         }
       }
@@ -288,6 +276,23 @@ private func withPointers<R: Real>(
           let result = result.baseAddress
         else { preconditionFailure("an empty convolution") }
         body(pictures, weight, result)
+      }
+    }
+  }
+}
+
+/// sums[i] += Σ partials[n, i] over n in their order.
+///
+/// - Parameter partials: [count, sums.count]
+func addPartials<R: Real>(
+  _ partials: UnsafePointer<R>, _ count: Int, to sums: inout [Double], _ workers: Workers
+) {
+  let width = sums.count
+  sums.withUnsafeMutableBufferPointer { sums in
+    workers.run(cutting: width, into: elementsPerPiece) { elements in
+      for partial in 0..<count {
+        let partial = partials + partial * width
+        for element in elements { sums[element] += Double(partial[element]) }
       }
     }
   }

@@ -1,0 +1,61 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// Memory for what lives only inside a kernel, used again and again: that of a large result would be mapped and cleared by
+/// the system every time.
+public enum Scratch {
+  /// Calls `body` with room for `count` elements, aligned to 64 bytes, their contents undefined.
+  ///
+  /// May be nested, and called by any thread. A thread gets what was given back last, so mostly its own.
+  @inlinable
+  public static func with<E: BitwiseCopyable, Result>(
+    _ count: Int, of type: E.Type, _ body: (UnsafeMutablePointer<E>) -> Result
+  ) -> Result {
+    let room = pool.take(byteCount: max(1, count) * MemoryLayout<E>.stride)
+    defer { pool.giveBack(room) }
+    return body(room.bindMemory(to: type, capacity: count))
+  }
+
+  @usableFromInline static let pool = ScratchPool()
+}
+
+/// What is free at the moment. Read and written only under the lock.
+@usableFromInline
+final class ScratchPool: @unchecked Sendable {
+  private var free: [UnsafeMutableRawBufferPointer] = []
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  /// The sizes of what is in use, by its address.
+  private var sizes: [UnsafeMutableRawPointer: Int] = [:]
+
+  init() { pthread_mutex_init(mutex, nil) }
+
+  @usableFromInline
+  func take(byteCount: Int) -> UnsafeMutableRawPointer {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    var room: UnsafeMutableRawBufferPointer
+    if let index = free.lastIndex(where: { $0.count >= byteCount }) {
+      room = free.remove(at: index)
+    } else {
+      // Too small for this, what was given back last would only pile up.
+      if let small = free.popLast() { small.deallocate() }
+      room = .allocate(byteCount: byteCount, alignment: 64)
+    }
+    guard let start = room.baseAddress else { preconditionFailure("no memory") }
+    sizes[start] = room.count
+    return start
+  }
+
+  @usableFromInline
+  func giveBack(_ start: UnsafeMutableRawPointer) {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    guard let count = sizes.removeValue(forKey: start) else { return }
+    free.append(UnsafeMutableRawBufferPointer(start: start, count: count))
+  }
+}

@@ -1,0 +1,153 @@
+// Compiled twice: as `Lanes16` for processors with AVX-512 and, through links, as `Lanes8` for those with AVX2. Nothing
+// but pointers and numbers crosses the border of these modules: a generic function that both and the rest of the program
+// specialize could be linked from the wrong one.
+
+/// Numbers in one register: the same element of so many examples.
+#if LANES_16
+  typealias Lane = SIMD16<Float>
+#else
+  typealias Lane = SIMD8<Float>
+#endif
+
+/// Examples side by side in a register.
+public let lanes = Lane.scalarCount
+
+extension UnsafePointer<Float> {
+  /// The same memory, register by register.
+  @inline(__always)
+  var inLanes: UnsafePointer<Lane> { UnsafeRawPointer(self).assumingMemoryBound(to: Lane.self) }
+}
+
+extension UnsafeMutablePointer<Float> {
+  @inline(__always)
+  var inLanes: UnsafeMutablePointer<Lane> {
+    UnsafeMutableRawPointer(self).assumingMemoryBound(to: Lane.self)
+  }
+}
+
+extension Lane {
+  /// The sum of all numbers, halves by halves.
+  @inline(__always)
+  var folded: Float {
+    #if LANES_16
+      let eight = lowHalf + highHalf
+    #else
+      let eight = self
+    #endif
+    let four = eight.lowHalf + eight.highHalf
+    let two = four.lowHalf + four.highHalf
+    return two.x + two.y
+  }
+}
+
+/// Several registers that are added to together. What is written out here by hand, and not kept in an array, stays in the
+/// processor's registers.
+protocol Row {
+  static var count: Int { get }
+  init(repeating number: Float)
+  /// The registers at `x[offsets[0] + shift]`, `x[offsets[1] + shift]`, …
+  init(_ x: UnsafePointer<Lane>, at offsets: UnsafePointer<Int>, plus shift: Int)
+  mutating func add(_ x: Self, times weight: Float)
+  mutating func add(_ x: Self, times weight: Lane)
+  /// Writes the registers to `target[offsets[0]]`, `target[offsets[1]]`, …
+  func store(_ target: UnsafeMutablePointer<Lane>, at offsets: UnsafePointer<Int>)
+  /// Adds the sum of each register to `target[0]`, `target[1]`, …
+  func fold(into target: UnsafeMutablePointer<Float>)
+}
+
+struct Row1: Row {
+  var a: Lane
+
+  static var count: Int { 1 }
+  @inline(__always) init(repeating number: Float) { a = Lane(repeating: number) }
+  @inline(__always)
+  init(_ x: UnsafePointer<Lane>, at offsets: UnsafePointer<Int>, plus shift: Int) {
+    a = x[offsets[0] &+ shift]
+  }
+  @inline(__always) mutating func add(_ x: Self, times weight: Float) { a.addProduct(x.a, weight) }
+  @inline(__always) mutating func add(_ x: Self, times weight: Lane) { a.addProduct(x.a, weight) }
+  @inline(__always)
+  func store(_ target: UnsafeMutablePointer<Lane>, at offsets: UnsafePointer<Int>) {
+    target[offsets[0]] = a
+  }
+  @inline(__always) func fold(into target: UnsafeMutablePointer<Float>) { target[0] += a.folded }
+}
+
+struct Row3: Row {
+  var a, b, c: Lane
+
+  static var count: Int { 3 }
+  @inline(__always)
+  init(repeating number: Float) {
+    a = Lane(repeating: number)
+    b = a
+    c = a
+  }
+  @inline(__always)
+  init(_ x: UnsafePointer<Lane>, at offsets: UnsafePointer<Int>, plus shift: Int) {
+    a = x[offsets[0] &+ shift]
+    b = x[offsets[1] &+ shift]
+    c = x[offsets[2] &+ shift]
+  }
+  @inline(__always)
+  mutating func add(_ x: Self, times weight: Float) {
+    a.addProduct(x.a, weight)
+    b.addProduct(x.b, weight)
+    c.addProduct(x.c, weight)
+  }
+  @inline(__always)
+  mutating func add(_ x: Self, times weight: Lane) {
+    a.addProduct(x.a, weight)
+    b.addProduct(x.b, weight)
+    c.addProduct(x.c, weight)
+  }
+  @inline(__always)
+  func store(_ target: UnsafeMutablePointer<Lane>, at offsets: UnsafePointer<Int>) {
+    target[offsets[0]] = a
+    target[offsets[1]] = b
+    target[offsets[2]] = c
+  }
+  @inline(__always)
+  func fold(into target: UnsafeMutablePointer<Float>) {
+    target[0] += a.folded
+    target[1] += b.folded
+    target[2] += c.folded
+  }
+}
+
+/// Two rows as one.
+struct PairOfRows<R: Row>: Row {
+  var low, high: R
+
+  static var count: Int { 2 * R.count }
+  @inline(__always)
+  init(repeating number: Float) {
+    low = R(repeating: number)
+    high = low
+  }
+  @inline(__always)
+  init(_ x: UnsafePointer<Lane>, at offsets: UnsafePointer<Int>, plus shift: Int) {
+    low = R(x, at: offsets, plus: shift)
+    high = R(x, at: offsets + R.count, plus: shift)
+  }
+  @inline(__always)
+  mutating func add(_ x: Self, times weight: Float) {
+    low.add(x.low, times: weight)
+    high.add(x.high, times: weight)
+  }
+  @inline(__always)
+  mutating func add(_ x: Self, times weight: Lane) {
+    low.add(x.low, times: weight)
+    high.add(x.high, times: weight)
+  }
+  @inline(__always)
+  func store(_ target: UnsafeMutablePointer<Lane>, at offsets: UnsafePointer<Int>) {
+    low.store(target, at: offsets)
+    high.store(target, at: offsets + R.count)
+  }
+  @inline(__always)
+  func fold(into target: UnsafeMutablePointer<Float>) {
+    low.fold(into: target)
+    high.fold(into: target + R.count)
+  }
+}

@@ -1,0 +1,110 @@
+import CProcessor
+import Kernels
+import Lanes16
+import Lanes8
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// The kernels of `Lanes8` or of `Lanes16`, in F32: the same sources, compiled for one kind of processor each.
+///
+/// See there what each of them computes.
+public struct LaneKernels: Sendable {
+  /// Numbers in a register.
+  public let lanes: Int
+  let tileHeight, tapsTogether, deltasTogether: Int
+  let spread:
+    @Sendable (
+      _ source: UnsafePointer<Float>, _ examples: Int, _ exampleStride: Int,
+      _ targets: UnsafePointer<Int32>, _ elements: Int, _ registers: UnsafeMutablePointer<Float>
+    ) -> Void
+  let collect:
+    @Sendable (
+      _ registers: UnsafePointer<Float>, _ elements: Int, _ result: UnsafeMutablePointer<Float>,
+      _ examples: Int, _ exampleStride: Int
+    ) -> Void
+  let clear:
+    @Sendable (
+      _ registers: UnsafeMutablePointer<Float>, _ planes: Int, _ stride: Int,
+      _ offsets: UnsafePointer<Int32>, _ count: Int
+    ) -> Void
+  let convolve:
+    @Sendable (
+      _ x: UnsafePointer<Float>, _ bases: UnsafePointer<Int>, _ targets: UnsafePointer<Int>,
+      _ positions: Int, _ taps: UnsafePointer<Int>, _ count: Int, _ weight: UnsafePointer<Float>,
+      _ bias: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>, _ stride: Int
+    ) -> Void
+  let correlate:
+    @Sendable (
+      _ delta: UnsafePointer<Float>, _ stride: Int, _ x: UnsafePointer<Float>,
+      _ bases: UnsafePointer<Int>, _ positions: Int, _ taps: UnsafePointer<Int>, _ count: Int,
+      _ sums: UnsafeMutablePointer<Float>, _ sumsStride: Int
+    ) -> Void
+
+  /// For processors with AVX2; on arm64 for all.
+  static let eight = LaneKernels(
+    lanes: Lanes8.lanes, tileHeight: Lanes8.tileHeight, tapsTogether: Lanes8.tapsTogether,
+    deltasTogether: Lanes8.deltasTogether,
+    spread: {
+      Lanes8.spread($0, examples: $1, exampleStride: $2, to: $3, elements: $4, in: $5)
+    },
+    collect: {
+      Lanes8.collect($0, elements: $1, into: $2, examples: $3, exampleStride: $4)
+    },
+    clear: { Lanes8.clear($0, planes: $1, stride: $2, at: $3, count: $4) },
+    convolve: {
+      Lanes8.convolve(
+        $0, bases: $1, targets: $2, positions: $3, taps: $4, count: $5, weight: $6, bias: $7,
+        into: $8, stride: $9)
+    },
+    correlate: {
+      Lanes8.correlate(
+        delta: $0, stride: $1, x: $2, bases: $3, positions: $4, taps: $5, count: $6, into: $7,
+        sumsStride: $8)
+    })
+
+  /// For processors with AVX-512.
+  static let sixteen = LaneKernels(
+    lanes: Lanes16.lanes, tileHeight: Lanes16.tileHeight, tapsTogether: Lanes16.tapsTogether,
+    deltasTogether: Lanes16.deltasTogether,
+    spread: {
+      Lanes16.spread($0, examples: $1, exampleStride: $2, to: $3, elements: $4, in: $5)
+    },
+    collect: {
+      Lanes16.collect($0, elements: $1, into: $2, examples: $3, exampleStride: $4)
+    },
+    clear: { Lanes16.clear($0, planes: $1, stride: $2, at: $3, count: $4) },
+    convolve: {
+      Lanes16.convolve(
+        $0, bases: $1, targets: $2, positions: $3, taps: $4, count: $5, weight: $6, bias: $7,
+        into: $8, stride: $9)
+    },
+    correlate: {
+      Lanes16.correlate(
+        delta: $0, stride: $1, x: $2, bases: $3, positions: $4, taps: $5, count: $6, into: $7,
+        sumsStride: $8)
+    })
+
+  /// Those that this processor can run, the widest last.
+  public static let supported: [LaneKernels] = {
+    #if arch(arm64)
+      return [eight]
+    #else
+      return (nn_processor_has_avx2() ? [eight] : []) + (nn_processor_has_avx512() ? [sixteen] : [])
+    #endif
+  }()
+
+  /// The widest that this processor can run; nil where it has neither, or where `NN_LANES` in the environment says 0.
+  /// `NN_LANES=8` asks for no more than those.
+  public static let best: LaneKernels? = {
+    guard let asked = getenv("NN_LANES").flatMap({ Int(String(cString: $0)) }) else {
+      return supported.last
+    }
+    return supported.last { $0.lanes <= asked }
+  }()
+}
