@@ -55,7 +55,17 @@ extension Tensor {
   mutating func map<R: Real>(of type: R.Type, by f: some ElementFunction, _ workers: Workers) {
     withMutableValues(of: type) { x in
       workers.run(overElements: x.count) { range in
-        for index in range { x[index] = f(x[index]) }
+        // By way of other memory: where a function leaves an element as it is, the compiler would leave out the store and
+        // make a jump of a choice, element by element, where it else writes whole vectors.
+        withUnsafeTemporaryAllocation(of: R.self, capacity: min(range.count, 512)) { results in
+          var start = range.lowerBound
+          while start < range.upperBound {
+            let count = min(results.count, range.upperBound - start)
+            for index in 0..<count { results[index] = f(x[start + index]) }
+            for index in 0..<count { x[start + index] = results[index] }
+            start += count
+          }
+        }
       }
     }
   }

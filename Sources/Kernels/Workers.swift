@@ -50,7 +50,7 @@ public final class Workers: Sendable {
 /// ones and `isBusy`.
 private final class Crew: @unchecked Sendable {
   /// Written by the thread that calls `run`, and before and after the helpers look at it.
-  var isBusy = false
+  @exclusivity(unchecked) var isBusy = false
   private var body: ((Int) -> Void)?
   private var nextPiece = 0
   private var pieces = 0
@@ -65,9 +65,9 @@ private final class Crew: @unchecked Sendable {
   private let workArrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private let workDone = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-  /// How often a thread without work looks for some, and offers its core to others, before it sleeps: some 50 µs. To
-  /// wake a thread takes as long as many a piece of work, and one work follows the other.
-  private static let patience = 200
+  /// The nanoseconds for which a thread that waits looks around before it sleeps. To wake a thread takes as long as many a
+  /// piece of work, and one work follows the other.
+  private static let patience = 10_000
 
   init() {
     pthread_mutex_init(mutex, nil)
@@ -108,9 +108,13 @@ private final class Crew: @unchecked Sendable {
 
   /// Looks a while whether it is so.
   private func wait(until isSo: () -> Bool) {
-    for _ in 0..<Self.patience {
-      if isSo() { return }
-      sched_yield()
+    var start = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &start)
+    var now = start
+    while !isSo() {
+      clock_gettime(CLOCK_MONOTONIC, &now)
+      let elapsed = (now.tv_sec - start.tv_sec) * 1_000_000_000 + now.tv_nsec - start.tv_nsec
+      if elapsed > Self.patience { return }
     }
   }
 

@@ -9,7 +9,7 @@ import Tensors
 ///     p ← kept · p − step(g)
 ///
 /// A setting that is left as it is changes nothing.
-public struct Preparation: Sendable {
+public struct Preparation: Sendable, Equatable {
   /// 1, or the examples that the gradient was summed over.
   public var divisor = 1
   /// The largest amount of an element.
@@ -67,7 +67,17 @@ public struct Correction: Sendable {
   private mutating func apply<R: Real>(
     _ step: some StepFunction, of type: R.Type, _ workers: Workers
   ) {
-    let pass = Pass<R>(preparation)
+    if let mean = Mean<R>(preparation) {
+      apply(step, mean, workers)
+    } else {
+      apply(step, Pass<R>(preparation), workers)
+    }
+  }
+
+  private mutating func apply<R: Real>(
+    _ step: some StepFunction, _ pass: some Preparing<R>, _ workers: Workers
+  ) {
+    let type = R.self
     let pieces = (parameter.shape.count + elementsPerPiece - 1) / elementsPerPiece
     isFinite = withUnsafeTemporaryAllocation(of: Bool.self, capacity: pieces) { areFinite in
       gradient.withValues(of: type) { g in
@@ -127,7 +137,17 @@ protocol StepFunction: Sendable {
 }
 
 /// A preparation, rounded to the type that is computed in.
-private struct Pass<R: Real> {
+private protocol Preparing<R>: Sendable {
+  associatedtype R: Real
+
+  /// The parameter after the step.
+  func callAsFunction(
+    _ parameter: R, _ gradient: R, _ first: inout R, _ second: inout R, _ step: some StepFunction
+  ) -> R
+}
+
+/// Any preparation.
+private struct Pass<R: Real>: Preparing {
   let divisor, bound, factor, l1, l2, kept: R
 
   init(_ preparation: Preparation) {
@@ -145,5 +165,25 @@ private struct Pass<R: Real> {
     let clipped = factor * min(max(gradient / divisor, -bound), bound)
     let sign: R = parameter > 0 ? l1 : parameter < 0 ? -l1 : 0
     return kept * parameter - step(clipped + l2 * parameter + sign, &first, &second)
+  }
+}
+
+/// The most frequent preparation, which does nothing but divide by a power of two: the same numbers as `Pass` gives, in
+/// a third of the time.
+private struct Mean<R: Real>: Preparing {
+  let share: R
+
+  init?(_ preparation: Preparation) {
+    let plain = Preparation(divisor: preparation.divisor)
+    guard preparation == plain, preparation.divisor.nonzeroBitCount == 1 else { return nil }
+    share = 1 / R(preparation.divisor)
+  }
+
+  @inline(__always)
+  func callAsFunction(
+    _ parameter: R, _ gradient: R, _ first: inout R, _ second: inout R, _ step: some StepFunction
+  ) -> R {
+    // As there, −0 becomes 0.
+    parameter - step(gradient * share + 0, &first, &second)
   }
 }

@@ -3,6 +3,7 @@ extension Tensor {
   /// Makes it one of this shape and type whose contents are undefined, for a result that the caller is about to write.
   ///
   /// Its memory is kept where it has the right size and no other tensor shares it.
+  @inlinable
   public mutating func become(uninitialized shape: Shape, _ dtype: DType) {
     if dtype == self.dtype && shape.count == self.shape.count && hasOwnStorage() {
       if shape != self.shape { self = reshaped(shape) }
@@ -12,6 +13,7 @@ extension Tensor {
   }
 
   /// As `become(uninitialized: [rows, columns], dtype)`, which needs no shape where it has that already.
+  @inlinable
   public mutating func become(rows: Int, columns: Int, _ dtype: DType) {
     let isSo = shape.rank == 2 && shape[0] == rows && shape[1] == columns && dtype == self.dtype
     if !isSo || !hasOwnStorage() { become(uninitialized: [rows, columns], dtype) }
@@ -36,9 +38,12 @@ extension Tensor {
       become(uninitialized: shape, dtype)
       withMutableValues(of: To.self) { target in
         source.withValues(of: from) { source in
-          for (row, index) in indices.enumerated() {
-            let (start, place) = (index * width, row * width)
-            for column in 0..<width { target[place + column] = number(source[start + column]) }
+          guard var to = target.baseAddress, let rows = source.baseAddress else { return }
+          for index in indices {
+            precondition((0..<source.count).contains(index * width), "row \(index) of no source")
+            let from = rows + index * width
+            for column in 0..<width { to[column] = number(from[column]) }
+            to += width
           }
         }
       }
