@@ -126,7 +126,8 @@ public struct Correction: Sendable {
 extension UnsafeMutableBufferPointer where Element: Real {
   /// Whether the elements of a range, just written and so at hand, are finite numbers.
   fileprivate func isFinite(_ range: Range<Int>) -> Bool {
-    Tensor.areFinite(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: self[range])), Element.dtype)
+    Tensor.areFinite(
+      UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: self[range])), Element.dtype)
   }
 }
 

@@ -92,7 +92,8 @@ public struct Corrector: Sendable {
       // Now only the correction has them, and need not copy what it changes.
       parameters[list][number] = nothing
       entries[index].state.removeAll(keepingCapacity: true)
-      settings.optimizer.correct(&correction, rate: rate, step: max(1, entries[index].count), workers)
+      settings.optimizer.correct(
+        &correction, rate: rate, step: max(1, entries[index].count), workers)
       parameters[list][number] = correction.parameter
       entries[index].state = correction.state
       if !correction.isFinite { try refuse(correction, entries[index].name) }
