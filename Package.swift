@@ -46,7 +46,7 @@ let argumentParser = Target.Dependency.product(
 
 let package = Package(
   name: "nn-tools",
-  platforms: [.macOS(.v14)],
+  platforms: [.macOS(.v15)],
   products: tools.map { .executable(name: $0.name, targets: [$0.name]) },
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", .upToNextMinor(from: "1.8.0"))

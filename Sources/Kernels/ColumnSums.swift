@@ -10,11 +10,19 @@ extension Tensor {
   /// whole data set as one batch loses nothing.
   public func summedOverExamples(_ workers: Workers) -> Tensor {
     var result = Tensor(uninitialized: shape.perExample, dtype)
+    sumOverExamples(into: &result, workers)
+    return result
+  }
+
+  /// As `summedOverExamples`, into a tensor of as many elements.
+  public func sumOverExamples(into result: inout Tensor, _ workers: Workers) {
+    precondition(
+      result.shape.count * shape[0] == shape.count && result.dtype == dtype,
+      "\(shape) summed over examples into \(result.shape)")
     dispatch(
       dtype,
       f32: { sumRows(into: &result, of: Float.self, workers) },
       f64: { sumRows(into: &result, of: Double.self, workers) })
-    return result
   }
 
   private func sumRows<R: Real>(into result: inout Tensor, of type: R.Type, _ workers: Workers) {

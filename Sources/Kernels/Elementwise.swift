@@ -12,11 +12,20 @@ extension Tensor {
   @inlinable
   public func mapped(by f: some ElementFunction, _ workers: Workers) -> Tensor {
     var result = Tensor(uninitialized: shape, dtype)
+    map(by: f, into: &result, workers)
+    return result
+  }
+
+  /// As `mapped`, into memory that is used again.
+  @inlinable
+  public func map(
+    by f: some ElementFunction, into result: inout Tensor, _ workers: Workers
+  ) {
+    result.become(uninitialized: shape, dtype)
     dispatch(
       dtype,
       f32: { fill(&result, of: Float.self, by: f, workers) },
       f64: { fill(&result, of: Double.self, by: f, workers) })
-    return result
   }
 
   @inlinable
@@ -32,18 +41,82 @@ extension Tensor {
     }
   }
 
+  /// f(x) in the place of every element x.
+  @inlinable
+  public mutating func map(by f: some ElementFunction, _ workers: Workers) {
+    switch dtype {
+    case .f32: map(of: Float.self, by: f, workers)
+    case .f64: map(of: Double.self, by: f, workers)
+    default: preconditionFailure("arithmetic in \(dtype.rawValue)")
+    }
+  }
+
+  @inlinable
+  mutating func map<R: Real>(of type: R.Type, by f: some ElementFunction, _ workers: Workers) {
+    withMutableValues(of: type) { x in
+      workers.run(overElements: x.count) { range in
+        // By way of other memory: where a function leaves an element as it is, the compiler would leave out the store and
+        // make a jump of a choice, element by element, where it else writes whole vectors.
+        withUnsafeTemporaryAllocation(of: R.self, capacity: min(range.count, 512)) { results in
+          var start = range.lowerBound
+          while start < range.upperBound {
+            let count = min(results.count, range.upperBound - start)
+            for index in 0..<count { results[index] = f(x[start + index]) }
+            for index in 0..<count { x[start + index] = results[index] }
+            start += count
+          }
+        }
+      }
+    }
+  }
+
+  /// f(x, y) in the place of every element x, y being the element of `other` at the same place.
+  @inlinable
+  public mutating func combine(
+    with other: Tensor, by f: some PairFunction, _ workers: Workers
+  ) {
+    precondition(other.shape == shape, "shape \(shape) combined with \(other.shape)")
+    switch dtype {
+    case .f32: combine(with: other, of: Float.self, by: f, workers)
+    case .f64: combine(with: other, of: Double.self, by: f, workers)
+    default: preconditionFailure("arithmetic in \(dtype.rawValue)")
+    }
+  }
+
+  @inlinable
+  mutating func combine<R: Real>(
+    with other: Tensor, of type: R.Type, by f: some PairFunction, _ workers: Workers
+  ) {
+    withMutableValues(of: type) { x in
+      other.withValues(of: type) { y in
+        workers.run(overElements: x.count) { range in
+          for index in range { x[index] = f(x[index], y[index]) }
+        }
+      }
+    }
+  }
+
   /// f(x, y) for every element x and the element y of `other` at the same place.
   @inlinable
   public func combined(
     with other: Tensor, by f: some PairFunction, _ workers: Workers
   ) -> Tensor {
-    precondition(other.shape == shape, "shape \(shape) combined with \(other.shape)")
     var result = Tensor(uninitialized: shape, dtype)
+    combine(with: other, by: f, into: &result, workers)
+    return result
+  }
+
+  /// As `combined`, into memory that is used again.
+  @inlinable
+  public func combine(
+    with other: Tensor, by f: some PairFunction, into result: inout Tensor, _ workers: Workers
+  ) {
+    precondition(other.shape == shape, "shape \(shape) combined with \(other.shape)")
+    result.become(uninitialized: shape, dtype)
     dispatch(
       dtype,
       f32: { fill(&result, with: other, of: Float.self, by: f, workers) },
       f64: { fill(&result, with: other, of: Double.self, by: f, workers) })
-    return result
   }
 
   @inlinable
@@ -88,6 +161,56 @@ extension Tensor {
     }
   }
 
+  /// f of every row of `width` elements in its place; f may write an element once it has read it for the last time.
+  @inlinable
+  public mutating func mapRows(width: Int, by f: some RowFunction, _ workers: Workers) {
+    precondition(width > 0 && shape.count % width == 0, "rows of \(width) in shape \(shape)")
+    switch dtype {
+    case .f32: mapRows(width, of: Float.self, by: f, workers)
+    case .f64: mapRows(width, of: Double.self, by: f, workers)
+    default: preconditionFailure("arithmetic in \(dtype.rawValue)")
+    }
+  }
+
+  @inlinable
+  mutating func mapRows<R: Real>(
+    _ width: Int, of type: R.Type, by f: some RowFunction, _ workers: Workers
+  ) {
+    withMutableValues(of: type) { x in
+      workers.run(overRows: x.count / width, width: width) { row in
+        f(UnsafeBufferPointer(x.row(row, width)), into: x.row(row, width))
+      }
+    }
+  }
+
+  /// f of every row of `width` elements and the row of `other` at the same place, in its place; f may write an element
+  /// once it has read it for the last time.
+  @inlinable
+  public mutating func combineRows(
+    width: Int, with other: Tensor, by f: some RowPairFunction, _ workers: Workers
+  ) {
+    precondition(other.shape == shape, "shape \(shape) combined with \(other.shape)")
+    switch dtype {
+    case .f32: combineRows(width, with: other, of: Float.self, by: f, workers)
+    case .f64: combineRows(width, with: other, of: Double.self, by: f, workers)
+    default: preconditionFailure("arithmetic in \(dtype.rawValue)")
+    }
+  }
+
+  @inlinable
+  mutating func combineRows<R: Real>(
+    _ width: Int, with other: Tensor, of type: R.Type, by f: some RowPairFunction,
+    _ workers: Workers
+  ) {
+    withMutableValues(of: type) { x in
+      other.withValues(of: type) { y in
+        workers.run(overRows: x.count / width, width: width) { row in
+          f(UnsafeBufferPointer(x.row(row, width)), y.row(row, width), into: x.row(row, width))
+        }
+      }
+    }
+  }
+
   /// f of every row of `width` elements and the row of `other` at the same place; `result` has the same
   /// number of rows.
   @inlinable
@@ -95,18 +218,28 @@ extension Tensor {
     width: Int, with other: Tensor, into shape: Shape, by f: some RowPairFunction,
     _ workers: Workers
   ) -> Tensor {
+    var result = Tensor(uninitialized: shape, dtype)
+    combineRows(width: width, with: other, into: &result, shape, by: f, workers)
+    return result
+  }
+
+  /// As `combinedRows`, into memory that is used again.
+  @inlinable
+  public func combineRows(
+    width: Int, with other: Tensor, into result: inout Tensor, _ shape: Shape,
+    by f: some RowPairFunction, _ workers: Workers
+  ) {
     precondition(
       other.shape == self.shape, "rows of shape \(self.shape) combined with \(other.shape)")
     precondition(
       width > 0 && self.shape.count % width == 0 && self.shape.count > 0
         && shape.count % (self.shape.count / width) == 0,
       "rows of \(width) in shape \(self.shape), into \(shape)")
-    var result = Tensor(uninitialized: shape, dtype)
+    result.become(uninitialized: shape, dtype)
     dispatch(
       dtype,
       f32: { fillRows(&result, width, with: other, of: Float.self, by: f, workers) },
       f64: { fillRows(&result, width, with: other, of: Double.self, by: f, workers) })
-    return result
   }
 
   @inlinable
@@ -142,9 +275,13 @@ extension Workers {
   }
 
   /// Calls `body` with the ranges of `length` numbers, the last one shorter, that together are 0..<count.
+  ///
+  /// - Parameter alone: as for `run(pieces:)`.
   @inlinable
-  public func run(cutting count: Int, into length: Int, _ body: (Range<Int>) -> Void) {
-    run(pieces: (count + length - 1) / length) { piece in
+  public func run(
+    cutting count: Int, into length: Int, alone: Bool = false, _ body: (Range<Int>) -> Void
+  ) {
+    run(pieces: (count + length - 1) / length, alone: alone) { piece in
       body(piece * length..<min(count, (piece + 1) * length))
     }
   }

@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -30,34 +32,42 @@ public final class Workers: Sendable {
   ///
   /// `body` may write only to memory that belongs to its piece. It must not call `run` itself, and only
   /// one `run` may be under way at a time.
-  public func run(pieces: Int, _ body: (Int) -> Void) {
-    crew.lock()
+  /// - Parameter alone: whether the calling thread computes all pieces: where they are so little work that to wake
+  ///   others would take longer. The result is the same.
+  public func run(pieces: Int, alone: Bool = false, _ body: (Int) -> Void) {
     precondition(!crew.isBusy, "a run of workers inside another")
     crew.isBusy = true
-    crew.unlock()
-    if count == 1 || pieces <= 1 {
+    if count == 1 || pieces <= 1 || alone {
       for piece in 0..<pieces { body(piece) }
     } else {
       withoutActuallyEscaping(body) { crew.share(pieces: pieces, $0) }
     }
-    crew.lock()
     crew.isBusy = false
-    crew.unlock()
   }
 }
 
-/// What the threads know together. Every stored property is read and written only under the lock.
+/// What the threads know together. Every stored property is read and written only under the lock, besides the atomic
+/// ones and `isBusy`.
 private final class Crew: @unchecked Sendable {
-  var isBusy = false
+  /// Written by the thread that calls `run`, and before and after the helpers look at it.
+  @exclusivity(unchecked) var isBusy = false
   private var body: ((Int) -> Void)?
   private var nextPiece = 0
   private var pieces = 0
-  private var unfinished = 0
   private var isDismissed = false
+  private var sleepers = 0
+  private var callerSleeps = false
+  /// The works so far.
+  private let works = Atomic<Int>(0)
+  private let unfinished = Atomic<Int>(0)
 
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let workArrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private let workDone = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+  /// The nanoseconds for which a thread that waits looks around before it sleeps. To wake a thread takes as long as many a
+  /// piece of work, and one work follows the other.
+  private static let patience = 10_000
 
   init() {
     pthread_mutex_init(mutex, nil)
@@ -74,17 +84,38 @@ private final class Crew: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  func lock() { pthread_mutex_lock(mutex) }
-  func unlock() { pthread_mutex_unlock(mutex) }
-
   func share(pieces: Int, _ body: @escaping (Int) -> Void) {
     lock()
-    (self.body, self.pieces, nextPiece, unfinished) = (body, pieces, 0, pieces)
-    pthread_cond_broadcast(workArrived)
+    (self.body, self.pieces, nextPiece) = (body, pieces, 0)
+    unfinished.store(pieces, ordering: .relaxed)
+    works.add(1, ordering: .releasing)
+    if sleepers > 0 { pthread_cond_broadcast(workArrived) }
     computePieces()
-    while unfinished > 0 { pthread_cond_wait(workDone, mutex) }
+    unlock()
+    wait(until: { unfinished.load(ordering: .acquiring) == 0 })
+    lock()
+    while unfinished.load(ordering: .acquiring) > 0 {
+      callerSleeps = true
+      pthread_cond_wait(workDone, mutex)
+    }
+    callerSleeps = false
     self.body = nil
     unlock()
+  }
+
+  private func lock() { pthread_mutex_lock(mutex) }
+  private func unlock() { pthread_mutex_unlock(mutex) }
+
+  /// Looks a while whether it is so.
+  private func wait(until isSo: () -> Bool) {
+    var start = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &start)
+    var now = start
+    while !isSo() {
+      clock_gettime(CLOCK_MONOTONIC, &now)
+      let elapsed = (now.tv_sec - start.tv_sec) * 1_000_000_000 + now.tv_nsec - start.tv_nsec
+      if elapsed > Self.patience { return }
+    }
   }
 
   /// Computes pieces as long as there are any; called and left with the lock held.
@@ -95,8 +126,8 @@ private final class Crew: @unchecked Sendable {
       unlock()
       body(piece)
       lock()
-      unfinished -= 1
-      if unfinished == 0 { pthread_cond_signal(workDone) }
+      let left = unfinished.subtract(1, ordering: .acquiringAndReleasing).newValue
+      if left == 0 && callerSleeps { pthread_cond_signal(workDone) }
     }
   }
 
@@ -105,7 +136,15 @@ private final class Crew: @unchecked Sendable {
     lock()
     while !isDismissed {
       computePieces()
-      if !isDismissed { pthread_cond_wait(workArrived, mutex) }
+      let seen = works.load(ordering: .relaxed)
+      unlock()
+      wait(until: { works.load(ordering: .acquiring) != seen })
+      lock()
+      while !isDismissed && works.load(ordering: .relaxed) == seen {
+        sleepers += 1
+        pthread_cond_wait(workArrived, mutex)
+        sleepers -= 1
+      }
     }
     unlock()
   }
@@ -113,6 +152,7 @@ private final class Crew: @unchecked Sendable {
   func dismiss() {
     lock()
     isDismissed = true
+    works.add(1, ordering: .releasing)
     pthread_cond_broadcast(workArrived)
     unlock()
   }

@@ -6,7 +6,7 @@ import Tensors
 ///
 /// `dense OUTPUTS [bias=no]`. With N examples, I inputs (an input of more axes is flattened) and O outputs,
 /// weight [O, I] and bias [O].
-public struct Dense: SingleInputLayer {
+public struct Dense: InPlaceLayer {
   public static let word = "dense"
 
   private let inputs: Int
@@ -33,27 +33,27 @@ public struct Dense: SingleInputLayer {
 
   /// sum = input · weightᵀ + bias
   public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    LayerOutput(
-      flat(input).timesTransposed(
-        parameters.named("weight"), plus: hasBias ? parameters.named("bias") : nil, pass.workers))
+    _ input: Tensor, _ parameters: [Tensor], into sum: inout Tensor, _ pass: Pass
+  ) {
+    input.multiply(
+      byTransposed: parameters[0], plus: hasBias ? parameters[1] : nil, into: &sum, pass.workers)
   }
 
-  /// ∂weight = deltaᵀ · input, ∂bias = Σ delta over the examples, ∂input = delta · weight
+  /// ∂weight = deltaᵀ · input, ∂bias = Σ delta over the examples
   public func backward(
-    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
-    wantsInputGradient: Bool, _ pass: Pass
-  ) -> LayerGradient {
-    var gradients = ["weight": delta.transposedTimes(flat(input), pass.workers)]
-    if hasBias { gradients["bias"] = delta.summedOverExamples(pass.workers) }
-    let inputGradient =
-      wantsInputGradient
-      ? delta.times(parameters.named("weight"), pass.workers).reshaped(input.shape) : nil
-    return LayerGradient(parameters: gradients, input: inputGradient)
+    delta: Tensor, input: Tensor, into gradients: inout [Tensor], _ pass: Pass
+  ) {
+    delta.multiplyTransposed(by: input, into: &gradients[0], pass.workers)
+    if hasBias { delta.sumOverExamples(into: &gradients[1], pass.workers) }
   }
 
-  private func flat(_ input: Tensor) -> Tensor { input.reshaped([input.shape[0], inputs]) }
+  /// ∂input = delta · weight
+  public func inputGradient(
+    delta: Tensor, input: Tensor, _ parameters: [Tensor], into gradient: inout Tensor, _ pass: Pass
+  ) {
+    gradient.become(uninitialized: input.shape, input.dtype)
+    delta.multiply(by: parameters[0], into: &gradient, pass.workers)
+  }
 }
 
 extension [String: Tensor] {

@@ -5,7 +5,7 @@ import Tensors
 ///
 /// `scale 1/255` makes 0…1 of bytes, `scale 1/255 offset=-0.5` makes −0.5…0.5. The factor is a decimal number or a quotient of
 /// two; both constants are rounded first to F64 and then to the model's dtype.
-public struct Scale: SingleInputLayer {
+public struct Scale: InPlaceLayer {
   public static let word = "scale"
 
   public let output: Shape
@@ -20,22 +20,24 @@ public struct Scale: SingleInputLayer {
 
   /// sum = factor · input + offset
   public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    LayerOutput(
-      offset == 0
-        ? input.mapped(by: Times(factor: factor), pass.workers)
-        : input.mapped(by: Line(factor: factor, offset: offset), pass.workers))
+    _ input: Tensor, _ parameters: [Tensor], into sum: inout Tensor, _ pass: Pass
+  ) {
+    if offset == 0 {
+      input.map(by: Times(factor: factor), into: &sum, pass.workers)
+    } else {
+      input.map(by: Line(factor: factor, offset: offset), into: &sum, pass.workers)
+    }
   }
 
-  /// ∂input = factor · delta
   public func backward(
-    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
-    wantsInputGradient: Bool, _ pass: Pass
-  ) -> LayerGradient {
-    LayerGradient(
-      input: wantsInputGradient
-        ? delta.mapped(by: Times(factor: factor), pass.workers) : nil)
+    delta: Tensor, input: Tensor, into gradients: inout [Tensor], _ pass: Pass
+  ) {}
+
+  /// ∂input = factor · delta
+  public func inputGradient(
+    delta: Tensor, input: Tensor, _ parameters: [Tensor], into gradient: inout Tensor, _ pass: Pass
+  ) {
+    delta.map(by: Times(factor: factor), into: &gradient, pass.workers)
   }
 }
 

@@ -7,13 +7,17 @@ public struct AbsoluteError: Loss {
 
   public var word: String { "absolute" }
 
-  public func values(output: Tensor, sum: Tensor?, target: Tensor, _ workers: Workers) -> Tensor {
-    output.perExample(target, by: SumOfTerms(term: Distance()), workers)
+  public func values(
+    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers
+  ) {
+    output.perExample(target, by: SumOfTerms(term: Distance()), into: &losses, workers)
   }
 
   /// ∂loss/∂outputₖ = the sign of outputₖ − targetₖ, 0 where they are equal
-  public func derivative(output: Tensor, target: Tensor, _ workers: Workers) -> LossDerivative {
-    .error(output.combined(with: target, by: Sign(), workers))
+  public func derivative(
+    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers
+  ) {
+    output.combine(with: target, by: Sign(), into: &result, workers)
   }
 }
 

@@ -10,6 +10,8 @@ public struct BinaryCrossEntropy: Loss {
 
   public var needsSum: Bool { true }
 
+  public var derivesBySum: Bool { true }
+
   public func objection(to activation: any Activation, output: Shape) -> String? {
     activation.word == Sigmoid().word
       ? nil : "'\(word)' needs 'sigmoid' as the last activation, found '\(activation.word)'"
@@ -20,14 +22,18 @@ public struct BinaryCrossEntropy: Loss {
   }
 
   /// From the sums, as softplus(sumₖ) − targetₖ sumₖ, with an exponential that never overflows.
-  public func values(output: Tensor, sum: Tensor?, target: Tensor, _ workers: Workers) -> Tensor {
+  public func values(
+    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers
+  ) {
     guard let sum else { preconditionFailure("binary-cross-entropy without the sum") }
-    return sum.perExample(target, by: SumOfTerms(term: SoftplusLoss()), workers)
+    sum.perExample(target, by: SumOfTerms(term: SoftplusLoss()), into: &losses, workers)
   }
 
   /// ∂loss/∂sumₖ = σ(sumₖ) − targetₖ
-  public func derivative(output: Tensor, target: Tensor, _ workers: Workers) -> LossDerivative {
-    .delta(output.combined(with: target, by: Difference(), workers))
+  public func derivative(
+    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers
+  ) {
+    output.combine(with: target, by: Difference(), into: &result, workers)
   }
 }
 

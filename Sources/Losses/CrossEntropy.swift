@@ -41,6 +41,8 @@ public struct CrossEntropy: Loss {
 
   public var needsSum: Bool { true }
 
+  public var derivesBySum: Bool { true }
+
   public func objection(to activation: any Activation, output: Shape) -> String? {
     if activation.word != Softmax().word {
       return "'\(word)' needs 'softmax' as the last activation, found '\(activation.word)'"
@@ -62,21 +64,24 @@ public struct CrossEntropy: Loss {
   }
 
   /// From the sums, as Σₖ targetₖ (log Σⱼ e^sumⱼ − sumₖ): finite even where softmax has rounded to 0.
-  public func values(output: Tensor, sum: Tensor?, target: Tensor, _ workers: Workers) -> Tensor {
+  public func values(
+    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers
+  ) {
     guard let sum else { preconditionFailure("cross-entropy without the sum") }
-    return sum.perExample(effective(target, workers), by: LogSumExpLoss(), workers)
+    sum.perExample(effective(target, workers), by: LogSumExpLoss(), into: &losses, workers)
   }
 
   /// ∂loss/∂sumₖ = softmax(sum)ₖ Σⱼ weightⱼ tⱼ − weightₖ tₖ, which without options is softmax(sum)ₖ − targetₖ, as the
   /// targets add up to 1
-  public func derivative(output: Tensor, target: Tensor, _ workers: Workers) -> LossDerivative {
+  public func derivative(
+    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers
+  ) {
     if smoothing == 0 && weights == nil {
-      return .delta(output.combined(with: target, by: Difference(), workers))
+      return output.combine(with: target, by: Difference(), into: &result, workers)
     }
-    return .delta(
-      output.combinedRows(
-        width: output.shape.perExample.count, with: effective(target, workers),
-        into: output.shape, by: WeightedDifference(), workers))
+    output.combineRows(
+      width: output.shape.perExample.count, with: effective(target, workers), into: &result,
+      output.shape, by: WeightedDifference(), workers)
   }
 
   /// weightₖ tₖ

@@ -41,17 +41,20 @@ public struct Hinge: Loss {
     }
   }
 
-  public func values(output: Tensor, sum: Tensor?, target: Tensor, _ workers: Workers) -> Tensor {
-    output.perExample(target, by: MarginLoss(margin: margin), workers)
+  public func values(
+    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers
+  ) {
+    output.perExample(target, by: MarginLoss(margin: margin), into: &losses, workers)
   }
 
   /// ∂loss/∂outputₖ = 1 where k ≠ c falls short, ∂loss/∂outputᶜ = −(how many do); −t for a single output that falls
   /// short. Exactly at the margin it is 0.
-  public func derivative(output: Tensor, target: Tensor, _ workers: Workers) -> LossDerivative {
-    .error(
-      output.combinedRows(
-        width: output.shape.perExample.count, with: target, into: output.shape,
-        by: MarginSlope(margin: margin), workers))
+  public func derivative(
+    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers
+  ) {
+    output.combineRows(
+      width: output.shape.perExample.count, with: target, into: &result, output.shape,
+      by: MarginSlope(margin: margin), workers)
   }
 }
 

@@ -23,13 +23,17 @@ public struct Huber: Loss {
       })
   }
 
-  public func values(output: Tensor, sum: Tensor?, target: Tensor, _ workers: Workers) -> Tensor {
-    output.perExample(target, by: SumOfTerms(term: HuberTerm(delta: delta)), workers)
+  public func values(
+    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers
+  ) {
+    output.perExample(target, by: SumOfTerms(term: HuberTerm(delta: delta)), into: &losses, workers)
   }
 
   /// ∂loss/∂outputₖ = outputₖ − targetₖ, cut off at ±delta
-  public func derivative(output: Tensor, target: Tensor, _ workers: Workers) -> LossDerivative {
-    .error(output.combined(with: target, by: CutOffDifference(limit: delta), workers))
+  public func derivative(
+    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers
+  ) {
+    output.combine(with: target, by: CutOffDifference(limit: delta), into: &result, workers)
   }
 }
 

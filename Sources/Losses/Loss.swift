@@ -29,19 +29,28 @@ public protocol Loss: Sendable {
 
   /// The loss of every example: [N].
   ///
-  /// - Parameter sum: nil unless `needsSum`.
-  func values(output: Tensor, sum: Tensor?, target: Tensor, _ workers: Workers) -> Tensor
+  /// - Parameters:
+  ///   - sum: nil unless `needsSum`.
+  ///   - losses: becomes the result, where it can in the memory that it has.
+  func values(
+    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers)
+
+  /// Whether `derivative` is ∂loss/∂sum: loss and activation differentiated in one, where each alone would lose
+  /// precision. Else it is ∂loss/∂output, and the last activation's derivative is still to be applied.
+  var derivesBySum: Bool { get }
 
   /// Where the errors start on their way back.
-  func derivative(output: Tensor, target: Tensor, _ workers: Workers) -> LossDerivative
+  ///
+  /// - Parameter result: becomes the derivative in the output's shape, where it can in the memory that it has.
+  func derivative(output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers)
 }
 
 /// The derivative of a loss, per example and in the output's shape.
 public enum LossDerivative: Sendable {
-  /// ∂loss/∂output: the last activation's derivative is still to be applied.
+  /// ∂loss/∂output.
   case error(Tensor)
 
-  /// ∂loss/∂sum: loss and activation differentiated in one, where each alone would lose precision.
+  /// ∂loss/∂sum.
   case delta(Tensor)
 }
 
@@ -52,6 +61,28 @@ extension Loss {
   public func objection(to activation: any Activation, output: Shape) -> String? { nil }
 
   public func check(target: Tensor) throws {}
+
+  public var derivesBySum: Bool { false }
+
+  /// The loss of every example: [N].
+  ///
+  /// - Parameter sum: nil unless `needsSum`.
+  public func values(
+    output: Tensor, sum: Tensor?, target: Tensor, _ workers: Workers
+  ) -> Tensor {
+    var losses = Tensor(uninitialized: [output.shape[0]], output.dtype)
+    values(output: output, sum: sum, target: target, into: &losses, workers)
+    return losses
+  }
+
+  /// Where the errors start on their way back.
+  public func derivative(
+    output: Tensor, target: Tensor, _ workers: Workers
+  ) -> LossDerivative {
+    var result = Tensor(uninitialized: output.shape, output.dtype)
+    derivative(output: output, target: target, into: &result, workers)
+    return derivesBySum ? .delta(result) : .error(result)
+  }
 }
 
 /// Every loss that a topology may name, as it is without options.
@@ -85,8 +116,12 @@ struct SumOfTerms<Term: PairFunction>: RowPairFunction {
 
 extension Tensor {
   /// A number per example from all of its elements and those of its target.
-  func perExample(_ target: Tensor, by f: some RowPairFunction, _ workers: Workers) -> Tensor {
-    combinedRows(
-      width: shape.perExample.count, with: target, into: [shape[0]], by: f, workers)
+  func perExample(
+    _ target: Tensor, by f: some RowPairFunction, into losses: inout Tensor, _ workers: Workers
+  ) {
+    let isSo = losses.shape.rank == 1 && losses.shape[0] == shape[0]
+    combineRows(
+      width: shape.count / shape[0], with: target, into: &losses,
+      isSo ? losses.shape : [shape[0]], by: f, workers)
   }
 }

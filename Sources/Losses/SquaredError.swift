@@ -7,13 +7,17 @@ public struct SquaredError: Loss {
 
   public var word: String { "squared" }
 
-  public func values(output: Tensor, sum: Tensor?, target: Tensor, _ workers: Workers) -> Tensor {
-    output.perExample(target, by: SumOfTerms(term: HalfSquare()), workers)
+  public func values(
+    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers
+  ) {
+    output.perExample(target, by: SumOfTerms(term: HalfSquare()), into: &losses, workers)
   }
 
   /// ∂loss/∂outputₖ = outputₖ − targetₖ
-  public func derivative(output: Tensor, target: Tensor, _ workers: Workers) -> LossDerivative {
-    .error(output.combined(with: target, by: Difference(), workers))
+  public func derivative(
+    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers
+  ) {
+    output.combine(with: target, by: Difference(), into: &result, workers)
   }
 }
 

@@ -16,10 +16,10 @@ public struct Adagrad: Optimizer {
 
   public init(_ settings: RuleSettings) { self.settings = settings }
 
-  public func corrected(
-    _ correction: Correction, rate: Double, step: Int, _ workers: Workers
-  ) -> Corrected {
-    correction.corrected(by: SlowDown(rate: rate, epsilon: settings[.epsilon]), workers)
+  public func correct(
+    _ correction: inout Correction, rate: Double, step: Int, _ workers: Workers
+  ) {
+    correction.apply(SlowDown(rate: rate, epsilon: settings[.epsilon]), workers)
   }
 }
 

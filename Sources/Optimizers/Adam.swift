@@ -27,10 +27,10 @@ public struct Adam: Optimizer {
 
   public init(_ settings: RuleSettings) { self.settings = settings }
 
-  public func corrected(
-    _ correction: Correction, rate: Double, step: Int, _ workers: Workers
-  ) -> Corrected {
-    correction.corrected(by: Moments(settings, rate: rate, step: step), workers)
+  public func correct(
+    _ correction: inout Correction, rate: Double, step: Int, _ workers: Workers
+  ) {
+    correction.apply(Moments(settings, rate: rate, step: step), workers)
   }
 }
 

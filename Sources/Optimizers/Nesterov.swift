@@ -16,10 +16,10 @@ public struct Nesterov: Optimizer {
 
   public init(_ settings: RuleSettings) { self.settings = settings }
 
-  public func corrected(
-    _ correction: Correction, rate: Double, step: Int, _ workers: Workers
-  ) -> Corrected {
-    correction.corrected(by: LookAhead(rate: rate, momentum: settings[.momentum]), workers)
+  public func correct(
+    _ correction: inout Correction, rate: Double, step: Int, _ workers: Workers
+  ) {
+    correction.apply(LookAhead(rate: rate, momentum: settings[.momentum]), workers)
   }
 }
 

@@ -25,13 +25,13 @@ public protocol Optimizer: Sendable {
 
   init(_ settings: RuleSettings)
 
-  /// The parameter and the rule's state after one step.
+  /// Corrects the parameter and moves the rule's state by one step, in place.
   ///
   /// - Parameters:
   ///   - rate: of this step.
   ///   - step: how often this rule has corrected this parameter, this step included; 1 for a rule that does
   ///     not count.
-  func corrected(_ correction: Correction, rate: Double, step: Int, _ workers: Workers) -> Corrected
+  func correct(_ correction: inout Correction, rate: Double, step: Int, _ workers: Workers)
 }
 
 extension Optimizer {

@@ -16,11 +16,11 @@ public struct RMSprop: Optimizer {
 
   public init(_ settings: RuleSettings) { self.settings = settings }
 
-  public func corrected(
-    _ correction: Correction, rate: Double, step: Int, _ workers: Workers
-  ) -> Corrected {
-    correction.corrected(
-      by: Even(rate: rate, smoothing: settings[.smoothing], epsilon: settings[.epsilon]), workers)
+  public func correct(
+    _ correction: inout Correction, rate: Double, step: Int, _ workers: Workers
+  ) {
+    correction.apply(
+      Even(rate: rate, smoothing: settings[.smoothing], epsilon: settings[.epsilon]), workers)
   }
 }
 

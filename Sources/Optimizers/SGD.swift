@@ -9,10 +9,10 @@ public struct SGD: Optimizer {
 
   public init(_ settings: RuleSettings) { self.settings = settings }
 
-  public func corrected(
-    _ correction: Correction, rate: Double, step: Int, _ workers: Workers
-  ) -> Corrected {
-    correction.corrected(by: Descent(rate: rate), workers)
+  public func correct(
+    _ correction: inout Correction, rate: Double, step: Int, _ workers: Workers
+  ) {
+    correction.apply(Descent(rate: rate), workers)
   }
 }
 

@@ -14,57 +14,81 @@ public let outputsPerPiece = 32
 
 /// The three products of a dense layer, in F32 or F64.
 ///
-/// N examples, I inputs, O outputs; input [N, I], weight [O, I], bias [O], delta [N, O]. No dimension may
-/// be 0.
+/// N examples, I inputs, O outputs; input [N, …] with I elements an example, weight [O, I], bias [O], delta [N, O]. No
+/// dimension may be 0. Results go to memory that is used again.
 extension Tensor {
   /// input · weightᵀ + bias: [N, O].
   public func timesTransposed(_ weight: Tensor, plus bias: Tensor?, _ workers: Workers) -> Tensor {
-    precondition(shape.rank == 2 && weight.shape.rank == 2, "\(shape) · \(weight.shape)ᵀ")
-    precondition(bias.map { $0.shape == [weight.shape[0]] } ?? true, "bias of another length")
     var result = Tensor(uninitialized: [shape[0], weight.shape[0]], dtype)
+    multiply(byTransposed: weight, plus: bias, into: &result, workers)
+    return result
+  }
+
+  /// As `timesTransposed`.
+  public func multiply(
+    byTransposed weight: Tensor, plus bias: Tensor?, into result: inout Tensor, _ workers: Workers
+  ) {
+    precondition(weight.shape.rank == 2, "\(shape) · \(weight.shape)ᵀ")
+    precondition(
+      bias.map { $0.shape.count == weight.shape[0] } ?? true, "bias of another length")
+    result.become(rows: shape[0], columns: weight.shape[0], dtype)
     dispatch(
       dtype,
       f32: { forward(weight, bias, into: &result, of: Float.self, workers) },
       f64: { forward(weight, bias, into: &result, of: Double.self, workers) })
-    return result
   }
 
   private func forward<R: BLASReal>(
     _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor, of type: R.Type,
     _ workers: Workers
   ) {
-    let bias = bias?.values(of: type)
     let outputs = weight.shape[0]
     withMatrices(self, weight, into: &result, of: type) { input, weight, result in
-      workers.run(cutting: input.rows, into: examplesPerPiece) { examples in
-        if let bias {
-          for example in examples {
-            (result + example * outputs).update(from: bias, count: outputs)
+      let alone = isLittle(input.rows * input.columns * outputs)
+      func compute(_ bias: UnsafePointer<R>?) {
+        workers.run(cutting: input.rows, into: examplesPerPiece, alone: alone) { examples in
+          if let bias {
+            for example in examples {
+              (result + example * outputs).update(from: bias, count: outputs)
+            }
           }
+          R.multiply(
+            .plain(input[rows: examples]), .transposed(weight),
+            into: result + examples.lowerBound * outputs, adding: bias != nil)
         }
-        R.multiply(
-          .plain(input[rows: examples]), .transposed(weight),
-          into: result + examples.lowerBound * outputs, adding: bias != nil)
+      }
+      if let bias {
+        bias.withValues(of: type) { compute($0.baseAddress) }
+      } else {
+        compute(nil)
       }
     }
   }
 
   /// delta · weight, the gradient that passes to the input: [N, I].
   public func times(_ weight: Tensor, _ workers: Workers) -> Tensor {
-    precondition(shape.rank == 2 && weight.shape.rank == 2, "\(shape) · \(weight.shape)")
     var result = Tensor(uninitialized: [shape[0], weight.shape[1]], dtype)
+    multiply(by: weight, into: &result, workers)
+    return result
+  }
+
+  /// As `times`, into a tensor of as many elements.
+  public func multiply(by weight: Tensor, into result: inout Tensor, _ workers: Workers) {
+    precondition(
+      weight.shape.rank == 2 && result.shape.count == shape[0] * weight.shape[1],
+      "\(shape) · \(weight.shape) into \(result.shape)")
     dispatch(
       dtype,
       f32: { inputGradient(weight, into: &result, of: Float.self, workers) },
       f64: { inputGradient(weight, into: &result, of: Double.self, workers) })
-    return result
   }
 
   private func inputGradient<R: BLASReal>(
     _ weight: Tensor, into result: inout Tensor, of type: R.Type, _ workers: Workers
   ) {
     withMatrices(self, weight, into: &result, of: type) { delta, weight, result in
-      workers.run(cutting: delta.rows, into: examplesPerPiece) { examples in
+      let alone = isLittle(delta.rows * delta.columns * weight.columns)
+      workers.run(cutting: delta.rows, into: examplesPerPiece, alone: alone) { examples in
         R.multiply(
           .plain(delta[rows: examples]), .plain(weight),
           into: result + examples.lowerBound * weight.columns, adding: false)
@@ -74,20 +98,29 @@ extension Tensor {
 
   /// deltaᵀ · input, the weight's gradient summed over the examples: [O, I].
   public func transposedTimes(_ input: Tensor, _ workers: Workers) -> Tensor {
-    precondition(shape.rank == 2 && input.shape.rank == 2, "\(shape)ᵀ · \(input.shape)")
-    var result = Tensor(uninitialized: [shape[1], input.shape[1]], dtype)
+    var result = Tensor(
+      uninitialized: [shape.count / shape[0], input.shape.count / input.shape[0]], dtype)
+    multiplyTransposed(by: input, into: &result, workers)
+    return result
+  }
+
+  /// As `transposedTimes`, into a tensor of as many elements.
+  public func multiplyTransposed(by input: Tensor, into result: inout Tensor, _ workers: Workers) {
+    precondition(
+      result.shape.count * shape[0] * shape[0] == shape.count * input.shape.count
+        && input.shape[0] == shape[0], "\(shape)ᵀ · \(input.shape) into \(result.shape)")
     dispatch(
       dtype,
       f32: { weightGradient(input, into: &result, of: Float.self, workers) },
       f64: { weightGradient(input, into: &result, of: Double.self, workers) })
-    return result
   }
 
   private func weightGradient<R: BLASReal>(
     _ input: Tensor, into result: inout Tensor, of type: R.Type, _ workers: Workers
   ) {
     withMatrices(self, input, into: &result, of: type) { delta, input, result in
-      workers.run(cutting: delta.columns, into: outputsPerPiece) { outputs in
+      let alone = isLittle(delta.rows * delta.columns * input.columns)
+      workers.run(cutting: delta.columns, into: outputsPerPiece, alone: alone) { outputs in
         R.multiply(
           .transposed(delta[columns: outputs]), .plain(input),
           into: result + outputs.lowerBound * input.columns, adding: false)
@@ -96,7 +129,10 @@ extension Tensor {
   }
 }
 
-/// Calls `body` with the memory of two matrices and of a packed result.
+/// Whether a product of so many multiplications is done before another thread would have begun with its part.
+private func isLittle(_ multiplications: Int) -> Bool { multiplications < 1 << 18 }
+
+/// Calls `body` with the memory of two matrices, the first axis being their rows, and of a packed result.
 private func withMatrices<R: Real>(
   _ a: Tensor, _ b: Tensor, into result: inout Tensor, of type: R.Type,
   _ body: (Matrix<R>, Matrix<R>, UnsafeMutablePointer<R>) -> Void
@@ -106,8 +142,8 @@ private func withMatrices<R: Real>(
       result.withMutableValues(of: type) { result in
         guard let start = result.baseAddress else { preconditionFailure("an empty product") }
         body(
-          Matrix(x, rows: a.shape[0], columns: a.shape[1]),
-          Matrix(y, rows: b.shape[0], columns: b.shape[1]), start)
+          Matrix(x, rows: a.shape[0], columns: x.count / a.shape[0]),
+          Matrix(y, rows: b.shape[0], columns: y.count / b.shape[0]), start)
       }
     }
   }

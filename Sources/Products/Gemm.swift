@@ -90,6 +90,7 @@ extension Float: BLASReal {
     _ a: Factor<Float>, _ b: Factor<Float>, into result: UnsafeMutablePointer<Float>, stride: Int,
     adding: Bool
   ) {
+    if isTiny(a, b) { return multiplyPlainly(a, b, into: result, stride: stride, adding: adding) }
     let (a, b) = blasFactors(a, b)
     cblas_sgemm(
       CblasRowMajor, a.order, b.order, a.rows, b.columns, a.columns, 1, a.elements, a.stride,
@@ -102,10 +103,46 @@ extension Double: BLASReal {
     _ a: Factor<Double>, _ b: Factor<Double>, into result: UnsafeMutablePointer<Double>,
     stride: Int, adding: Bool
   ) {
+    if isTiny(a, b) { return multiplyPlainly(a, b, into: result, stride: stride, adding: adding) }
     let (a, b) = blasFactors(a, b)
     cblas_dgemm(
       CblasRowMajor, a.order, b.order, a.rows, b.columns, a.columns, 1, a.elements, a.stride,
       b.elements, b.stride, adding ? 1 : 0, result, CInt(stride))
+  }
+}
+
+/// Whether a product is so small that a BLAS would take longer to prepare it than to compute it: fewer than some
+/// 300 multiplications on the machines measured.
+private func isTiny<R>(_ a: Factor<R>, _ b: Factor<R>) -> Bool {
+  a.rows * a.columns * b.columns <= 256
+}
+
+/// As `multiply`, every element of the result added up from the first term to the last.
+private func multiplyPlainly<R: Real>(
+  _ a: Factor<R>, _ b: Factor<R>, into result: UnsafeMutablePointer<R>, stride: Int, adding: Bool
+) {
+  precondition(
+    a.columns == b.rows, "product of \(a.rows) × \(a.columns) and \(b.rows) × \(b.columns)")
+  let (x, y) = (a.places, b.places)
+  for row in 0..<a.rows {
+    for column in 0..<b.columns {
+      let place = row * stride + column
+      var sum = adding ? result[place] : 0
+      for term in 0..<a.columns {
+        sum += x.start[row * x.down + term * x.right] * y.start[term * y.down + column * y.right]
+      }
+      result[place] = sum
+    }
+  }
+}
+
+extension Factor {
+  /// Where its elements lie, and how far apart those of neighboring rows and columns are.
+  fileprivate var places: (start: UnsafePointer<R>, down: Int, right: Int) {
+    switch self {
+    case .plain(let matrix): (matrix.elements, matrix.stride, 1)
+    case .transposed(let matrix): (matrix.elements, 1, matrix.stride)
+    }
   }
 }
 

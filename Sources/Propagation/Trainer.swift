@@ -1,12 +1,17 @@
 import Augmentation
 import Documents
 import Kernels
+import Layers
 import Networks
+import Optimizers
 import Safetensors
 import Tensors
 import Training
 
-/// The ring in one process: the same stage functions, handed their documents without a pipe between them.
+/// The ring in one process: the same layers, losses and rules in the same steps, without documents between them.
+///
+/// Signals, gradients and parameters are in memory that every step uses again; the model is put together after the last
+/// one.
 public struct Trainer {
   /// What a step was, for progress.
   public struct Step {
@@ -20,16 +25,25 @@ public struct Trainer {
     public let loss: Double
   }
 
-  /// The model as the last step left it.
+  /// The model as the last `run` left it; after one that threw it is of no use.
   public private(set) var model: Model
+  private let network: Network
   private let dataset: Dataset
   private let digest: String
   private let batching: Batching
   private let augmentation: Augmentation?
   private let settings: UpdateSettings
   private let workers: Workers
-  private var forward: Forward
-  private var backprop: Backprop
+  private var workspace: Workspace
+  private var corrector: Corrector
+  private var examples: TrainingExamples
+  /// The pass of a network that draws nothing.
+  private let pass: Pass
+  private var isKnownToLearn = false
+  /// The sizes of batches that all layers can be trained on.
+  private var knownToFit: [Int] = []
+  /// Whether a step of these settings is done, so that model and lineage state them.
+  private var isNoted = false
 
   /// - Parameter augmentation: how every batch is distorted; nil for not at all.
   /// - Throws: as `Forward.init`.
@@ -37,6 +51,8 @@ public struct Trainer {
     _ model: Model, on dataset: Dataset, digest: String, _ batching: Batching,
     _ settings: UpdateSettings, _ workers: Workers, distorting augmentation: Augmentation? = nil
   ) throws {
+    network = try Network(topology: model.topology)
+    try network.checkParameters(model.parameters)
     self.model = model
     self.dataset = dataset
     self.digest = digest
@@ -44,8 +60,10 @@ public struct Trainer {
     self.augmentation = augmentation
     self.settings = settings
     self.workers = workers
-    forward = try Forward(model, workers)
-    backprop = Backprop(workers)
+    pass = Pass(.training, workers)
+    workspace = Workspace(network, parameters: model.parameters, dtype: model.dtype)
+    corrector = try Corrector(of: model, named: workspace.names, settings)
+    examples = TrainingExamples(of: dataset, for: network, dtype: model.dtype)
   }
 
   /// Trains until the model has finished epoch `last`, or for `limit` steps.
@@ -64,12 +82,16 @@ public struct Trainer {
       throw DocumentError.missingTensor(Role.target, kind: .dataset)
     }
     var remaining = limit ?? .max
+    // Until the end only the workspace has the parameters, and need not copy what it changes.
+    model.parameters = [:]
+    defer { putModelTogether() }
     while model.epoch < last && remaining > 0 {
       let epoch = Epoch(model.epoch + 1, of: dataset, digest: digest, batching)
       var position = model.position ?? 0
       if position > 0 { try requireSameSettings(epoch, position) }
       if epoch.steps - position <= remaining {
-        try forward.checkTraining(onLast: epoch.examples(in: epoch.steps))
+        try network.checkTraining(
+          on: epoch.examples(in: epoch.steps), of: "the epoch's last batch")
       }
       while position < epoch.steps && remaining > 0 {
         position += 1
@@ -81,26 +103,91 @@ public struct Trainer {
 
   private mutating func learn(_ epoch: Epoch, _ step: Int) throws -> Step {
     do {
-      try forward.follow(model)
-      var batch = epoch.batch(step)
-      if let augmentation { batch = try augmentation.distorted(batch, workers) }
-      let gradient = try backprop.gradient(of: forward.trace(of: batch))
-      try model.learn(gradient, settings, workers)
-      return try Step(
-        epoch: epoch.number, step: step, steps: epoch.steps,
-        loss: gradient.number(.loss) / Double(gradient.integer(.examples)))
+      let loss = try loss(epoch, step)
+      return Step(
+        epoch: epoch.number, step: step, steps: epoch.steps, loss: loss / Double(examples.count))
     } catch let fault as any Fault {
       throw StepFault(epoch: epoch.number, step: step, cause: fault)
     }
+  }
+
+  /// One step.
+  ///
+  /// - Returns: the sum of the losses before the correction.
+  private mutating func loss(_ epoch: Epoch, _ step: Int) throws -> Double {
+    let pass = try prepare(epoch, step)
+    workspace.forward(examples.input, target: examples.target, pass)
+    try workspace.output.requireFinite(Role.output)
+    try workspace.losses.requireFinite(Role.loss)
+    if !isKnownToLearn {
+      try network.checkDerivatives()
+      isKnownToLearn = true
+    }
+    workspace.backward(examples.input, target: examples.target, pass)
+    try corrector.requireFinite(workspace.gradients)
+    let loss = workspace.losses.sum()
+    guard loss.isFinite else { throw TrainingError.lossOverflow }
+
+    var factor = 1.0
+    if settings.schedule.needsPlace {
+      let place = Place(epoch: epoch.number, step: step, steps: epoch.steps)
+      factor = try settings.schedule.factor(at: place, losses: model.validation)
+    }
+    try corrector.correct(
+      &workspace.parameters, by: workspace.gradients, examples: examples.count, factor: factor,
+      workers)
+    if !isNoted {
+      model.note(TrainingSettings.text(batch: place(epoch, step), settings), settings)
+      isNoted = true
+    }
+    model.step += 1
+    let isFinished = step == epoch.steps
+    model.epoch = isFinished ? epoch.number : epoch.number - 1
+    model.position = isFinished ? nil : step
+    return loss
+  }
+
+  /// Takes the step's examples out of the dataset.
+  ///
+  /// - Returns: what their way through the network depends on.
+  private mutating func prepare(_ epoch: Epoch, _ step: Int) throws -> Pass {
+    if let augmentation {
+      try examples.take(augmentation.distorted(epoch.batch(step), workers))
+    } else {
+      try examples.take(epoch, step)
+    }
+    if !(knownToFit.contains(examples.count)) {
+      try network.checkTraining(on: examples.count)
+      knownToFit.append(examples.count)
+    }
+    guard network.isRandom else { return pass }
+    return Pass(
+      .training,
+      draws: Draws(
+        seed: batching.seed, epoch: epoch.number, step: step,
+        rows: epoch.rows(of: step).map(UInt64.init)), workers)
+  }
+
+  /// The model's tensors as the steps have left them.
+  private mutating func putModelTogether() {
+    for (names, tensors) in zip(workspace.names, workspace.parameters) {
+      for (name, tensor) in zip(names, tensors) { model.parameters[name] = tensor }
+    }
+    if isNoted { corrector.keep(in: &model) }
+  }
+
+  /// A batch without its tensors.
+  private func place(_ epoch: Epoch, _ step: Int) -> Document {
+    var batch = epoch.emptyBatch(step)
+    augmentation?.mark(&batch)
+    return batch
   }
 
   private func requireSameSettings(_ epoch: Epoch, _ position: Int) throws {
     guard position < epoch.steps else {
       throw TrainingError.positionOutside(position, steps: epoch.steps)
     }
-    var batch = epoch.emptyBatch(position)
-    augmentation?.mark(&batch)
-    let now = TrainingSettings.text(batch: batch, settings)
+    let now = TrainingSettings.text(batch: place(epoch, position), settings)
     if let before = model.lineage.lastSettings, before != now {
       throw TrainingError.insideEpoch(found: before, expected: now)
     }

@@ -16,13 +16,11 @@ extension Tensor {
 
   /// The first element (its row-major position) that is NaN or infinite; nil when all are finite.
   public func firstNonFinite() -> Int? {
-    /// Without its sign, a finite number's bit pattern is less than infinity's: integers, whose largest is found in
-    /// whole vectors, where a sum of floats would wait for every addition.
     func search<B: FixedWidthInteger & UnsignedInteger & TensorElement>(infinity: B) -> Int? {
       withUnsafeBytes { bytes in
         let patterns = bytes.assumingMemoryBound(to: B.self)
-        let largest = patterns.reduce(0 as B) { max($0, $1 & (B.max >> 1)) }
-        return largest < infinity ? nil : patterns.firstIndex { $0 & (B.max >> 1) >= infinity }
+        if haveNoInfinity(patterns, infinity: infinity) { return nil }
+        return patterns.firstIndex { $0 & (B.max >> 1) >= infinity }
       }
     }
     switch dtype {
@@ -30,6 +28,19 @@ extension Tensor {
     case .f64: return search(infinity: Double.infinity.bitPattern)
     case .c64: return doubles().firstIndex { !$0.isFinite }.map { $0 / 2 }
     default: return dtype.isInteger || dtype == .bool ? nil : doubles().firstIndex { !$0.isFinite }
+    }
+  }
+
+  /// Whether all elements of a part of an F32 or F64 tensor are finite numbers.
+  public static func areFinite(_ bytes: UnsafeRawBufferPointer, _ dtype: DType) -> Bool {
+    switch dtype {
+    case .f32:
+      haveNoInfinity(
+        bytes.assumingMemoryBound(to: UInt32.self), infinity: Float.infinity.bitPattern)
+    case .f64:
+      haveNoInfinity(
+        bytes.assumingMemoryBound(to: UInt64.self), infinity: Double.infinity.bitPattern)
+    default: preconditionFailure("arithmetic in \(dtype.rawValue)")
     }
   }
 
@@ -81,6 +92,19 @@ extension Tensor {
     }
     return result
   }
+}
+
+/// Whether bit patterns are those of finite numbers: without its sign, one that is not has all bits of the exponent, and a
+/// 1 added to the lowest of them carries into the sign. Integers, which are treated in whole vectors, where a sum of floats
+/// would wait for every addition.
+private func haveNoInfinity<B: FixedWidthInteger & UnsignedInteger>(
+  _ patterns: UnsafeBufferPointer<B>, infinity: B
+) -> Bool {
+  let magnitude = B.max >> 1
+  let one = magnitude - infinity + 1
+  var carried: B = 0
+  for pattern in patterns { carried |= (pattern & magnitude) &+ one }
+  return carried & ~magnitude == 0
 }
 
 /// A floating-point format of at most 16 bits, as sign, exponent and fraction.

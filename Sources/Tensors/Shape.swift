@@ -25,9 +25,9 @@ public struct Shape: Hashable, Sendable {
     self.count = product
   }
 
-  public var rank: Int { dimensions.count }
+  @inlinable public var rank: Int { dimensions.count }
 
-  public subscript(axis: Int) -> Int { dimensions[axis] }
+  @inlinable public subscript(axis: Int) -> Int { dimensions[axis] }
 
   /// The shape of one example: without the first axis, along which the examples lie.
   public var perExample: Shape { Shape(Array(dimensions.dropFirst())) }

@@ -38,3 +38,12 @@ extension Tensor {
     return values.firstIndex { $0 < 0 }.map { (values[$0], position(of: $0)) }
   }
 }
+
+extension Tensor {
+  /// The elements added up in Double, from the first to the last; of F32 or F64.
+  public func sum() -> Double {
+    dtype == .f64
+      ? withValues(of: Double.self) { $0.reduce(0, +) }
+      : withValues(of: Float.self) { $0.reduce(0) { $0 + Double($1) } }
+  }
+}

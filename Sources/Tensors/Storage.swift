@@ -5,7 +5,8 @@
 public final class Storage: @unchecked Sendable {
   public static let alignment = 64
 
-  public private(set) var bytes: UnsafeMutableRawBufferPointer
+  /// Only `resize` writes it, for a single owner, so that reading it needs no check of the language's.
+  @exclusivity(unchecked) public private(set) var bytes: UnsafeMutableRawBufferPointer
 
   /// Uninitialized memory of `byteCount` bytes.
   public init(byteCount: Int) {

@@ -5,9 +5,9 @@
 public struct Tensor: Sendable {
   public let dtype: DType
   public let shape: Shape
-  private var storage: Storage
-  private var offset: Int
-  private let byteCount: Int
+  @usableFromInline var storage: Storage
+  @usableFromInline var offset: Int
+  @usableFromInline let byteCount: Int
 
   /// The elements at `offset` (bytes) of a storage that nobody writes to any more.
   ///
@@ -22,7 +22,7 @@ public struct Tensor: Sendable {
     self.storage = storage
     self.offset = offset
     self.byteCount = byteCount
-    if offset % max(1, dtype.bitWidth / 8) != 0 { makeUnique(always: true) }
+    if offset % max(1, dtype.bitWidth / 8) != 0 { copyStorage() }
   }
 
   /// Memory for a result that the caller is about to fill; its contents are undefined.
@@ -52,19 +52,22 @@ public struct Tensor: Sendable {
 
   // MARK: Access
 
+  @inlinable
   public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
     try body(UnsafeRawBufferPointer(rebasing: storage.bytes[offset..<offset + byteCount]))
   }
 
+  @inlinable
   public mutating func withUnsafeMutableBytes<R>(
     _ body: (UnsafeMutableRawBufferPointer) throws -> R
   ) rethrows -> R {
-    makeUnique()
+    if !isKnownUniquelyReferenced(&storage) { copyStorage() }
     return try body(
       UnsafeMutableRawBufferPointer(rebasing: storage.bytes[offset..<offset + byteCount]))
   }
 
   /// The elements for reading; `E` must be the tensor's own element type.
+  @inlinable
   public func withValues<E: TensorElement, R>(
     of type: E.Type, _ body: (UnsafeBufferPointer<E>) throws -> R
   ) rethrows -> R {
@@ -73,6 +76,7 @@ public struct Tensor: Sendable {
   }
 
   /// The elements for writing; `E` must be the tensor's own element type.
+  @inlinable
   public mutating func withMutableValues<E: TensorElement, R>(
     of type: E.Type, _ body: (UnsafeMutableBufferPointer<E>) throws -> R
   ) rethrows -> R {
@@ -85,12 +89,18 @@ public struct Tensor: Sendable {
     withValues(of: type) { Array($0) }
   }
 
-  private mutating func makeUnique(always: Bool = false) {
-    if !always && isKnownUniquelyReferenced(&storage) { return }
+  @usableFromInline
+  mutating func copyStorage() {
     let copy = Storage(byteCount: byteCount)
     withUnsafeBytes { copy.bytes.copyMemory(from: $0) }
     storage = copy
     offset = 0
+  }
+
+  /// Whether its memory is its own and no larger than it needs.
+  @inlinable
+  mutating func hasOwnStorage() -> Bool {
+    storage.bytes.count == byteCount && isKnownUniquelyReferenced(&storage)
   }
 
   // MARK: Rearranging

@@ -34,6 +34,8 @@ public struct Epoch: Sendable {
   private let batching: Batching
   private let size: Int
   private let order: [Int]
+  /// Whether every batch of every epoch has the same rows in the same order.
+  package var isAlwaysTheSame: Bool { steps == 1 && !batching.isShuffled }
 
   /// - Parameters:
   ///   - number: from 1.
@@ -63,13 +65,16 @@ public struct Epoch: Sendable {
     (step - 1) * size..<min(step * size, order.count)
   }
 
+  /// The dataset's rows that a step learns from.
+  package func rows(of step: Int) -> ArraySlice<Int> { order[places(of: step)] }
+
   /// The batch of one step.
   ///
   /// - Parameters:
   ///   - step: from 1 to `steps`.
   ///   - isWhole: whether the batch may say how many rows its epoch has; not when its stream stops before their end.
   public func batch(_ step: Int, isWhole: Bool = false) -> Document {
-    let rows = order[places(of: step)]
+    let rows = rows(of: step)
     var batch = emptyBatch(step)
     batch.tensors[Role.input] = dataset.input.gathered(rows)
     batch.tensors[Role.target] = dataset.target?.gathered(rows)

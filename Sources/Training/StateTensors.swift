@@ -8,7 +8,7 @@ import Tensors
 /// A count for each parameter, not one for the model: a layer that was frozen has had fewer corrections, and a model
 /// that another rule has trained before none at all.
 struct StateTensors {
-  private(set) var state: [String: Tensor]
+  private let state: [String: Tensor]
   private let rule: any Optimizer.Type
   private let dtype: DType
   private var counts: [String: Int] = [:]
@@ -46,15 +46,8 @@ struct StateTensors {
     }
   }
 
-  /// Which correction of the parameter by this rule comes now, from 1.
-  mutating func countStep(of parameter: String) -> Int {
-    guard rule.countsSteps else { return 1 }
-    let step = (counts[parameter] ?? 0) + 1
-    counts[parameter] = step
-    let count = Tensor([Double(step)], shape: []).converted(to: dtype)
-    state[Self.name(of: parameter, Self.count)] = count
-    return step
-  }
+  /// How often the rule has corrected the parameter, as far as it counts.
+  func count(of parameter: String) -> Int { counts[parameter] ?? 0 }
 
   /// The rule's tensors for a parameter: zeros before its first step.
   func tensors(of parameter: Tensor, _ name: String) -> [Tensor] {
@@ -63,16 +56,7 @@ struct StateTensors {
     }
   }
 
-  /// - Throws: `TrainingError.overflow` when one is not finite.
-  mutating func keep(_ tensors: [Tensor], of parameter: String) throws {
-    for (kept, tensor) in zip(rule.stateNames, tensors) {
-      let name = Self.name(of: parameter, kept)
-      try tensor.requireFinite(name, after: "the correction")
-      state[name] = tensor
-    }
-  }
-
-  private static func name(of parameter: String, _ kept: String) -> String {
+  static func name(of parameter: String, _ kept: String) -> String {
     "\(Model.statePrefix)\(parameter).\(kept)"
   }
 

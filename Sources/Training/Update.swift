@@ -21,65 +21,38 @@ extension Model {
     let examples = try gradient.integer(.examples)
     guard examples > 0 else { throw TrainingError.noExamples }
     try refuseUnknownTensors(in: gradient)
-    try requireLayers(of: settings)
-    let sums = try checkedSums(of: gradient)
-    var kept = try StateTensors(of: self, rule: type(of: settings.optimizer))
-    let awake = sums.keys.sorted().filter { !settings.layers.frozen.contains(layer(of: $0)) }
+    let names = parameters.keys.sorted()
+    var corrector = try Corrector(of: self, named: [names], settings)
+    let sums = try checkedSums(of: gradient, names)
     let factor = try settings.schedule.factor(for: gradient, losses: validation)
-    var preparation = try preparation(
-      for: awake.filter { !isStatistic($0) }.compactMap { sums[$0] }, examples, settings, workers)
-    var changed = parameters
-    for name in awake {
-      guard let parameter = parameters[name], let sum = sums[name] else { continue }
-      let result: Tensor
-      if isStatistic(name) {
-        result = try moved(parameter, name, by: sum, examples: examples, workers)
-      } else {
-        let rate = factor * (settings.layers.rates[layer(of: name)] ?? settings.optimizer.rate)
-        preparation.kept = 1 - rate * settings.penalties.decay
-        let step = kept.countStep(of: name)
-        let corrected = settings.optimizer.corrected(
-          Correction(of: parameter, by: sum, state: kept.tensors(of: parameter, name), preparation),
-          rate: rate, step: step, workers)
-        try kept.keep(corrected.state, of: name)
-        result = corrected.parameter
-      }
-      try result.requireFinite(name, after: "the correction")
-      changed[name] = result
-    }
+    var changed = [names.compactMap { parameters[$0] }]
+    try corrector.correct(&changed, by: [sums], examples: examples, factor: factor, workers)
     try advance(with: gradient)
-    (parameters, state) = (changed, kept.state)
-    lineage.note(TrainingSettings.text(batch: gradient, settings), at: step)
-    note(optimizer: settings.description)
+    for (name, tensor) in zip(names, changed[0]) { parameters[name] = tensor }
+    corrector.keep(in: &self)
+    note(TrainingSettings.text(batch: gradient, settings), settings)
     step += 1
   }
 
-  /// The gradient's tensor for every one of the model's, finite and in its shape and dtype.
-  private func checkedSums(of gradient: Document) throws -> [String: Tensor] {
-    var sums = [String: Tensor]()
-    for (name, parameter) in parameters.sorted(by: { $0.key < $1.key }) {
-      let sum = try gradient.finiteTensor(name)
-      try sum.requireMatch(with: parameter, in: "the model", name)
-      sums[name] = sum
-    }
-    return sums
+  /// Notes in the lineage what decides the step that comes now.
+  ///
+  /// - Parameter text: `TrainingSettings.text` of its batch and the settings.
+  public mutating func note(_ text: String, _ settings: UpdateSettings) {
+    lineage.note(text, at: step)
+    note(optimizer: settings.description)
   }
 
-  /// What becomes of all gradients, `learned`, before the rule sees them.
-  ///
-  /// - Throws: `TrainingError.normOverflow`.
-  private func preparation(
-    for learned: [Tensor], _ examples: Int, _ settings: UpdateSettings, _ workers: Workers
-  ) throws -> Preparation {
-    var preparation = Preparation(divisor: settings.reduction.divisor(examples: examples))
-    preparation.bound = settings.clipping.value
-    (preparation.l1, preparation.l2) = (settings.penalties.l1, settings.penalties.l2)
-    guard settings.clipping.norm.isFinite else { return preparation }
-    let norm = gradientNorm(
-      of: learned, divisor: preparation.divisor, bound: preparation.bound, workers)
-    guard norm.isFinite else { throw TrainingError.normOverflow }
-    preparation.factor = clippingFactor(norm: norm, largest: settings.clipping.norm)
-    return preparation
+  /// The gradient's tensors of these names, finite and in the shape and dtype of the model's.
+  private func checkedSums(of gradient: Document, _ names: [String]) throws -> [Tensor] {
+    var sums = [Tensor]()
+    for name in names {
+      let sum = try gradient.finiteTensor(name)
+      if let parameter = parameters[name] {
+        try sum.requireMatch(with: parameter, in: "the model", name)
+      }
+      sums.append(sum)
+    }
+    return sums
   }
 
   /// - Throws: `TrainingError.unknownLayer` when the settings name a layer that the model has not.
@@ -113,35 +86,6 @@ extension Model {
       }
     }
   }
-}
-
-/// The layer that a parameter belongs to: `conv1` of `conv1.weight`.
-private func layer(of parameter: String) -> String {
-  parameter.lastIndex(of: ".").map { String(parameter[..<$0]) } ?? parameter
-}
-
-/// Whether a tensor of a model is a running statistic: kept by a layer from batch to batch, not learned by gradient.
-private func isStatistic(_ name: String) -> Bool {
-  name[(name.lastIndex(of: ".").map(name.index(after:)) ?? name.startIndex)...]
-    .hasPrefix("running_")
-}
-
-/// A running statistic after a batch: statistic − sum / examples, the sum being that of momentum · (statistic −
-/// observed) over the examples. No setting of the correction applies to it.
-private func moved(
-  _ statistic: Tensor, _ name: String, by sum: Tensor, examples: Int, _ workers: Workers
-) throws -> Tensor {
-  let result = statistic.combined(with: sum, by: Move(examples: examples), workers)
-  if name.hasSuffix("running_var"), let (value, position) = result.firstNegative() {
-    throw TrainingError.negativeVariance(name, found: value, position: position)
-  }
-  return result
-}
-
-private struct Move: PairFunction {
-  let examples: Int
-
-  func callAsFunction<R: Real>(_ statistic: R, _ sum: R) -> R { statistic - sum / R(examples) }
 }
 
 extension Schedule {

@@ -71,9 +71,9 @@ struct RuleTests {
     var weight = tensor([1, 3])
     var state = kind.stateNames.map { _ in Tensor(zeros: [2], dtype) }
     for (index, gradient) in expected.gradients.enumerated() {
-      let corrected = rule.corrected(
-        Correction(of: weight, by: tensor([gradient, 0]), state: state, Preparation()),
-        rate: rule.rate, step: index + 1, workers)
+      var corrected = Correction(
+        of: weight, by: tensor([gradient, 0]), state: state, Preparation())
+      rule.correct(&corrected, rate: rule.rate, step: index + 1, workers)
       (weight, state) = (corrected.parameter, corrected.state)
       let tolerance = dtype == .f64 ? 1e-15 : 1e-6
       #expect(
@@ -91,10 +91,10 @@ struct RuleTests {
     preparation.l2 = 0.5
     preparation.l1 = 0.25
     preparation.kept = 0.75
-    let corrected = try SGD(rate: 1).corrected(
-      Correction(
-        of: Tensor([4, -4, 0] as [Double]), by: Tensor([8, -1, 0] as [Double]), state: [],
-        preparation), rate: 1, step: 1, workers)
+    var corrected = Correction(
+      of: Tensor([4, -4, 0] as [Double]), by: Tensor([8, -1, 0] as [Double]), state: [],
+      preparation)
+    try SGD(rate: 1).correct(&corrected, rate: 1, step: 1, workers)
     #expect(corrected.parameter.doubles() == [0.25, -0.5, 0])
   }
 
@@ -109,9 +109,9 @@ struct RuleTests {
       var weight = tensor(37)
       var state = type(of: rule).stateNames.map { _ in Tensor(zeros: weight.shape, .f32) }
       for step in 1...2 {
-        let corrected = rule.corrected(
-          Correction(of: weight, by: tensor(101 * step), state: state, Preparation(divisor: 7)),
-          rate: 0.1, step: step, try Workers(count: threads))
+        var corrected = Correction(
+          of: weight, by: tensor(101 * step), state: state, Preparation(divisor: 7))
+        rule.correct(&corrected, rate: 0.1, step: step, try Workers(count: threads))
         (weight, state) = (corrected.parameter, corrected.state)
       }
       states.append([weight] + state)
@@ -121,9 +121,9 @@ struct RuleTests {
 
   @Test func rateIsRoundedToTheParametersType() throws {
     func step(_ zero: Tensor, _ gradient: Tensor) throws -> Tensor {
-      try SGD(rate: 0.1).corrected(
-        Correction(of: zero, by: gradient, state: [], Preparation()), rate: 0.1, step: 1, workers
-      ).parameter
+      var corrected = Correction(of: zero, by: gradient, state: [], Preparation())
+      try SGD(rate: 0.1).correct(&corrected, rate: 0.1, step: 1, workers)
+      return corrected.parameter
     }
     #expect(
       try step(Tensor([0] as [Float]), Tensor([3] as [Float])) == Tensor([-(0.1 as Float * 3)]))

@@ -141,7 +141,7 @@ struct DenseProductsTests {
       // In a process of its own, as the number is set before the first product.
       await #expect(processExitsWith: .success) {
         openblas_set_num_threads(2)
-        _ = Operands(3, 4, 5, .f32).products(try Workers(count: 2))
+        _ = Operands(13, 14, 15, .f32).products(try Workers(count: 2))
         precondition(openblas_get_num_threads() == 1)
       }
     }

@@ -23,13 +23,13 @@ public protocol Activation: Sendable {
   /// Why it makes no sense for outputs of this shape (per example); nil when it does.
   func objection(to output: Shape) -> String?
 
-  /// output = f(sum), of the same shape.
-  func forward(_ sum: Tensor, _ workers: Workers) -> Tensor
+  /// output = f(sum), in the sum's place.
+  func apply(to sum: inout Tensor, _ workers: Workers)
 
-  /// ∂loss/∂sum from error = ∂loss/∂output; must not be asked for where there is no derivative.
+  /// ∂loss/∂sum in the place of error = ∂loss/∂output; must not be asked for where there is no derivative.
   ///
   /// - Parameter sum: nil unless `backwardNeedsSum`.
-  func delta(error: Tensor, sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor
+  func makeDelta(of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: Workers)
 
   /// f′(sum) for every element, to be looked at; nil when outputs depend on more than their own sum.
   func derivative(sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor?
@@ -41,6 +41,20 @@ extension Activation {
   public var reasonWithoutDerivative: String? { nil }
   public var backwardNeedsSum: Bool { false }
   public func objection(to output: Shape) -> String? { nil }
+
+  /// output = f(sum), of the same shape.
+  public func forward(_ sum: Tensor, _ workers: Workers) -> Tensor {
+    var output = sum
+    apply(to: &output, workers)
+    return output
+  }
+
+  /// As `makeDelta`, leaving the error as it is.
+  public func delta(error: Tensor, sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor {
+    var delta = error
+    makeDelta(of: &delta, sum: sum, output: output, workers)
+    return delta
+  }
 }
 
 /// How far from 0 the random start values of weights lie, so that signals and errors keep their strength.

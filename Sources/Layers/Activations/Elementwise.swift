@@ -11,12 +11,14 @@ public protocol ElementwiseActivation: Activation {
 }
 
 extension ElementwiseActivation {
-  public func forward(_ sum: Tensor, _ workers: Workers) -> Tensor {
-    sum.mapped(by: Value(activation: self), workers)
+  public func apply(to sum: inout Tensor, _ workers: Workers) {
+    sum.map(by: Value(activation: self), workers)
   }
 
-  public func delta(error: Tensor, sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor {
-    error.combined(with: output, by: Delta(activation: self), workers)
+  public func makeDelta(
+    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: Workers
+  ) {
+    error.combine(with: output, by: Delta(activation: self), workers)
   }
 
   public func derivative(sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor? {
@@ -36,12 +38,14 @@ public protocol ElementwiseActivationBySum: Activation {
 extension ElementwiseActivationBySum {
   public var backwardNeedsSum: Bool { true }
 
-  public func forward(_ sum: Tensor, _ workers: Workers) -> Tensor {
-    sum.mapped(by: ValueBySum(activation: self), workers)
+  public func apply(to sum: inout Tensor, _ workers: Workers) {
+    sum.map(by: ValueBySum(activation: self), workers)
   }
 
-  public func delta(error: Tensor, sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor {
-    error.combined(with: required(sum), by: DeltaBySum(activation: self), workers)
+  public func makeDelta(
+    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: Workers
+  ) {
+    error.combine(with: required(sum), by: DeltaBySum(activation: self), workers)
   }
 
   public func derivative(sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor? {

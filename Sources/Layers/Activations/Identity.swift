@@ -11,9 +11,9 @@ public struct Identity: ElementwiseActivation {
 
   public func slope<R: Real>(output y: R) -> R { 1 }
 
-  public func forward(_ sum: Tensor, _ workers: Workers) -> Tensor { sum }
+  public func apply(to sum: inout Tensor, _ workers: Workers) {}
 
-  public func delta(error: Tensor, sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor {
-    error
-  }
+  public func makeDelta(
+    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: Workers
+  ) {}
 }

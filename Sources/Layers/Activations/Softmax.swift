@@ -11,14 +11,16 @@ public struct Softmax: Activation {
     output.dimensions.last ?? 1 > 1 ? nil : "'softmax' of a single output is always 1"
   }
 
-  public func forward(_ sum: Tensor, _ workers: Workers) -> Tensor {
-    sum.mappedRows(width: lastAxis(of: sum), by: NormalizedExponentials(), workers)
+  public func apply(to sum: inout Tensor, _ workers: Workers) {
+    let width = lastAxis(of: sum)
+    sum.mapRows(width: width, by: NormalizedExponentials(), workers)
   }
 
   /// δⱼ = Σₖ eₖ ∂yₖ/∂xⱼ with ∂yₖ/∂xⱼ = yₖ (1ₖ₌ⱼ − yⱼ), so δⱼ = yⱼ (eⱼ − Σₖ eₖ yₖ).
-  public func delta(error: Tensor, sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor {
-    error.combinedRows(
-      width: lastAxis(of: output), with: output, into: output.shape, by: JacobianProduct(), workers)
+  public func makeDelta(
+    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: Workers
+  ) {
+    error.combineRows(width: lastAxis(of: output), with: output, by: JacobianProduct(), workers)
   }
 
   public func derivative(sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor? { nil }

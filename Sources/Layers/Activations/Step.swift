@@ -11,11 +11,13 @@ public struct Step: Activation {
     "'step' has no derivative to learn by: it is flat everywhere but at 0, where it jumps"
   }
 
-  public func forward(_ sum: Tensor, _ workers: Workers) -> Tensor {
-    sum.mapped(by: Threshold(), workers)
+  public func apply(to sum: inout Tensor, _ workers: Workers) {
+    sum.map(by: Threshold(), workers)
   }
 
-  public func delta(error: Tensor, sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor {
+  public func makeDelta(
+    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: Workers
+  ) {
     preconditionFailure("delta of a step")
   }
 

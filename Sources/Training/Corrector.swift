@@ -1,0 +1,170 @@
+import Documents
+import Kernels
+import Optimizers
+import Tensors
+
+/// Corrects the parameters of one model step after step, by one rule: what `Model.learn` does to them, where the tensors
+/// are not in documents.
+///
+/// Parameters and gradients are told apart by two numbers, as the caller has them in lists of lists.
+public struct Corrector: Sendable {
+  private let settings: UpdateSettings
+  /// What is corrected, in the order of the names.
+  private var entries: [Entry]
+  private let dtype: DType
+  private let nothing: Tensor
+
+  private struct Entry {
+    let name: String
+    let place: (list: Int, number: Int)
+    let isStatistic: Bool
+    let isFrozen: Bool
+    /// Before the schedule.
+    let rate: Double
+    var state: [Tensor]
+    /// The corrections by this rule so far, where it counts them.
+    var count: Int
+  }
+
+  /// - Parameter names: the full names of the parameters, as the lists have them.
+  /// - Throws: `TrainingError`, `DocumentError` when the model holds what another rule has kept, or the settings name a
+  ///   layer that it has not.
+  public init(of model: Model, named names: [[String]], _ settings: UpdateSettings) throws {
+    try model.requireLayers(of: settings)
+    let kept = try StateTensors(of: model, rule: type(of: settings.optimizer))
+    self.settings = settings
+    dtype = model.dtype
+    nothing = Tensor(uninitialized: [0], dtype)
+    entries = []
+    for (list, names) in names.enumerated() {
+      for (number, name) in names.enumerated() {
+        guard let parameter = model.parameters[name] else {
+          preconditionFailure("the model has no parameter '\(name)'")
+        }
+        let layer = layer(of: name)
+        entries.append(
+          Entry(
+            name: name, place: (list, number), isStatistic: isStatistic(name),
+            isFrozen: settings.layers.frozen.contains(layer),
+            rate: settings.layers.rates[layer] ?? settings.optimizer.rate,
+            state: isStatistic(name) ? [] : kept.tensors(of: parameter, name),
+            count: kept.count(of: name)))
+      }
+    }
+    entries.sort { $0.name < $1.name }
+  }
+
+  /// The gradient's first tensor, in the order of the names, that holds a number that is not finite.
+  ///
+  /// - Throws: `DocumentError.notFinite`.
+  public func requireFinite(_ gradients: [[Tensor]]) throws {
+    for entry in entries {
+      try gradients[entry.place.list][entry.place.number].requireFinite(entry.name)
+    }
+  }
+
+  /// One step: every parameter corrected in its place by its gradient, and running statistics moved by theirs.
+  ///
+  /// - Parameters:
+  ///   - gradients: finite, in the parameters' shapes, summed over `examples` examples.
+  ///   - factor: of the schedule, for the rate.
+  /// - Throws: `TrainingError.normOverflow`, `.overflow` or `.negativeVariance`; some of the parameters and of the rule's
+  ///   state are corrected then.
+  public mutating func correct(
+    _ parameters: inout [[Tensor]], by gradients: [[Tensor]], examples: Int, factor: Double,
+    _ workers: Workers
+  ) throws {
+    var preparation = try preparation(gradients, examples, workers)
+    let countsSteps = type(of: settings.optimizer).countsSteps
+    for index in entries.indices where !entries[index].isFrozen {
+      let (list, number) = entries[index].place
+      let gradient = gradients[list][number]
+      if entries[index].isStatistic {
+        try move(
+          &parameters[list][number], entries[index].name, by: gradient, examples: examples, workers)
+        continue
+      }
+      let rate = factor * entries[index].rate
+      preparation.kept = 1 - rate * settings.penalties.decay
+      if countsSteps { entries[index].count += 1 }
+      var correction = Correction(
+        of: parameters[list][number], by: gradient, state: entries[index].state, preparation)
+      // Now only the correction has them, and need not copy what it changes.
+      parameters[list][number] = nothing
+      entries[index].state.removeAll(keepingCapacity: true)
+      settings.optimizer.correct(
+        &correction, rate: rate, step: max(1, entries[index].count), workers)
+      parameters[list][number] = correction.parameter
+      entries[index].state = correction.state
+      if !correction.isFinite { try refuse(correction, entries[index].name) }
+    }
+  }
+
+  /// Writes what the rule has kept into a model that the steps have corrected.
+  public func keep(in model: inout Model) {
+    let rule = type(of: settings.optimizer)
+    for entry in entries where !entry.isFrozen && !entry.isStatistic {
+      for (kept, tensor) in zip(rule.stateNames, entry.state) {
+        model.state[StateTensors.name(of: entry.name, kept)] = tensor
+      }
+      if rule.countsSteps {
+        model.state[StateTensors.name(of: entry.name, StateTensors.count)] =
+          Tensor([Double(entry.count)], shape: []).converted(to: dtype)
+      }
+    }
+  }
+
+  /// What becomes of all gradients before the rule sees them.
+  private func preparation(
+    _ gradients: [[Tensor]], _ examples: Int, _ workers: Workers
+  ) throws -> Preparation {
+    var preparation = Preparation(divisor: settings.reduction.divisor(examples: examples))
+    preparation.bound = settings.clipping.value
+    (preparation.l1, preparation.l2) = (settings.penalties.l1, settings.penalties.l2)
+    guard settings.clipping.norm.isFinite else { return preparation }
+    let learned = entries.filter { !$0.isFrozen && !$0.isStatistic }
+    let norm = gradientNorm(
+      of: learned.map { gradients[$0.place.list][$0.place.number] }, divisor: preparation.divisor,
+      bound: preparation.bound, workers)
+    guard norm.isFinite else { throw TrainingError.normOverflow }
+    preparation.factor = clippingFactor(norm: norm, largest: settings.clipping.norm)
+    return preparation
+  }
+
+  /// - Throws: `TrainingError.overflow` about the first tensor that is not finite.
+  private func refuse(_ correction: Correction, _ name: String) throws {
+    for (kept, tensor) in zip(type(of: settings.optimizer).stateNames, correction.state) {
+      try tensor.requireFinite(StateTensors.name(of: name, kept), after: "the correction")
+    }
+    try correction.parameter.requireFinite(name, after: "the correction")
+  }
+
+  /// A running statistic after a batch: statistic − sum / examples, the sum being that of momentum · (statistic −
+  /// observed) over the examples. No setting of the correction applies to it.
+  private func move(
+    _ statistic: inout Tensor, _ name: String, by sum: Tensor, examples: Int, _ workers: Workers
+  ) throws {
+    statistic.combine(with: sum, by: Move(examples: examples), workers)
+    if name.hasSuffix("running_var"), let (value, position) = statistic.firstNegative() {
+      throw TrainingError.negativeVariance(name, found: value, position: position)
+    }
+    try statistic.requireFinite(name, after: "the correction")
+  }
+}
+
+private struct Move: PairFunction {
+  let examples: Int
+
+  func callAsFunction<R: Real>(_ statistic: R, _ sum: R) -> R { statistic - sum / R(examples) }
+}
+
+/// The layer that a parameter belongs to: `conv1` of `conv1.weight`.
+func layer(of parameter: String) -> String {
+  parameter.lastIndex(of: ".").map { String(parameter[..<$0]) } ?? parameter
+}
+
+/// Whether a tensor of a model is a running statistic: kept by a layer from batch to batch, not learned by gradient.
+func isStatistic(_ name: String) -> Bool {
+  name[(name.lastIndex(of: ".").map(name.index(after:)) ?? name.startIndex)...]
+    .hasPrefix("running_")
+}

@@ -1,0 +1,230 @@
+import Augmentation
+import Documents
+import Kernels
+import Networks
+import Optimizers
+import Safetensors
+import Tensors
+import Testing
+import Training
+
+@testable import Propagation
+
+/// The trainer against the stages that it stands for, handed their documents one by one.
+@Suite struct TrainerRouteTests {
+  /// A way of training that comes through code of its own.
+  struct Training: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let topology: String
+    var dtype = DType.f32
+    var rule = "sgd"
+    var size: Int? = 6
+    var isShuffled = true
+    var augmentation: Augmentation?
+    var change: @Sendable (inout UpdateSettings) -> Void = { _ in }
+
+    var settings: UpdateSettings {
+      get throws {
+        var settings = UpdateSettings(try optimizer(rule, rate: 0.05), .mean)
+        change(&settings)
+        return settings
+      }
+    }
+  }
+
+  static let trainings: [Training] = {
+    let plain = """
+      input 1x4x4
+      scale 1/8 offset=-0.3
+      dense 7 relu
+      dense 5 gelu
+      dense 4 softmax
+      loss cross-entropy
+      """
+    let every = """
+      input 1x4x4
+      scale 1/8
+      conv 2 3x3 pad=1 bias=no
+      batchnorm relu name=trunk
+      conv 2 3x3 pad=1
+      add trunk relu
+      maxpool 2x2 name=largest
+      avgpool 2x2 from=add1
+      concat largest
+      dropout 0.3
+      gru 3 return=all
+      layernorm
+      dense 4 softmax
+      loss cross-entropy smoothing=0.1
+      """
+    // The first layer's output has takers of every kind: in place and not, and two that give errors in place.
+    let forked = """
+      input 1x4x4
+      dense 6 tanh name=trunk
+      dense 6 identity name=left
+      dense 6 identity from=trunk
+      add left
+      add trunk
+      dense 4 sigmoid
+      loss squared
+      """
+    var augmentation = Augmentation()
+    augmentation.shift = -1...1
+    augmentation.noise = 0.1...0.2
+    return [
+      Training(testDescription: "plain", topology: plain),
+      Training(testDescription: "plain in F64", topology: plain, dtype: .f64),
+      Training(testDescription: "all at once", topology: plain, size: nil, isShuffled: false),
+      Training(testDescription: "forked", topology: forked),
+      Training(
+        testDescription: "every", topology: every, rule: "adam", augmentation: augmentation
+      ) {
+        $0.schedule = Schedule(.cosine(epochs: 2, final: 0.1), warmUp: 0.5)
+        $0.clipping.norm = 0.5
+      },
+      Training(testDescription: "frozen", topology: every, rule: "momentum") {
+        $0.layers.frozen = ["conv1", "trunk"]
+        $0.layers.rates = ["gru1": 0.01]
+        $0.penalties.l1 = 0.01
+        $0.penalties.decay = 0.1
+      },
+    ]
+  }()
+
+  private static func dataset() throws -> Dataset {
+    var document = Document(kind: .dataset)
+    let count = 20
+    document.tensors["input"] = Tensor(
+      (0..<count * 16).map { UInt8($0 * 7919 % 251) }, shape: [count, 4, 4])
+    document.tensors["target"] = Tensor((0..<count).map { UInt8($0 * 5 % 4) })
+    document.metadata["author"] = "me"
+    return try Dataset(document)
+  }
+
+  private static func documents(
+    _ training: Training, _ model: Model, epochs: Int, on dataset: Dataset
+  ) throws -> (models: [Document], losses: [Double]) {
+    let (workers, settings) = (try Workers(count: 1), try training.settings)
+    var model = model
+    var forward = try Forward(model, workers)
+    var backprop = Backprop(workers)
+    var (models, losses) = ([Document](), [Double]())
+    let batching = Batching(size: training.size, isShuffled: training.isShuffled, seed: 4)
+    for number in 1...epochs {
+      let epoch = Epoch(number, of: dataset, digest: "abc", batching)
+      for step in 1...epoch.steps {
+        try forward.follow(model)
+        var batch = epoch.batch(step)
+        if let augmentation = training.augmentation {
+          batch = try augmentation.distorted(batch, workers)
+        }
+        let gradient = try backprop.gradient(of: forward.trace(of: batch))
+        try model.learn(gradient, settings, workers)
+        models.append(model.document())
+        losses.append(try gradient.number(.loss) / Double(gradient.integer(.examples)))
+      }
+    }
+    return (models, losses)
+  }
+
+  private static func trainer(
+    _ training: Training, _ model: Model, on dataset: Dataset, threads: Int = 2
+  ) throws -> Trainer {
+    try Trainer(
+      model, on: dataset, digest: "abc",
+      Batching(size: training.size, isShuffled: training.isShuffled, seed: 4), training.settings,
+      Workers(count: threads), distorting: training.augmentation)
+  }
+
+  @Test(arguments: trainings) func everyStepIsThatOfTheDocuments(_ training: Training) throws {
+    let model = try makeModel(training.topology, dtype: training.dtype)
+    let dataset = try Self.dataset()
+    let expected = try Self.documents(training, model, epochs: 2, on: dataset)
+    #expect(expected.models.count == (training.size == nil ? 2 : 8))
+
+    var trainer = try Self.trainer(training, model, on: dataset)
+    var losses = [Double]()
+    for (step, document) in expected.models.enumerated() {
+      try trainer.run(untilEpoch: 2, limit: 1) { losses.append($0.loss) }
+      #expect(trainer.model.document() == document, "after step \(step + 1)")
+    }
+    #expect(losses == expected.losses)
+
+    var straight = try Self.trainer(training, model, on: dataset, threads: 1)
+    try straight.run(untilEpoch: 2) { _ in }
+    #expect(straight.model.document() == expected.models.last)
+  }
+
+  @Test(arguments: trainings) func savedAfterAnyStepItGoesOnTheSame(_ training: Training) throws {
+    let model = try makeModel(training.topology, dtype: training.dtype)
+    let dataset = try Self.dataset()
+    var straight = try Self.trainer(training, model, on: dataset)
+    try straight.run(untilEpoch: 2) { _ in }
+    for limit in 0...7 {
+      var first = try Self.trainer(training, model, on: dataset)
+      try first.run(untilEpoch: 2, limit: limit) { _ in }
+      var second = try Self.trainer(training, Model(first.model.document()), on: dataset)
+      try second.run(untilEpoch: 2) { _ in }
+      #expect(second.model.document() == straight.model.document(), "stopped after \(limit)")
+    }
+  }
+
+  @Test func noStepChangesNothing() throws {
+    let model = try makeModel(Self.trainings[0].topology)
+    var trainer = try Self.trainer(Self.trainings[0], model, on: Self.dataset())
+    try trainer.run(untilEpoch: 2, limit: 0) { _ in }
+    #expect(trainer.model.document() == model.document())
+  }
+
+  /// A way to leave the finite numbers, at which step, and the tensor where that is first seen.
+  struct Failure: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    var step = 1
+    var weights: [Float] = [1, 1, 1, 1]
+    var rate = 0.5
+    var input: [Float] = [1, 1, 1, 1]
+    var target: [Float] = [0, 0]
+    var rule = "sgd"
+  }
+
+  static let failures = [
+    Failure(testDescription: "tensor 'input'", step: 2, input: [1, 1, 1, .nan]),
+    Failure(testDescription: "tensor 'target'", step: 2, target: [0, .infinity]),
+    Failure(testDescription: "tensor 'output'", weights: [3e38, 3e38, 1, 1]),
+    Failure(testDescription: "tensor 'loss'", weights: [1e30, 1, 1, 1]),
+    Failure(
+      testDescription: "tensor 'dense1.weight'", weights: [1e19, 0, 0, 0],
+      input: [1, 1e20, 1, 1]),
+    Failure(
+      testDescription: "after the correction: tensor 'dense1.bias'", weights: [1e15, 0, 0, 0],
+      rate: 1e30),
+    Failure(
+      testDescription: "after the correction: tensor 'optimizer.dense1.weight.second_moment'",
+      weights: [1e10, 0, 0, 0], input: [1, 1e12, 1, 1], rule: "adam"),
+  ]
+
+  /// What stops the trainer is what stops the stages, with the step before it.
+  @Test(arguments: failures) func stopsWithTheSameWords(_ failure: Failure) throws {
+    let topology = "input 2\ndense 2 identity\ndense 1 identity bias=no\nloss squared\n"
+    var document = Document(kind: .dataset)
+    document.tensors["input"] = Tensor(failure.input, shape: [2, 2])
+    document.tensors["target"] = Tensor(failure.target, shape: [2, 1])
+    let dataset = try Dataset(document)
+    var model = try makeModel(topology)
+    model.parameters["dense1.weight"] = Tensor(failure.weights, shape: [2, 2])
+    model.parameters["dense2.weight"] = Tensor([1, 1] as [Float], shape: [1, 2])
+    let settings = UpdateSettings(try optimizer(failure.rule, rate: failure.rate), .sum)
+    let training = Training(
+      testDescription: "", topology: topology, size: 1, isShuffled: false
+    ) { $0 = settings }
+
+    var trainer = try Self.trainer(training, model, on: dataset)
+    let found = #expect(throws: (any Error).self) { try trainer.run(untilEpoch: 1) { _ in } }
+    let expected = #expect(throws: (any Error).self) {
+      _ = try Self.documents(training, model, epochs: 1, on: dataset)
+    }
+    let words = expected.map { "\($0)" } ?? ""
+    #expect(words.hasPrefix(failure.testDescription))
+    #expect(found.map { "\($0)" } == "epoch 1: step \(failure.step): \(words)")
+  }
+}
