@@ -6,8 +6,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 
-# How often memory is looked at, in seconds. The kernel keeps the peak itself, so only what a process reaches in its
-# last moments is missed.
+# How often memory is looked at, in seconds. The kernel keeps the peak itself, so only what a process
+# reaches in its last moments is missed.
 INTERVAL = 0.01
 SHELLS = ("bash", "sh", "mkfifo", "mktemp", "rm", "awk")
 
@@ -51,7 +51,7 @@ def run(command, environment=None, memory=False):
         messages.seek(0)
         if status != 0:
             words = messages.read().decode(errors="replace").strip().splitlines() or ["no message"]
-            name = os.path.basename(next((c for c in command if c.endswith(".py")), command[0]))
+            name = os.path.basename(command[1 if command[1].endswith(".py") else 0])
             raise Failure(f"{name} ended with {status}: {words[-1]}")
         return Outcome(seconds, output.read().decode(errors="replace"), peak)
 

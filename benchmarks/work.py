@@ -11,7 +11,14 @@ import measure
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 SEED = "1"
-PEERS = {"PyTorch": "torch", "JAX": "jax", "scikit-learn": "sklearn", "ONNX Runtime": "onnxruntime", "NumPy": "numpy"}
+# The peers and their modules; the program of each is MODULE_peer.py.
+PEERS = {
+    "PyTorch": "torch",
+    "JAX": "jax",
+    "scikit-learn": "sklearn",
+    "ONNX Runtime": "onnxruntime",
+    "NumPy": "numpy",
+}
 
 
 def net(name):
@@ -49,8 +56,9 @@ class Work:
         self.part("one", sets[1], 1)
         if not self.compressed:
             self.compressed = self.path("train.safetensors.gz")
+            plain = self.path("train.safetensors")
             with open(self.compressed, "wb") as file:
-                subprocess.run(["gzip", "-4nc", self.path("train.safetensors")], stdout=file, check=True)
+                subprocess.run(["gzip", "-4nc", plain], stdout=file, check=True)
 
     def part(self, name, tensors, rows):
         part = {key: tensors[key].rows(rows) for key in ("input", "target")}
@@ -71,15 +79,15 @@ class Work:
         return path
 
     def order(self, rows, size, epochs):
-        """The rows of the data in the order in which nn-batch hands them out, as a file: order [E, N]."""
+        """The rows of the data as nn-batch hands them out, as a file: order [E, N]."""
         path = self.path(f"order-{rows}-{size}-{epochs}.safetensors")
         if not os.path.exists(path):
-            command = [f"{self.bin}/nn-batch", self.examples(rows), "--size", str(size)]
-            command += ["--seed", SEED, "--epochs", str(epochs), "-o", self.path("batches.safetensors")]
-            measure.run(command)
-            with open(self.path("batches.safetensors"), "rb") as file:
+            batches = self.path("batches.safetensors")
+            command = [self.examples(rows), "--size", str(size), "--seed", SEED]
+            self.tool("nn-batch", *command, "--epochs", str(epochs), "-o", batches)
+            with open(batches, "rb") as file:
                 batches = [tensors["index"] for _, tensors in documents.documents(file) if tensors]
-            os.remove(self.path("batches.safetensors"))
+            os.remove(file.name)
             data = b"".join(tensor.data for tensor in batches)
             documents.write(path, {"order": documents.Tensor("I64", [epochs, rows], data)})
         return path
@@ -104,7 +112,7 @@ class Work:
         return measure.run(command, {"NN_BIN": self.bin}, memory)
 
     def peer(self, name, *arguments, threads=None, memory=False):
-        """What a peer answers, with its seconds as a whole under `whole` and its memory under `memory`."""
+        """What a peer answers, and seconds and memory of the process: `whole`, `memory`."""
         threads = str(threads or self.threads)
         command = [self.python, f"{HERE}/{PEERS[name]}_peer.py", *arguments, "--threads", threads]
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -114,11 +122,10 @@ class Work:
 
     def train_peer(self, name, training, steps, *arguments, memory=False):
         command = ["train", "--net", training.topology, "--data", training.data]
-        command += ["--model", training.model, "--size", str(training.size), "--rate", training.rate]
+        command += ["--model", training.model, "--rate", training.rate]
+        command += ["--size", str(training.size), "--steps", str(steps)]
         command += ["--order", self.order(training.rows, training.size, training.epochs(steps))]
-        return self.peer(
-            name, *command, "--steps", str(steps), *arguments, threads=training.threads, memory=memory
-        )
+        return self.peer(name, *command, *arguments, threads=training.threads, memory=memory)
 
 
 class Training:
