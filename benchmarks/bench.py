@@ -18,6 +18,7 @@ Exit: 0 done, 1 the losses do not agree, 64 usage, 66 something is missing.
 
 import argparse
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -152,6 +153,7 @@ def main():
         say(f"no tools in {binaries}: make build makes them, NN_BIN names another folder")
         return 66
     os.makedirs(options.folder, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[:threads])

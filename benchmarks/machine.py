@@ -58,17 +58,17 @@ def lines(found, data, threads, runs, peak):
     size = int(memory.get("MemTotal", "0 kB").split()[0]) / 1024**2
     model = processor.get("model name", platform.machine())
     family = f", family {processor['cpu family']}" if "cpu family" in processor else ""
-    peers = ", ".join(f"{name} {found[module]}" for name, module in PEERS.items() if module in found)
+    peers = (f"{name} {found[module]}" for name, module in PEERS.items() if module in found)
     result = [
         f"- processor: {model}{family}; {os.cpu_count()} cores; {' '.join(vectors)}",
         f"- memory: {size:.1f} GiB; {platform.system()} {platform.release()}",
         f"- BLAS of the tools: {blas()}",
-        f"- peers: {peers or 'none'}",
+        f"- peers: {', '.join(peers) or 'none'}",
         f"- data: {data}",
         f"- threads: {threads}; figures are medians, the programs taking turns {runs} times",
         f"- load of the machine before: {os.getloadavg()[0]:.1f}",
     ]
     if peak:
         rate = f"{peak / 1e9:.0f} GFLOP/s"
-        result.insert(1, f"- one core's large products by NumPy's BLAS: {rate} (F32), the peak below")
+        result.insert(1, f"- a core's peak: {rate} in large F32 products by NumPy's BLAS")
     return result

@@ -18,7 +18,7 @@ def arguments(*tasks):
     parser.add_argument("--net", help="topology file")
     parser.add_argument("--model", help="parameters to start from or to use")
     parser.add_argument("--data", help="dataset")
-    parser.add_argument("--order", help="rows of the dataset in the order of nn-batch: order [E, N]")
+    parser.add_argument("--order", help="rows as nn-batch hands them out: order [E, N]")
     parser.add_argument("--size", type=int, default=64, help="examples of a batch")
     parser.add_argument("--steps", type=int, help="steps to train, the first of them untimed")
     parser.add_argument("--rate", type=float, help="learning rate")

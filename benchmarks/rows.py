@@ -28,7 +28,16 @@ class Row:
 
 
 def training(
-    work, key, title, steps=None, epochs=1, network=None, others=(), table="table", memory=False, **settings
+    work,
+    key,
+    title,
+    steps=None,
+    epochs=1,
+    network=None,
+    others=(),
+    table="table",
+    memory=False,
+    **settings,
 ):
     """Seconds of an epoch, from so many epochs or the first steps of them.
 
@@ -82,7 +91,8 @@ def main_rows(work):
     yield forward(work)
     yield neuron(work)
     yield memory(work)
-    yield training(work, "convnet", "convnet of 91,738 parameters, an epoch, batch 128", 61, size=128)
+    title = "convnet of 91,738 parameters, an epoch, batch 128"
+    yield training(work, "convnet", title, 61, size=128)
     yield loading(work)
     yield start_up(work)
 
@@ -163,10 +173,13 @@ def loading(work):
 
         return {"value": max(wall(work.compressed) - wall(work.path("one.safetensors")), 0)}
 
+    def numpy():
+        return {"value": work.peer("NumPy", "load", "--data", work.compressed)["seconds"]}
+
     programs = {
         FUSED: own,
         "zcat": lambda: {"value": measure.run(["gzip", "-dc", work.compressed]).seconds},
-        "NumPy": lambda: {"value": work.peer("NumPy", "load", "--data", work.compressed)["seconds"]},
+        "NumPy": numpy,
     }
     title = f"loading {work.rows:,} pictures from .safetensors.gz (`nn-batch`)"
     return Row("loading", title, programs, reference="zcat")
@@ -197,8 +210,7 @@ def sweep_rows(work):
             work, key, title, steps, network=network, table=table, memory=True, **settings
         )
 
-    for part in (8, 4, 2, 1):
-        rows = max(work.rows // part, 65)
+    for rows in sorted({max(work.rows // part, 65) for part in (8, 4, 2, 1)}):
         yield row("examples", rows, f"{rows:,}", rows=rows, rate="0.02")
     for size in (16, 64, 256, 1024):
         if size < work.rows:

@@ -41,7 +41,8 @@ def main(done, peak, threads):
             if name not in (FUSED, RING, "PyTorch")
         )
         reference = value.get(row.reference)
-        cells = [row.work, row.unit, *(short(value.get(name)) for name in (FUSED, RING, "PyTorch")), others]
+        cells = [row.work, row.unit]
+        cells += [short(value.get(name)) for name in (FUSED, RING, "PyTorch")] + [others]
         cells += [ratio(reference, value.get(name), row.reference) for name in (FUSED, RING)]
         if peak:
             rate = row.operations / value[FUSED] if row.operations and value.get(FUSED) else None
@@ -62,8 +63,8 @@ def whole(done):
         text = ", ".join(f"{name} {short(wall, 's')}" for name, wall in walls.items())
         result.append(f"- {row.work.partition(',')[0].partition(' (')[0]}: {text}")
     if result:
-        head = "Whole programs, with start, loading, compiling and writing: 3 epochs (MLP), 1 (LeNet-5):"
-        return ["", head, "", *result]
+        head = "Whole programs, with start, loading, compiling and writing, over the same epochs"
+        return ["", f"{head} (MLP 3, LeNet-5 1):", "", *result]
     return []
 
 

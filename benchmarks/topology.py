@@ -62,8 +62,9 @@ class Network:
         products = []
         for layer in self.learning():
             if layer.kind == "conv":
-                outputs, (rows, columns), pad = int(layer.words[0]), layer.window(), layer.number("pad")
-                height, width = height + 2 * pad - rows + 1, width + 2 * pad - columns + 1
+                outputs, (rows, columns) = int(layer.words[0]), layer.window()
+                height += 2 * layer.number("pad") - rows + 1
+                width += 2 * layer.number("pad") - columns + 1
                 products.append(2 * channels * rows * columns * outputs * height * width)
                 channels = outputs
             elif layer.kind == "maxpool":

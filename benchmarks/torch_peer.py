@@ -71,7 +71,8 @@ def train():
     rule = torch.optim.SGD(model.parameters(), lr=options.rate)
     inputs, targets = tensors(options.data, net)
     factor, offset = net.preparing()
-    steps = [torch.tensor(rows) for rows in peer.batches(options.order, options.size, options.steps)]
+    steps = peer.batches(options.order, options.size, options.steps)
+    steps = [torch.tensor(rows) for rows in steps]
     start = time.perf_counter()
     for step, rows in enumerate(steps):
         if step == 1:

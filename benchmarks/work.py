@@ -149,8 +149,9 @@ class Neuron:
         article = f"{ROOT}/data/article"
         self.data, self.model = work.path("table.safetensors"), work.path("neuron.safetensors")
         weights = work.path("weights.safetensors")
-        work.tool("nn-import", f"{article}/table.csv", "--target-columns", "output", "-o", self.data)
-        work.tool("nn-import", f"{article}/weights.csv", "--tensor", "dense1.weight", "-o", weights)
+        table, drawn = f"{article}/table.csv", f"{article}/weights.csv"
+        work.tool("nn-import", table, "--target-columns", "output", "-o", self.data)
+        work.tool("nn-import", drawn, "--tensor", "dense1.weight", "-o", weights)
         network = f"{ROOT}/pipelines/article.net"
         work.tool("nn-init", network, "--dtype", "f64", "--weights", weights, "-o", self.model)
         self.size, self.rate, self.threads = "all", "1", 1
