@@ -66,6 +66,8 @@ BENCH_ONLY ?=
 BENCH_ROWS ?=
 ## threads of every program that is measured; empty for one per core
 BENCH_THREADS ?=
+## what their seconds are of: wall, or cpu for a busy machine
+BENCH_CLOCK ?= wall
 ## where make install puts bin/nn-*
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -160,7 +162,7 @@ $(venv)/installed: Tests/requirements.txt | packages
 
 # ---------------------------------------------------------------------------------------------------- Measure
 
-export BENCH_RUNS BENCH_ONLY BENCH_ROWS BENCH_THREADS
+export BENCH_RUNS BENCH_ONLY BENCH_ROWS BENCH_THREADS BENCH_CLOCK
 fashion := build/data/fashion-mnist/train.safetensors.gz build/data/fashion-mnist/test.safetensors.gz
 
 # measured-by PROGRAM: runs it on Fashion-MNIST, or on what it makes up where that cannot be had.

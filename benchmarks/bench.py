@@ -11,6 +11,7 @@ Environment:
   BENCH_ONLY     only these rows, by the names in results.tsv: mlp lenet cnn forward neuron memory convnet loading start,
                  agreement, and of the sweeps examples batch width threads (all)
   BENCH_THREADS  threads of every program (one per core)
+  BENCH_CLOCK    wall, or cpu: the time of all threads, which tells more on a busy machine (wall)
   BENCH_PYTHON   the Python that has the peers (build/bench-venv/bin/python)
   NN_BIN         the folder of the tools (.build/release)
 Exit: 0 done, 1 the losses do not agree, 64 usage, 66 something is missing.
@@ -94,6 +95,10 @@ class Bench:
             return None
         return self.work.peer("NumPy", "peak", threads=1)["operations"]
 
+    def described(self, data, peak):
+        threads, clock = self.work.threads, measure.CLOCK
+        return machine.lines(self.found, data, threads, self.runs, clock, peak)
+
     def write(self, name, lines):
         with open(f"{self.folder}/{name}.md", "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
@@ -105,7 +110,7 @@ class Bench:
             if module not in self.found:
                 say(f"{name} cannot be imported by {self.work.python}: left out")
         peak = self.peak()
-        self.write("machine", machine.lines(self.found, data, self.work.threads, self.runs, peak))
+        self.write("machine", self.described(data, peak))
         self.measure(rows.main_rows, peak, "table", tables.main)
         agree = self.agreement() if self.wanted("agreement") else True
         self.measure(rows.sweep_rows, peak, "sweeps", tables.sweeps)
@@ -142,6 +147,9 @@ def main():
     options = parser.parse_args()
     count, threads = number("BENCH_ROWS", None, 130), number("BENCH_THREADS", os.cpu_count())
     runs, only = number("BENCH_RUNS", 5), os.environ.get("BENCH_ONLY", "").split() or NAMES
+    if measure.CLOCK not in measure.CLOCKS:
+        say(f"BENCH_CLOCK: found '{measure.CLOCK}', expected wall or cpu")
+        return 64
     for name in set(only) - set(NAMES):
         say(f"BENCH_ONLY: found '{name}', expected some of {' '.join(NAMES)}")
         return 64

@@ -50,7 +50,7 @@ def versions(python):
     return found
 
 
-def lines(found, data, threads, runs, peak):
+def lines(found, data, threads, runs, clock, peak):
     """A list of Markdown."""
     processor, memory = fields("/proc/cpuinfo"), fields("/proc/meminfo")
     flags = processor.get("flags", "").split()
@@ -66,6 +66,7 @@ def lines(found, data, threads, runs, peak):
         f"- peers: {', '.join(peers) or 'none'}",
         f"- data: {data}",
         f"- threads: {threads}; figures are medians, the programs taking turns {runs} times",
+        f"- seconds: {'by the clock' if clock == 'wall' else 'of the processor, all threads'}",
         f"- load of the machine before: {os.getloadavg()[0]:.1f}",
     ]
     if peak:

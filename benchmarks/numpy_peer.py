@@ -1,7 +1,5 @@
 """NumPy: the article's neuron, and networks of dense layers written out by hand."""
 
-import time
-
 import numpy as np
 
 import peer
@@ -16,11 +14,11 @@ def neuron(options):
     table = peer.documents.read(options.data)
     inputs, targets = table["input"].array(), table["target"].array().reshape(-1, 1)
     weight = peer.documents.read(options.model)["dense1.weight"].array().T.copy()
-    start = time.perf_counter()
+    start = peer.now()
     for _ in range(options.steps):
         output = sigmoid(inputs @ weight)
         weight += inputs.T @ ((targets - output) * output * (1 - output))
-    peer.answer(seconds=time.perf_counter() - start, weight=weight.ravel().tolist())
+    peer.answer(seconds=peer.now() - start, weight=weight.ravel().tolist())
 
 
 def softmax(x):
@@ -62,12 +60,12 @@ def train(options):
     inputs = peer.prepared(pictures, net)
     rate = np.float32(options.rate)
     steps = peer.batches(options.order, options.size, options.steps)
-    start = time.perf_counter()
+    start = peer.now()
     for step, rows in enumerate(steps):
         if step == 1:
-            start = time.perf_counter()
+            start = peer.now()
         correct(net, model, inputs[rows], classes[rows], rate)
-    seconds = time.perf_counter() - start
+    seconds = peer.now() - start
     loss = None
     if options.evaluate:
         pictures, classes = peer.dataset(options.evaluate, net)
@@ -81,17 +79,17 @@ def peak(options):
     matrix = np.ones((1536, 1536), "float32")
     best = 0
     for _ in range(5):
-        start = time.perf_counter()
+        start = peer.now()
         matrix @ matrix
-        best = max(best, 2 * 1536**3 / (time.perf_counter() - start))
+        best = max(best, 2 * 1536**3 / (peer.now() - start))
     peer.answer(operations=best)
 
 
 def load(options):
     """A compressed dataset, by Python's gzip."""
-    start = time.perf_counter()
+    start = peer.now()
     peer.documents.read(options.data)["input"].array()
-    peer.answer(seconds=time.perf_counter() - start)
+    peer.answer(seconds=peer.now() - start)
 
 
 def main():

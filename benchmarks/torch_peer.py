@@ -1,7 +1,5 @@
 """PyTorch on the CPU: the network as nn.Sequential, batches by index_select from tensors in memory."""
 
-import time
-
 import peer
 
 options = peer.arguments("train", "forward", "neuron")
@@ -73,10 +71,10 @@ def train():
     factor, offset = net.preparing()
     steps = peer.batches(options.order, options.size, options.steps)
     steps = [torch.tensor(rows) for rows in steps]
-    start = time.perf_counter()
+    start = peer.now()
     for step, rows in enumerate(steps):
         if step == 1:
-            start = time.perf_counter()
+            start = peer.now()
         batch = inputs.index_select(0, rows)
         if options.bytes:
             batch = batch.float() * factor + offset
@@ -84,7 +82,7 @@ def train():
         rule.zero_grad()
         value.backward()
         rule.step()
-    seconds = time.perf_counter() - start
+    seconds = peer.now() - start
     peer.answer(seconds=seconds, steps=len(steps) - 1, loss=evaluate(model, net))
 
 
@@ -109,10 +107,10 @@ def forward():
     with torch.inference_mode():
         for size in (64, 256, 1000, 10000):
             model(inputs[:size])
-            start = time.perf_counter()
+            start = peer.now()
             for batch in inputs.split(size):
                 torch.softmax(model(batch), dim=1)
-            seconds = time.perf_counter() - start
+            seconds = peer.now() - start
             best = min(best or seconds, seconds)
     peer.answer(seconds=best)
 

@@ -17,7 +17,7 @@ import Testing
     let path = Tool.project.appending(path: "benchmarks/\(program)").path
     let environment = [
       "NN_BIN": tools, "BENCH_RUNS": "1", "BENCH_ROWS": "160", "BENCH_PYTHON": Tool.python,
-      "BENCH_ONLY": "", "BENCH_THREADS": "2", "PYTHONDONTWRITEBYTECODE": "1",
+      "BENCH_ONLY": "", "BENCH_CLOCK": "", "BENCH_THREADS": "2", "PYTHONDONTWRITEBYTECODE": "1",
     ]
     return try Tool.run(
       "/usr/bin/env", ["python3", path] + arguments, in: folder,
@@ -68,7 +68,8 @@ import Testing
   /// NumPy is there in `make test`; with PyTorch, JAX and the others in that Python this measures them too.
   @Test func peersAreMeasuredBesides() throws {
     let outcome = try run(
-      "bench.py", ["--folder", "out"], ["BENCH_ONLY": "mlp neuron loading start agreement"])
+      "bench.py", ["--folder", "out"],
+      ["BENCH_ONLY": "mlp neuron loading start agreement", "BENCH_CLOCK": "cpu"])
     #expect(outcome.status == 0, "\(outcome.message)")
     let programs = try lines("out/results.tsv").map { $0.split(separator: "\t") }
     for row in ["mlp", "neuron", "loading", "start"] {
@@ -117,6 +118,9 @@ import Testing
     let word = try run("bench.py", ["--folder", "out"], ["BENCH_ONLY": "mlp lenett"])
     #expect(word.status == 64)
     #expect(word.message.hasPrefix("bench.py: BENCH_ONLY: found 'lenett', expected some of mlp "))
+    let clock = try run("bench.py", ["--folder", "out"], ["BENCH_CLOCK": "sun"])
+    #expect(clock.status == 64)
+    #expect(clock.message == "bench.py: BENCH_CLOCK: found 'sun', expected wall or cpu\n")
     let number = try run("bench.py", ["--folder", "out"], ["BENCH_RUNS": "0"])
     #expect(number.status == 64)
     #expect(
