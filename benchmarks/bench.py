@@ -132,11 +132,11 @@ class Bench:
             return True
         networks = ["mlp"] if peers == ["NumPy"] else ["mlp", "lenet", "cnn"]
         say("agreement …")
-        lines, agree = agreement.lines(self.work, networks, peers[0])
+        lines, apart = agreement.lines(self.work, networks, peers[0])
         self.write("agreement", lines)
-        if not agree:
-            say(f"the losses differ by more than {agreement.TOLERANCE}")
-        return agree
+        for message in apart:
+            say(message)
+        return not apart
 
 
 def main():

@@ -9,6 +9,9 @@ import numpy  # noqa: E402
 from jax import lax, nn  # noqa: E402
 from jax import numpy as jnp  # noqa: E402
 
+jax.config.update("jax_enable_x64", options.f64)
+DTYPE = "float64" if options.f64 else "float32"
+
 
 def apply(layer, parameters, x):
     """What a layer makes of a batch."""
@@ -60,11 +63,11 @@ def blocks(steps):
 def train():
     net = peer.network(options.net)
     parameters = {
-        name: jnp.asarray(tensor.array())
+        name: jnp.asarray(tensor.array(), DTYPE)
         for name, tensor in peer.documents.read(options.model).items()
     }
     pictures, classes = peer.dataset(options.data, net)
-    inputs, targets = jnp.asarray(peer.prepared(pictures, net)), jnp.asarray(classes)
+    inputs, targets = jnp.asarray(peer.prepared(pictures, net, DTYPE)), jnp.asarray(classes)
     steps = peer.batches(options.order, options.size, options.steps)
     run = trainer(net)
     matrices = blocks(steps)
@@ -80,7 +83,8 @@ def train():
     loss = None
     if options.evaluate:
         pictures, classes = peer.dataset(options.evaluate, net)
-        loss = float(mean_loss(parameters, net, peer.prepared(pictures, net), jnp.asarray(classes)))
+        inputs = jnp.asarray(peer.prepared(pictures, net, DTYPE))
+        loss = float(mean_loss(parameters, net, inputs, jnp.asarray(classes)))
     peer.answer(seconds=seconds, steps=len(steps), loss=loss)
 
 

@@ -53,12 +53,12 @@ def correct(net, model, x, classes, rate):
 
 def train(options):
     net = peer.network(options.net)
-    model = {
-        name: tensor.array().copy() for name, tensor in peer.documents.read(options.model).items()
-    }
+    dtype = np.dtype("float64" if options.f64 else "float32")
+    start = peer.documents.read(options.model)
+    model = {name: tensor.array().astype(dtype) for name, tensor in start.items()}
     pictures, classes = peer.dataset(options.data, net)
-    inputs = peer.prepared(pictures, net)
-    rate = np.float32(options.rate)
+    inputs = peer.prepared(pictures, net, dtype)
+    rate = dtype.type(options.rate)
     steps = peer.batches(options.order, options.size, options.steps)
     start = peer.now()
     for step, rows in enumerate(steps):
@@ -69,7 +69,7 @@ def train(options):
     loss = None
     if options.evaluate:
         pictures, classes = peer.dataset(options.evaluate, net)
-        output = forward(net, model, peer.prepared(pictures, net))[-1].astype("float64")
+        output = forward(net, model, peer.prepared(pictures, net, dtype))[-1].astype("float64")
         loss = -np.log(output[np.arange(len(output)), classes]).mean()
     peer.answer(seconds=seconds, steps=len(steps) - 1, loss=loss)
 

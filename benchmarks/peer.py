@@ -30,6 +30,7 @@ def arguments(*tasks):
     parser.add_argument("--rate", type=float, help="learning rate")
     parser.add_argument("--bytes", action="store_true", help="keep the pictures as bytes")
     parser.add_argument("--evaluate", help="dataset to give the mean loss of after training")
+    parser.add_argument("--f64", action="store_true", help="compute in F64")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
 
@@ -46,10 +47,10 @@ def dataset(path, net):
     return inputs.reshape(len(inputs), *net.shape), tensors["target"].array().astype("int64")
 
 
-def prepared(inputs, net):
-    """The pictures as F32, through the network's preparing layers."""
+def prepared(inputs, net, dtype="float32"):
+    """The pictures as real numbers, through the network's preparing layers."""
     factor, offset = net.preparing()
-    result = inputs.astype("float32")
+    result = inputs.astype(dtype)
     result *= factor
     if offset:
         result += offset

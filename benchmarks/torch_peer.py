@@ -8,6 +8,8 @@ import torch  # noqa: E402 (after the options, so that --help is quick)
 from torch import nn  # noqa: E402
 
 torch.set_num_threads(options.threads)
+DTYPE = "float64" if options.f64 else "float32"
+torch.set_default_dtype(getattr(torch, DTYPE))
 
 
 def modules(layer, weight):
@@ -58,7 +60,7 @@ def sequential(net):
 def tensors(path, net):
     inputs, targets = peer.dataset(path, net)
     if not options.bytes:
-        inputs = peer.prepared(inputs, net)
+        inputs = peer.prepared(inputs, net, DTYPE)
     return torch.from_numpy(inputs.copy() if options.bytes else inputs), torch.from_numpy(targets)
 
 
@@ -77,7 +79,7 @@ def train():
             start = peer.now()
         batch = inputs.index_select(0, rows)
         if options.bytes:
-            batch = batch.float() * factor + offset
+            batch = batch.to(torch.get_default_dtype()) * factor + offset
         value = loss(model(batch), targets.index_select(0, rows))
         rule.zero_grad()
         value.backward()
@@ -93,7 +95,7 @@ def evaluate(model, net):
     inputs, targets = peer.dataset(options.evaluate, net)
     model.eval()
     with torch.inference_mode():
-        outputs = model(torch.from_numpy(peer.prepared(inputs, net)))
+        outputs = model(torch.from_numpy(peer.prepared(inputs, net, DTYPE)))
         losses = nn.functional.cross_entropy(outputs, torch.from_numpy(targets), reduction="none")
     return losses.double().mean().item()
 

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import struct
 import subprocess
 
 import documents
@@ -76,6 +77,18 @@ class Work:
         name = os.path.basename(topology).removesuffix(".net")
         path = self.path(f"{name}.start.safetensors")
         self.tool("nn-init", topology, "--seed", SEED, "-o", path)
+        return path
+
+    def widened(self, topology, start):
+        """The same start model in F64."""
+        tensors = documents.read(start)
+        for name, tensor in tensors.items():
+            values = tensor.numbers()
+            data = struct.pack(f"<{len(values)}d", *values)
+            tensors[name] = documents.Tensor("F64", tensor.shape, data)
+        weights, path = self.path("weights.safetensors"), self.path("wide.safetensors")
+        documents.write(weights, tensors)
+        self.tool("nn-init", topology, "--dtype", "f64", "--weights", weights, "-o", path)
         return path
 
     def order(self, rows, size, epochs):
