@@ -4,7 +4,7 @@ usage: agreement.py [--train FILE --test FILE] [--rows N] [--peer PyTorch|JAX|Nu
 
 Trains each network (benchmarks/NAME.net) for one epoch by nn-train and by the peer, from the same start weights and on
 the same batches, and compares the mean loss of both on the test data. NN_BIN names the folder of the tools,
-BENCH_PYTHON a Python that has the peer.
+BENCH_PYTHON a Python that has the peer, BENCH_THREADS how many threads there are.
 Exit: 0 they agree, to 1e-3 of the loss in F32 and to 1e-6 in F64, 1 they do not, 66 something is missing.
 """
 
@@ -71,7 +71,8 @@ def main():
     options = parser.parse_args()
     python = os.environ.get("BENCH_PYTHON", f"{ROOT}/build/bench-venv/bin/python")
     binaries = os.environ.get("NN_BIN", f"{ROOT}/.build/release")
-    work = Work(options.folder, os.path.abspath(binaries), python, os.cpu_count())
+    threads = int(os.environ.get("BENCH_THREADS") or os.cpu_count())
+    work = Work(options.folder, os.path.abspath(binaries), python, threads)
     try:
         work.data(options.train, options.test, options.rows)
         table, apart = lines(work, options.networks, options.peer)
