@@ -58,6 +58,16 @@ ENGINE ?= $(default-engine)
 JOBS ?=
 ## only the tests whose names match
 FILTER ?=
+## how often make bench measures everything
+BENCH_RUNS ?= 5
+## only these rows, such as 'mlp lenet threads'; benchmarks/bench.py lists them
+BENCH_ONLY ?=
+## only so many examples, for a quick look
+BENCH_ROWS ?=
+## threads of every program that is measured; empty for one per core
+BENCH_THREADS ?=
+## what their seconds are of: wall, or cpu for a busy machine
+BENCH_CLOCK ?= wall
 ## where make install puts bin/nn-*
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -124,7 +134,7 @@ install: $(built) ## install the tools to PREFIX/bin
 	install -s -m 755 $(tools:%=$(BIN)/%) '$(DESTDIR)$(PREFIX)/bin'
 
 clean: ## remove what was built; runs and downloads stay
-	rm -rf .build build/data build/venv
+	rm -rf .build build/data build/venv build/bench build/bench-venv
 
 # ---------------------------------------------------------------------------------------------------- Test
 
@@ -139,7 +149,7 @@ test: $(built) lint $(venv)/installed ## build, check and test everything
 
 lint: packages ## check the form of sources and scripts
 	swift format lint --strict --recursive Sources Tests Package.swift
-	shellcheck --external-sources pipelines/*.sh .ci/run
+	shellcheck --external-sources pipelines/*.sh benchmarks/*.sh .ci/run
 
 packages:
 	@$(SETUP) build test
@@ -149,6 +159,31 @@ $(venv)/installed: Tests/requirements.txt | packages
 	@mkdir -p $(@D)
 	@if python3 -m venv $(venv) && $(NN_PYTHON) -m pip install --quiet --requirement $<; then touch $@; \
 	else echo 'make: $< could not be installed: the tests that need Python will fail' >&2; fi
+
+# ---------------------------------------------------------------------------------------------------- Measure
+
+export BENCH_RUNS BENCH_ONLY BENCH_ROWS BENCH_THREADS BENCH_CLOCK
+fashion := build/data/fashion-mnist/train.safetensors.gz build/data/fashion-mnist/test.safetensors.gz
+
+# measured-by PROGRAM: runs it on Fashion-MNIST, or on what it makes up where that cannot be had.
+define measured-by
+@if $(MAKE) --no-print-directory $(fashion) DATASET=fashion-mnist DATASET_DIR= RECIPE=; then \
+  python3 benchmarks/$(1) --train $(firstword $(fashion)) --test $(lastword $(fashion)); \
+else \
+  echo 'make: Fashion-MNIST cannot be had: going on with pictures made up at random' >&2; \
+  python3 benchmarks/$(1); \
+fi
+endef
+
+.PHONY: bench profile
+bench: build/bench-venv/installed | $(built) ## measure the programs beside PyTorch and others: docs/BENCHMARKS.md
+	$(call measured-by,bench.py)
+
+profile: | $(built) ## show where nn-train's time goes, by perf
+	$(call measured-by,hot_spots.py)
+
+build/bench-venv/installed: benchmarks/requirements.txt
+	@if benchmarks/peers.sh $(@D); then touch $@; fi
 
 # ---------------------------------------------------------------------------------------------------- Data
 
