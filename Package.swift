@@ -45,6 +45,9 @@ let package = Package(
     .systemLibrary(
       name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .systemLibrary(
+      name: "CDeflate", pkgConfig: "libdeflate",
+      providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
+    .systemLibrary(
       name: "CBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
     .systemLibrary(
@@ -55,7 +58,7 @@ let package = Package(
     library("Random"),
     library("Kernels", ["Tensors"]),
     library("Products", ["Tensors", "Kernels", "CBLAS"]),
-    library("Gzip", ["Tensors", "CZlib"]),
+    library("Gzip", ["Tensors", "Kernels", "CZlib", "CDeflate"]),
     library("Safetensors", ["Tensors"]),
     library("Documents", ["Tensors", "Safetensors"]),
     library("Formats", ["Tensors"]),

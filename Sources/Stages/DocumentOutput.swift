@@ -33,7 +33,7 @@ public final class DocumentOutput {
   public func write(_ document: Document) throws {
     try document.withEncoded { parts in
       if gzip == nil {
-        for part in parts { try descriptor.write(part) }
+        try descriptor.write(parts)
       } else {
         try gzip?.write(parts) { try descriptor.write($0) }
       }
@@ -49,7 +49,7 @@ public final class DocumentOutput {
     frames += 1
     if frames == 1 && descriptor.nature == .pipe {
       // A gzip member of no bytes.
-      try gzip?.write([]) { descriptor.probe += $0 }
+      try gzip?.write([]) { for buffer in $0 { descriptor.probe += buffer } }
     }
   }
 
