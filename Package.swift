@@ -44,6 +44,7 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(name: "CMalloc"),
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
@@ -81,7 +82,8 @@ let package = Package(
         "Training",
       ]),
     library(
-      "Stages", ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", argumentParser]),
+      "Stages",
+      ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", "CMalloc", argumentParser]),
     library("TrainingOptions", ["Tensors", "Optimizers", "Stages", "Training", argumentParser]),
     library("AugmentationOptions", ["Tensors", "Augmentation", "Stages", argumentParser]),
 

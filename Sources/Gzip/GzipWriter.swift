@@ -25,7 +25,7 @@ public struct GzipWriter {
 
   /// Writes the bytes of `parts`, one after the other, as one or more whole members.
   ///
-  /// - Parameter sink: Takes compressed bytes, some 64 KiB at a call, in buffers one after the other
+  /// - Parameter sink: Takes compressed bytes, some 64 KB at a call, in buffers one after the other
   ///   as `writev` does; it has taken all of them on return. Large stored pieces are those of `parts`
   ///   themselves, not copies.
   /// - Throws: What the sink throws, or `GzipError.outOfMemory`.

@@ -15,11 +15,15 @@ final class Output {
 
   /// From here on a copy costs more than a buffer more for the sink.
   private static let worthLeaving = 4 << 10
-  /// As many bytes as a call of the sink is given, but for large pieces, which are not cut. A reader
+  /// From so many bytes on the sink is called: at every stored block and every member of a compressed
+  /// document. A reader
   /// at the other end of a pipe works on them while the next are made.
-  static let enough = 64 << 10
+  static let enough = 60 << 10
 
-  init() { memory = .allocate(byteCount: Self.enough, alignment: 64) }
+  /// Room for a member that could not be compressed, and for the small pieces before it.
+  private static let capacity = 128 << 10
+
+  init() { memory = .allocate(byteCount: Self.capacity, alignment: 64) }
 
   deinit { memory.deallocate() }
 
@@ -38,13 +42,10 @@ final class Output {
   /// Adds bytes that stay valid until the next flush; passes on what has been gathered when that is
   /// enough.
   func append(_ bytes: UnsafeRawBufferPointer, to sink: Sink) throws {
-    if bytes.count < Self.worthLeaving {
-      try copy(bytes, to: sink)
-    } else {
-      closeCopies()
-      buffers.append(bytes)
-      gathered += bytes.count
-    }
+    if bytes.count < Self.worthLeaving { return try copy(bytes, to: sink) }
+    closeCopies()
+    buffers.append(bytes)
+    gathered += bytes.count
     if gathered >= Self.enough { try flush(to: sink) }
   }
 
@@ -59,6 +60,7 @@ final class Output {
       gathered += piece.count
       rest = UnsafeRawBufferPointer(rebasing: rest[piece.count...])
     }
+    if gathered >= Self.enough { try flush(to: sink) }
   }
 
   func append(_ bytes: [UInt8], to sink: Sink) throws {

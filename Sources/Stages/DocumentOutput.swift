@@ -10,6 +10,7 @@ public final class DocumentOutput {
   let descriptor: Descriptor
   private let file: AtomicFile?
   private var gzip: GzipWriter?
+  private var writer = DocumentWriter()
   private var frames = 0
 
   /// - Parameters:
@@ -31,7 +32,7 @@ public final class DocumentOutput {
 
   /// Writes a document that stands alone.
   public func write(_ document: Document) throws {
-    try document.withEncoded { parts in
+    try writer.withEncoded(document) { parts in
       if gzip == nil {
         try descriptor.write(parts)
       } else {
