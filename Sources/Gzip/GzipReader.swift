@@ -51,9 +51,10 @@ public final class GzipReader {
   ///   then that of the second, which may be empty, with what is available, and returns the byte
   ///   count, 0 at the end of the input; it may block.
   public init(
-    scattering source: @escaping (
-      _ first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer
-    ) throws -> Int, prefix: [UInt8] = [], threads: Int = 1
+    scattering source:
+      @escaping (
+        _ first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer
+      ) throws -> Int, prefix: [UInt8] = [], threads: Int = 1
   ) {
     input = Input(source, prefix: prefix, capacity: 1 << 20)
     sizedMembers = SizedMembers(threads: threads)
@@ -214,10 +215,14 @@ public final class GzipReader {
     position = .inData
   }
 
-  /// Keeps what was delivered for the blocks to come.
+  /// Keeps of what was delivered what a block behind this one can still refer to.
   private func remember(_ delivered: UnsafeRawBufferPointer) {
-    if position == .beforeBlock || position == .inStoredBlock && !isInLastBlock {
-      history.append(delivered)
+    switch position {
+    case .beforeBlock: history.append(delivered)
+    case .inStoredBlock where !isInLastBlock && storedBytesLeft < History.reach:
+      history.append(
+        UnsafeRawBufferPointer(rebasing: delivered.suffix(History.reach - storedBytesLeft)))
+    default: break
     }
   }
 

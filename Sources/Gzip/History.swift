@@ -1,7 +1,7 @@
 /// The last bytes of a member's data, to which a later block may refer back (RFC 1951, 2).
 struct History {
   /// How far back a block can refer.
-  private static let reach = 32 << 10
+  static let reach = 32 << 10
 
   private var memory: [UInt8] = []
 

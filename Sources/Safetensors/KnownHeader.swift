@@ -9,7 +9,7 @@ struct KnownHeader {
   }
 
   private var pairs: [Pair] = []
-  /// Everything behind the last value: the tensors' entries.
+  /// Everything from behind the last value to the last `}`: the tensors' entries.
   private let rest: [UInt8]
   private var header: Header
 
@@ -34,7 +34,8 @@ struct KnownHeader {
     }
     guard isRead != nil else { return nil }
     pairs = found
-    rest = Array(bytes[end...])
+    let padding = bytes.reversed().prefix { $0 == UInt8(ascii: " ") }.count
+    rest = Array(bytes[end..<bytes.count - padding])
     self.header = header
   }
 
@@ -43,7 +44,7 @@ struct KnownHeader {
   /// All that is not compared with a header that was found sound is the text of single values, which
   /// the scanner reads.
   ///
-  /// - Throws: `SafetensorsError` for a value that is no valid string.
+  /// - Throws: `SafetensorsError` for a value that is no valid string, and for what stands behind the header.
   mutating func header(parsing bytes: UnsafeRawBufferPointer) throws -> Header? {
     var position = 0
     for index in pairs.indices {
@@ -59,9 +60,9 @@ struct KnownHeader {
       pairs[index].value = Array(bytes[position..<scanner.position])
       position = scanner.position
     }
-    guard bytes.count - position == rest.count, bytes.holds(rest, at: position) else {
-      return nil
-    }
+    guard bytes.holds(rest, at: position) else { return nil }
+    var scanner = JSONScanner(bytes, at: position + rest.count)
+    try scanner.readPadding()
     return header
   }
 }

@@ -165,7 +165,8 @@ extension [UInt8] {
     append(UInt8(ascii: "\""))
     var string = string
     string.withUTF8 { utf8 in
-      if utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
+      if utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") })
+      {
         appendEscaped(utf8)
       } else {
         append(contentsOf: utf8)

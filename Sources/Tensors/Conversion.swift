@@ -16,13 +16,15 @@ extension Tensor {
 
   /// The first element (its row-major position) that is NaN or infinite; nil when all are finite.
   public func firstNonFinite() -> Int? {
-    /// Without its sign, a finite number's bit pattern is less than infinity's: integers, whose largest is found in
-    /// whole vectors, where a sum of floats would wait for every addition.
+    /// Without its sign, a finite number's bit pattern is less than infinity's. What is added carries all others, and only
+    /// them, into the sign's bit: integer operations that every processor has for whole vectors, where a sum of floats
+    /// would wait for every addition.
     func search<B: FixedWidthInteger & UnsignedInteger & TensorElement>(infinity: B) -> Int? {
       withUnsafeBytes { bytes in
         let patterns = bytes.assumingMemoryBound(to: B.self)
-        let largest = patterns.reduce(0 as B) { max($0, $1 & (B.max >> 1)) }
-        return largest < infinity ? nil : patterns.firstIndex { $0 & (B.max >> 1) >= infinity }
+        let magnitude = B.max >> 1
+        let all = patterns.reduce(0 as B) { $0 | (($1 & magnitude) &+ (magnitude + 1 - infinity)) }
+        return all <= magnitude ? nil : patterns.firstIndex { $0 & magnitude >= infinity }
       }
     }
     switch dtype {
