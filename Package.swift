@@ -54,6 +54,10 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(name: "CMalloc"),
+    .systemLibrary(
+      name: "CDeflate", pkgConfig: "libdeflate",
+      providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
     .systemLibrary(
       name: "CBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
@@ -68,7 +72,7 @@ let package = Package(
     lanes(8, for: "x86-64-v3"),
     lanes(16, for: "x86-64-v4"),
     library("Products", ["Tensors", "Kernels", "CBLAS", "CProcessor", "Lanes8", "Lanes16"]),
-    library("Gzip", ["Tensors", "CZlib"]),
+    library("Gzip", ["Tensors", "Kernels", "CZlib", "CDeflate"]),
     library("Safetensors", ["Tensors"]),
     library("Documents", ["Tensors", "Safetensors"]),
     library("Formats", ["Tensors"]),
@@ -91,7 +95,8 @@ let package = Package(
         "Training",
       ]),
     library(
-      "Stages", ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", argumentParser]),
+      "Stages",
+      ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", "CMalloc", argumentParser]),
     library("TrainingOptions", ["Tensors", "Optimizers", "Stages", "Training", argumentParser]),
     library("AugmentationOptions", ["Tensors", "Augmentation", "Stages", argumentParser]),
 

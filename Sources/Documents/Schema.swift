@@ -60,6 +60,9 @@ public enum Key: String, CaseIterable, Sendable {
   /// Where a model comes from: a line for its start and one for every change of settings.
   case lineage = "nn.lineage"
 
+  /// All keys as documents have them; to look a name up here is quicker than to make a key of it.
+  static let names = Set(allCases.map(\.rawValue))
+
   /// The keys that say which batch a document descends from; every stage hands them on.
   public static let ofBatch: [Key] = [
     .epoch, .step, .steps, .seed, .data, .batching, .augmentation, .classes,
@@ -99,11 +102,11 @@ extension Document {
   /// - Throws: `DocumentError.newerFormat`, `.missingKey` or `.unknownKey`. A document without any `nn.` key is
   ///   somebody else's and passes.
   public func checkFormat() throws {
-    let own = metadata.keys.filter { $0.hasPrefix("nn.") }.sorted()
+    let own = metadata.keys.filter { $0.hasPrefix("nn.") }
     if own.isEmpty { return }
     guard let version = self[.format] else { throw DocumentError.missingKey(.format) }
     guard version == formatVersion else { throw DocumentError.newerFormat(version) }
-    if let unknown = own.first(where: { Key(rawValue: $0) == nil }) {
+    if let unknown = own.filter({ !Key.names.contains($0) }).min() {
       throw DocumentError.unknownKey(unknown)
     }
     if let kind = self[.kind], Kind(rawValue: kind) == nil { throw DocumentError.unknownKind(kind) }

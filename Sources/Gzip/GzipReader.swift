@@ -5,15 +5,20 @@
 /// byte:
 /// - Inside the block of a member that is marked as its last, at least one byte is held back until
 ///   the trailer has been checked: every writer that got that far is about to send the rest.
+/// - Of a member that states its size nothing is handed over before the trailer has been checked.
 /// - Before that block everything decompressed is handed over at once: a writer may have flushed in
 ///   the middle of a member and be waiting for an answer. If only an empty block comes after that,
 ///   the last bytes were handed over already, and a wrong trailer is found by the next `read`.
 /// - After the trailer it returns without asking whether another member follows.
 public final class GzipReader {
-  private enum Position { case beforeMember, inData, beforeTrailer }
+  /// Blocks are read here as long as those of their member are stored, and then by zlib.
+  private enum Position { case beforeMember, beforeBlock, inStoredBlock, inData, beforeTrailer }
 
   private let input: Input
+  private let sizedMembers: SizedMembers
   private var inflater: Inflater?
+  private var history = History()
+  private var storedBytesLeft = 0
   private var position = Position.beforeMember
   private var isFirstMember = true
   private var isInLastBlock = false
@@ -31,10 +36,28 @@ public final class GzipReader {
   ///   - source: Fills the start of the buffer with what is available and returns its byte count, 0
   ///     at the end of the input; it may block.
   ///   - prefix: Bytes that were taken from the source already, to see what it holds.
-  public init(
-    reading source: @escaping (UnsafeMutableRawBufferPointer) throws -> Int, prefix: [UInt8] = []
+  ///   - threads: The most that decompress at once; nothing but the time depends on it.
+  public convenience init(
+    reading source: @escaping (UnsafeMutableRawBufferPointer) throws -> Int, prefix: [UInt8] = [],
+    threads: Int = 1
   ) {
-    input = Input(source, prefix: prefix, capacity: 128 << 10)
+    self.init(
+      scattering: { first, second in try source(first) }, prefix: prefix, threads: threads)
+  }
+
+  /// A reader of what `source` gives.
+  ///
+  /// - Parameter source: As `readv` does, fills the start of the first buffer, which is not empty, and
+  ///   then that of the second, which may be empty, with what is available, and returns the byte
+  ///   count, 0 at the end of the input; it may block.
+  public init(
+    scattering source:
+      @escaping (
+        _ first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer
+      ) throws -> Int, prefix: [UInt8] = [], threads: Int = 1
+  ) {
+    input = Input(source, prefix: prefix, capacity: 1 << 20)
+    sizedMembers = SizedMembers(threads: threads)
   }
 
   /// The decompressed bytes that may still be delivered, at first any number; set it anew per
@@ -61,6 +84,7 @@ public final class GzipReader {
       let count = try decompress(
         into: UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(allowance)))
       delivered += count
+      remember(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       return count
     } catch {
       failure = error
@@ -76,7 +100,8 @@ public final class GzipReader {
   }
 
   private func decompress(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    var filled = 0
+    var filled = sizedMembers.moveWaiting(into: buffer)
+    if filled > 0 { return filled }
     if let byte = heldBack {
       buffer[0] = byte
       filled = 1
@@ -86,7 +111,20 @@ public final class GzipReader {
       switch position {
       case .beforeMember:
         if filled > 0 { return filled }
-        guard try beginMember() else { return 0 }
+        guard try input.fill(Input.beginning) else { return 0 }
+        // Members without content among them may be all that there is in hand.
+        if let count = try sizedMembers.read(input, into: buffer) {
+          isFirstMember = false
+          if count > 0 { return count }
+        } else {
+          try beginMember()
+        }
+      case .beforeBlock:
+        guard try beginBlock(after: UnsafeRawBufferPointer(rebasing: buffer[..<filled]))
+        else { return filled }
+      case .inStoredBlock:
+        let isDone = try copyStored(into: buffer, &filled)
+        if isDone { return filled }
       case .inData:
         let isFull = filled == buffer.count
         if isFull && heldBack != nil { return filled }
@@ -109,15 +147,86 @@ public final class GzipReader {
     }
   }
 
-  private func beginMember() throws -> Bool {
-    guard try input.skipMemberHeader(isFirst: isFirstMember) else { return false }
-    if let inflater { inflater.reset() } else { inflater = try Inflater() }
+  private func beginMember() throws {
+    guard try input.skipMemberHeader(isFirst: isFirstMember) else { return }
     isFirstMember = false
     isInLastBlock = false
     digest = Digest()
-    position = .inData
+    history.clear()
+    position = .beforeBlock
+  }
+
+  // MARK: Stored blocks, which need no zlib
+
+  /// Reads a block's header; false when that would mean to wait and something can be handed over.
+  ///
+  /// - Parameter delivered: What this call of `read` has decompressed so far.
+  private func beginBlock(after delivered: UnsafeRawBufferPointer) throws -> Bool {
+    if input.bytes.isEmpty && !delivered.isEmpty { return false }
+    guard try input.fill(Input.beginning) else { throw GzipError.truncated(offset: input.offset) }
+    let (isLast, isStored) = (input.bytes[0] & 1 == 1, input.bytes[0] >> 1 & 3 == 0)
+    guard isStored else {
+      try beginInflating(after: delivered)
+      return true
+    }
+    let byteCount = Member.storedBlockHeaderByteCount
+    if input.bytes.count < byteCount && !delivered.isEmpty { return false }
+    guard try input.gather(byteCount, Input.beginning) else {
+      throw GzipError.truncated(offset: input.offset + input.bytes.count)
+    }
+    let length = input.bytes.number(UInt16.self, at: 1)
+    guard input.bytes.number(UInt16.self, at: 3) == ~length else {
+      // As zlib says it.
+      throw GzipError.badDeflateData(
+        reason: "invalid stored block lengths", offset: input.offset + byteCount)
+    }
+    input.consume(byteCount)
+    (storedBytesLeft, isInLastBlock, position) = (Int(length), isLast, .inStoredBlock)
     return true
   }
+
+  /// Copies bytes of a stored block to the buffer; true when `read` has to return.
+  private func copyStored(
+    into buffer: UnsafeMutableRawBufferPointer, _ filled: inout Int
+  ) throws -> Bool {
+    if storedBytesLeft == 0 {
+      position = isInLastBlock ? .beforeTrailer : .beforeBlock
+      return false
+    }
+    if filled == buffer.count { return true }
+    // Only in the last block more is sure to come before an answer.
+    if input.bytes.isEmpty && filled > 0 && !isInLastBlock { return true }
+    let end = min(buffer.count, filled + storedBytesLeft)
+    let count = try input.move(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<end]))
+    if count == 0 { throw GzipError.truncated(offset: input.offset) }
+    digest.add(UnsafeRawBufferPointer(rebasing: buffer[filled..<filled + count]))
+    storedBytesLeft -= count
+    filled += count
+    return false
+  }
+
+  /// Leaves the rest of the member to zlib, with what its blocks may refer back to.
+  private func beginInflating(after delivered: UnsafeRawBufferPointer) throws {
+    let inflater = try self.inflater ?? Inflater()
+    self.inflater = inflater
+    inflater.reset()
+    history.append(delivered)
+    history.withBytes { if !$0.isEmpty { inflater.remember($0) } }
+    position = .inData
+  }
+
+  /// Keeps of what was delivered what a block behind this one can still refer to.
+  private func remember(_ delivered: UnsafeRawBufferPointer) {
+    switch position {
+    case .beforeBlock: history.append(delivered)
+    case .inStoredBlock where !isInLastBlock && storedBytesLeft < History.reach:
+      history.append(
+        UnsafeRawBufferPointer(rebasing: delivered.suffix(History.reach - storedBytesLeft)))
+    default: break
+    }
+  }
+
+  // MARK: The rest
 
   /// Checks the trailer against what was decompressed.
   private func endMember() throws {

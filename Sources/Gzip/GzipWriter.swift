@@ -11,7 +11,7 @@ public struct GzipWriter {
   /// 0 stores; 1…9 are zlib's levels, from fast to small.
   public let level: Int
 
-  private let output = Output(capacity: 64 << 10)
+  private let output = Output()
   private var deflater: Deflater?
 
   /// The most decompressed bytes in a member: htslib's choice, which leaves room for bytes that
@@ -25,11 +25,12 @@ public struct GzipWriter {
 
   /// Writes the bytes of `parts`, one after the other, as one or more whole members.
   ///
-  /// - Parameter sink: Takes the compressed bytes, in order, in pieces of up to 64 KiB; it has
-  ///   taken all of them on return.
+  /// - Parameter sink: Takes compressed bytes, some 64 KB at a call, in buffers one after the other
+  ///   as `writev` does; it has taken all of them on return. Large stored pieces are those of `parts`
+  ///   themselves, not copies.
   /// - Throws: What the sink throws, or `GzipError.outOfMemory`.
   public mutating func write(
-    _ parts: [UnsafeRawBufferPointer], to sink: (UnsafeRawBufferPointer) throws -> Void
+    _ parts: [UnsafeRawBufferPointer], to sink: ([UnsafeRawBufferPointer]) throws -> Void
   ) throws {
     output.clear()
     var pieces = Pieces(parts)
@@ -68,7 +69,7 @@ public struct GzipWriter {
     var rest = pieces
     if let data = deflater.deflate(count, of: &rest, limit: storedByteCount) {
       try output.append(Self.blockHeader(dataByteCount: data.count), to: sink)
-      try output.append(data, to: sink)
+      try output.copy(data, to: sink)
       pieces.take(count) { digest.add($0) }
     } else {
       try output.append(Self.blockHeader(dataByteCount: storedByteCount), to: sink)

@@ -41,6 +41,13 @@ final class Inflater {
     precondition(status == Z_OK, "inflateReset answered \(status)")
   }
 
+  /// Takes in what the data may refer back to; before the first call of `inflate` after `reset`.
+  func remember(_ history: UnsafeRawBufferPointer) {
+    let status = inflateSetDictionary(
+      stream, history.baseAddress?.assumingMemoryBound(to: UInt8.self), uInt(history.count))
+    precondition(status == Z_OK, "inflateSetDictionary answered \(status)")
+  }
+
   /// Decompresses until the input is used up, the output is full or the data end.
   func inflate(
     _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer

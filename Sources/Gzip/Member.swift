@@ -1,4 +1,4 @@
-import CZlib
+import CDeflate
 
 /// What reader and writer agree on about a member. Source: RFC 1952.
 enum Member {
@@ -19,7 +19,11 @@ enum Member {
   /// The most bytes that one stored block of deflate holds (RFC 1951, 3.2.4).
   static let storedBlockLimit = 0xffff
   static let storedBlockHeaderByteCount = 5
+  /// A header without name, comment and extra field.
+  static let shortHeaderByteCount = 10
   static let trailerByteCount = 8
+  /// A short header, two bytes for a block without data, and the trailer.
+  static let minimumByteCount = shortHeaderByteCount + 2 + trailerByteCount
 }
 
 /// What a member's trailer says about its decompressed bytes.
@@ -30,11 +34,9 @@ struct Digest: Equatable {
   private(set) var length: UInt32 = 0
 
   mutating func add(_ bytes: UnsafeRawBufferPointer) {
-    // zlib takes a null pointer for a question: what is the checksum of nothing?
+    // A null pointer is a question to libdeflate: what is the checksum of nothing?
     guard let start = bytes.baseAddress else { return }
-    let next = crc32_z(
-      uLong(checksum), start.assumingMemoryBound(to: UInt8.self), z_size_t(bytes.count))
-    checksum = UInt32(truncatingIfNeeded: next)
+    checksum = libdeflate_crc32(checksum, start, bytes.count)
     length &+= UInt32(truncatingIfNeeded: bytes.count)
   }
 }

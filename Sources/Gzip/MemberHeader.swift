@@ -3,7 +3,11 @@ extension Input {
   ///
   /// Name, comment, extra field, time and system are skipped: nothing that we do depends on them.
   func skipMemberHeader(isFirst: Bool) throws -> Bool {
-    guard try fill() else { return false }
+    guard try fill(Self.beginning) else { return false }
+    if try hasShortHeader() {
+      consume(Member.shortHeaderByteCount)
+      return true
+    }
     let start = offset
     var digest = Digest()
 
@@ -46,5 +50,16 @@ extension Input {
       }
     }
     return true
+  }
+
+  /// Whether a header without optional fields begins the bytes in hand. No member is shorter than
+  /// what this waits for.
+  private func hasShortHeader() throws -> Bool {
+    guard bytes.first == Member.magic.0, try gather(Member.minimumByteCount, Self.beginning)
+    else { return false }
+    let shortHeader: (UInt8, UInt8, UInt8, UInt8) = (
+      Member.magic.0, Member.magic.1, Member.deflate, 0
+    )
+    return (bytes[0], bytes[1], bytes[2], bytes[3]) == shortHeader
   }
 }

@@ -9,7 +9,11 @@ struct JSONScanner {
   /// The offset of the next byte to read.
   private(set) var position = 0
 
-  init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+  /// - Parameter position: The offset of the first byte to read.
+  init(_ bytes: UnsafeRawBufferPointer, at position: Int = 0) {
+    self.bytes = bytes
+    self.position = position
+  }
 
   // MARK: Objects and arrays
 

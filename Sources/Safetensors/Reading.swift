@@ -12,7 +12,23 @@ extension Document {
   public static func read(
     from source: (UnsafeMutableRawBufferPointer) throws -> Int
   ) throws -> Document? {
-    let (length, lengthCount) = try receive(8, from: source)
+    var reader = DocumentReader()
+    return try reader.read(from: source)
+  }
+}
+
+/// Reads documents one after the other. What a header repeats of the one before it, as those of a
+/// stream do, is compared and not parsed again.
+public struct DocumentReader {
+  private var known: KnownHeader?
+
+  public init() {}
+
+  /// Reads the next document, as `Document.read` does.
+  public mutating func read(
+    from source: (UnsafeMutableRawBufferPointer) throws -> Int
+  ) throws -> Document? {
+    let (length, lengthCount) = try Self.receive(8, from: source)
     if lengthCount == 0 { return nil }
     guard lengthCount == 8 else { throw SafetensorsError.truncatedLength(found: lengthCount) }
 
@@ -20,15 +36,15 @@ extension Document {
     guard let headerCount = Int(exactly: claim), headerCount <= Header.maximumByteCount else {
       throw SafetensorsError.headerTooLong(claim)
     }
-    let (text, textCount) = try receive(headerCount, from: source)
+    let (text, textCount) = try Self.receive(headerCount, from: source)
     guard textCount == headerCount else {
       throw SafetensorsError.truncatedHeader(found: textCount, expected: headerCount)
     }
     let header = try withExtendedLifetime(text) {
-      try Header(parsing: UnsafeRawBufferPointer(text.bytes))
+      try self.header(parsing: UnsafeRawBufferPointer(text.bytes))
     }
 
-    let (data, dataCount) = try receive(header.dataByteCount, from: source)
+    let (data, dataCount) = try Self.receive(header.dataByteCount, from: source)
     if let entry = header.entries.first(where: { $0.range.upperBound > dataCount }) {
       throw SafetensorsError.truncatedData(
         tensor: entry.name, found: dataCount, expected: header.dataByteCount)
@@ -40,6 +56,13 @@ extension Document {
         dtype: entry.dtype, shape: entry.shape, storage: data, offset: entry.range.lowerBound)
     }
     return document
+  }
+
+  private mutating func header(parsing bytes: UnsafeRawBufferPointer) throws -> Header {
+    if let header = try known?.header(parsing: bytes) { return header }
+    let header = try Header(parsing: bytes)
+    known = KnownHeader(header, in: bytes)
+    return header
   }
 
   /// Up to `byteCount` bytes, fewer only at the end of the input, and how many they are.

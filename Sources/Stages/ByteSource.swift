@@ -70,7 +70,9 @@ final class ByteSource {
     }
     // A plain document that began with these three bytes would have a header of exactly 560,927 bytes modulo 2^24.
     if first == [0x1F, 0x8B, 0x08] {
-      let reader = GzipReader(reading: { [unowned self] in try readRaw(into: $0) }, prefix: first)
+      let reader = GzipReader(
+        scattering: { [unowned self] in try readRaw(into: $0, $1) }, prefix: first,
+        threads: coreCount())
       reader.allowance = limit
       form = .gzip(reader)
     } else {
@@ -78,8 +80,10 @@ final class ByteSource {
     }
   }
 
-  private func readRaw(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    let count = try descriptor.read(into: buffer, watching: output)
+  private func readRaw(
+    into first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer? = nil
+  ) throws -> Int {
+    let count = try descriptor.read(into: first, second, watching: output)
     if count == 0 { hasEnded = true }
     return count
   }

@@ -22,6 +22,7 @@ public final class DocumentInput {
   private let digest: Digest?
   private var state = State.start
   private let bytes: ByteSource
+  private var reader = DocumentReader()
   private let limit: Int
 
   /// - Parameters:
@@ -99,7 +100,7 @@ public final class DocumentInput {
 
   private func readDocument() throws -> Document? {
     bytes.beginDocument(limit: limit)
-    return try Document.read { [bytes, digest] buffer in
+    return try reader.read { [bytes, digest] buffer in
       let count = try bytes.read(into: buffer)
       digest?.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       return count

@@ -10,6 +10,7 @@ public final class DocumentOutput {
   let descriptor: Descriptor
   private let file: AtomicFile?
   private var gzip: GzipWriter?
+  private var writer = DocumentWriter()
   private var frames = 0
 
   /// - Parameters:
@@ -31,9 +32,9 @@ public final class DocumentOutput {
 
   /// Writes a document that stands alone.
   public func write(_ document: Document) throws {
-    try document.withEncoded { parts in
+    try writer.withEncoded(document) { parts in
       if gzip == nil {
-        for part in parts { try descriptor.write(part) }
+        try descriptor.write(parts)
       } else {
         try gzip?.write(parts) { try descriptor.write($0) }
       }
@@ -49,7 +50,7 @@ public final class DocumentOutput {
     frames += 1
     if frames == 1 && descriptor.nature == .pipe {
       // A gzip member of no bytes.
-      try gzip?.write([]) { descriptor.probe += $0 }
+      try gzip?.write([]) { for buffer in $0 { descriptor.probe += buffer } }
     }
   }
 

@@ -51,6 +51,7 @@ public final class FeedbackInput {
 public final class FeedbackOutput {
   private let descriptor: Descriptor
   private var gzip = GzipWriter(level: 0)
+  private var writer = DocumentWriter()
   private var hasReader = true
 
   /// Opens the FIFO whether or not it has a reader yet.
@@ -119,7 +120,7 @@ public final class FeedbackOutput {
   public func send(_ model: Document) throws {
     guard hasReader else { return }
     do {
-      try model.withEncoded { parts in
+      try writer.withEncoded(model) { parts in
         try gzip.write(parts) { try descriptor.write($0) }
       }
     } catch StageError.readerGone {

@@ -84,8 +84,11 @@ public struct JobsOptions: ParsableArguments {
 
   public init() {}
 
-  public var count: Int { jobs?.value ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+  public var count: Int { jobs?.value ?? coreCount() }
 }
+
+/// The machine's cores that are on line.
+func coreCount() -> Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
 /// Opens a file, or standard input for `-`.
 ///

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CMalloc
 
 #if canImport(Glibc)
   import Glibc
@@ -27,6 +28,7 @@ extension Stage {
     Descriptor.occupyClosedStandardOnes()
     signal(SIGPIPE, SIG_IGN)
     Temporaries.removeOnSignals()
+    keepFreedMemory()
     if let feedbackOption { FeedbackOutput.promise(feedbackOption, in: CommandLine.arguments) }
     let status = conclude { try parseAndRun() }
     if status != .done { FeedbackOutput.breakPromise() }
@@ -100,6 +102,15 @@ public struct PredicateNo: Error {
   let reason: String
 
   public init(_ reason: String) { self.reason = reason }
+}
+
+/// Tells the C library not to give memory back to the system whenever a step's tensors are freed, which
+/// the next step's would have to get again, page by page.
+private func keepFreedMemory() {
+  #if canImport(Glibc)
+    _ = mallopt(M_MMAP_THRESHOLD, 32 << 20)
+    _ = mallopt(M_TRIM_THRESHOLD, 128 << 20)
+  #endif
 }
 
 /// The C library's `exit`, whose name a static method of every command hides.

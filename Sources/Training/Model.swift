@@ -162,9 +162,11 @@ public struct Lineage: Sendable, Equatable {
 
   /// The settings of the last correction; nil before the first.
   public var lastSettings: String? {
-    guard let line = text.split(separator: "\n").last, line.hasPrefix("step="),
-      let space = line.firstIndex(of: " ")
+    let bytes = text.utf8
+    let start = bytes.lastIndex(of: UInt8(ascii: "\n")).map(bytes.index(after:))
+    let line = text[(start ?? text.startIndex)...]
+    guard line.hasPrefix("step="), let space = line.utf8.firstIndex(of: UInt8(ascii: " "))
     else { return nil }
-    return String(line[line.index(after: space)...])
+    return String(line[line.utf8.index(after: space)...])
   }
 }

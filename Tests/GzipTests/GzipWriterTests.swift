@@ -121,7 +121,8 @@ struct GzipWriterTests {
   func largeDocumentIsFewCallsOfTheSink(level: Int) throws {
     var writer = GzipWriter(level: level)
     let pieces = try writer.pieces(of: [noise(1 << 20)])
-    #expect(pieces.dropLast().allSatisfy { $0.count == 65_536 })
+    // A stored document's pieces are not cut for the sink's sake: a block, and what stands around it.
+    #expect(pieces.dropLast().allSatisfy { 65_280..<65_600 ~= $0.count })
     #expect(pieces.count == 17)
   }
 

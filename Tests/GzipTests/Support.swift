@@ -69,7 +69,7 @@ extension GzipWriter {
   /// What one `write` of these parts gives to its sink, call by call.
   mutating func pieces(of parts: [[UInt8]]) throws -> [[UInt8]] {
     var pieces: [[UInt8]] = []
-    try withParts(parts) { try write($0) { pieces.append(Array($0)) } }
+    try withParts(parts) { try write($0) { pieces.append(Array($0.joined())) } }
     return pieces
   }
 }

@@ -43,7 +43,7 @@ func documents(in bytes: [UInt8]) throws -> [Document] {
 func compressed(_ bytes: [UInt8], level: Int = 4) throws -> [UInt8] {
   var writer = GzipWriter(level: level)
   var result: [UInt8] = []
-  try bytes.withUnsafeBytes { bytes in try writer.write([bytes]) { result += $0 } }
+  try bytes.withUnsafeBytes { bytes in try writer.write([bytes]) { result += $0.joined() } }
   return result
 }
 
