@@ -12,7 +12,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 # ---------------------------------------------------------------------------------------------------- Knobs
 # Set them on the command line: make train EPOCHS=50 NAME=longer
 
-## good settings for all knobs below: mlp lenet gru convnet resnet resnet-fine (docs/RESULTS.md)
+## good settings for all knobs below: mlp lenet gru convnet resnet (docs/RESULTS.md)
 RECIPE ?=
 ## a folder with four IDX files to train on (MNIST, EMNIST, KMNIST, …)
 DATASET_DIR ?=
