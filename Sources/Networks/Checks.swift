@@ -157,7 +157,8 @@ extension Network {
     }
     if tensor.shape[0] == 0 { throw NetworkFault.noExamples(tensor: name) }
     let result = tensor.converted(to: dtype)
-    guard let element = result.firstNonFinite() else { return result }
+    // Every integer is finite in both types.
+    guard !tensor.dtype.isInteger, let element = result.firstNonFinite() else { return result }
     let position = tensor.position(of: element)
     throw NetworkFault.nonFinite(
       tensor: name, value: tensor.doubles()[element], example: position[0],

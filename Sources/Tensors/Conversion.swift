@@ -8,10 +8,22 @@ extension Tensor {
     if dtype == self.dtype { return self }
     precondition(self.dtype != .c64, "complex numbers converted to \(dtype.rawValue)")
     switch dtype {
+    case .f32 where self.dtype == .u8: return bytesAsFloats()
     case .f32: return Tensor(converted(to: Float.self), shape: shape)
     case .f64: return Tensor(converted(to: Double.self), shape: shape)
     default: preconditionFailure("conversion to \(dtype.rawValue)")
     }
+  }
+
+  /// What most pictures need, in one pass.
+  private func bytesAsFloats() -> Tensor {
+    var result = Tensor(uninitialized: shape, .f32)
+    result.withMutableValues(of: Float.self) { floats in
+      withValues(of: UInt8.self) { bytes in
+        for index in 0..<bytes.count { floats[index] = Float(bytes[index]) }
+      }
+    }
+    return result
   }
 
   /// The first element (its row-major position) that is NaN or infinite; nil when all are finite.
