@@ -9,7 +9,7 @@ import Tensors
 /// SmoothL1Loss, which is the same divided by delta.
 ///
 /// Source: Huber 1964, Robust estimation of a location parameter, section 2.
-public struct Huber: Loss {
+public struct Huber: PairLoss {
   private let delta: Double
 
   public init(delta: Double = 1) { self.delta = delta }
@@ -23,21 +23,13 @@ public struct Huber: Loss {
       })
   }
 
-  public func values(
-    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers
-  ) {
-    output.perExample(target, by: SumOfTerms(term: HuberTerm(delta: delta)), into: &losses, workers)
-  }
+  var term: HuberTerm { HuberTerm(delta: delta) }
 
   /// ∂loss/∂outputₖ = outputₖ − targetₖ, cut off at ±delta
-  public func derivative(
-    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers
-  ) {
-    output.combine(with: target, by: CutOffDifference(limit: delta), into: &result, workers)
-  }
+  var slope: CutOffDifference { CutOffDifference(limit: delta) }
 }
 
-private struct HuberTerm: PairFunction {
+struct HuberTerm: PairFunction {
   let delta: Double
 
   func callAsFunction<R: Real>(_ output: R, _ target: R) -> R {
@@ -47,7 +39,7 @@ private struct HuberTerm: PairFunction {
   }
 }
 
-private struct CutOffDifference: PairFunction {
+struct CutOffDifference: PairFunction {
   let limit: Double
 
   func callAsFunction<R: Real>(_ output: R, _ target: R) -> R {

@@ -2,26 +2,18 @@ import Kernels
 import Tensors
 
 /// ½ Σₖ (outputₖ − targetₖ)², after any activation.
-public struct SquaredError: Loss {
+public struct SquaredError: PairLoss {
   public init() {}
 
   public var word: String { "squared" }
 
-  public func values(
-    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers
-  ) {
-    output.perExample(target, by: SumOfTerms(term: HalfSquare()), into: &losses, workers)
-  }
+  var term: HalfSquare { HalfSquare() }
 
   /// ∂loss/∂outputₖ = outputₖ − targetₖ
-  public func derivative(
-    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers
-  ) {
-    output.combine(with: target, by: Difference(), into: &result, workers)
-  }
+  var slope: Difference { Difference() }
 }
 
-private struct HalfSquare: PairFunction {
+struct HalfSquare: PairFunction {
   func callAsFunction<R: Real>(_ output: R, _ target: R) -> R {
     let difference = output - target
     return difference * difference / 2
