@@ -8,13 +8,12 @@ BENCH_PYTHON a Python that has the peer, BENCH_THREADS how many threads there ar
 Exit: 0 they agree, to 1e-3 of the loss in F32 and to 1e-6 in F64, 1 they do not, 66 something is missing.
 """
 
-import argparse
 import os
 import subprocess
 import sys
 
 import measure
-from work import PEERS, ROOT, Training, Work
+from work import PEERS, ROOT, Training, Work, arguments
 
 # Relative. In F32 two programs that round differently grow apart by themselves, the faster the larger the
 # rate; in F64 they do not in the course of an epoch, and there a difference in what is computed shows.
@@ -61,11 +60,8 @@ def lines(work, networks, peer):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--train")
-    parser.add_argument("--test")
+    parser = arguments(__doc__, "build/bench/agreement")
     parser.add_argument("--rows", type=int)
-    parser.add_argument("--folder", default="build/bench/agreement")
     parser.add_argument("--peer", default="PyTorch", choices=PEERS)
     parser.add_argument("networks", nargs="+")
     options = parser.parse_args()

@@ -17,7 +17,6 @@ Environment:
 Exit: 0 done, 1 the losses do not agree, 64 usage, 66 something is missing.
 """
 
-import argparse
 import os
 import signal
 import statistics
@@ -30,7 +29,7 @@ import machine
 import measure
 import rows
 import tables
-from work import PEERS, ROOT, Work
+from work import PEERS, ROOT, Work, arguments
 
 
 def say(message):
@@ -140,11 +139,7 @@ class Bench:
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--train")
-    parser.add_argument("--test")
-    parser.add_argument("--folder", default=f"{ROOT}/build/bench")
-    options = parser.parse_args()
+    options = arguments(__doc__, f"{ROOT}/build/bench").parse_args()
     count, threads = number("BENCH_ROWS", None, 130), number("BENCH_THREADS", os.cpu_count())
     runs, only = number("BENCH_RUNS", 5), os.environ.get("BENCH_ONLY", "").split() or NAMES
     if measure.CLOCK not in measure.CLOCKS:

@@ -8,7 +8,6 @@ readable names. NN_BIN names the folder of the tools, BENCH_ROWS the number of e
 Exit: 0 done, 66 something is missing.
 """
 
-import argparse
 import os
 import re
 import subprocess
@@ -16,7 +15,7 @@ import sys
 import tempfile
 
 import measure
-from work import ROOT, Training, Work
+from work import ROOT, Training, Work, arguments
 
 NETWORKS = {"mlp": 2000, "lenet": 300, "cnn": 60}
 # Functions below this share, in percent, of every network are added up.
@@ -114,11 +113,7 @@ def table(profiles):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--train")
-    parser.add_argument("--test")
-    parser.add_argument("--folder", default=f"{ROOT}/build/bench")
-    options = parser.parse_args()
+    options = arguments(__doc__, f"{ROOT}/build/bench").parse_args()
     os.makedirs(options.folder, exist_ok=True)
     binaries = os.path.abspath(os.environ.get("NN_BIN") or f"{ROOT}/.build/release")
     with tempfile.TemporaryDirectory(prefix="data-", dir=options.folder) as folder:

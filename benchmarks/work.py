@@ -1,6 +1,7 @@
 """The work that is measured: how each program is called, and what of its time counts."""
 
 import json
+import argparse
 import os
 import random
 import struct
@@ -20,6 +21,15 @@ PEERS = {
     "ONNX Runtime": "onnxruntime",
     "NumPy": "numpy",
 }
+
+
+def arguments(usage, folder):
+    """A parser of what all benchmarks are told: on what to measure, and where the results go."""
+    parser = argparse.ArgumentParser(usage=usage)
+    parser.add_argument("--train")
+    parser.add_argument("--test")
+    parser.add_argument("--folder", default=folder)
+    return parser
 
 
 def net(name):
