@@ -13,9 +13,6 @@ struct ConvolutionProducts: Sendable {
   /// Enough columns for a product to run at speed: below it more examples are joined.
   private static let fewestColumns = 392
 
-  /// Pieces whose weight gradients are kept side by side before they are added up, to bound the memory.
-  static let piecesAtOnce = 16
-
   init(_ convolution: Convolution) {
     groups = convolution.groups
     (input, output, weight) = (convolution.input, convolution.output, convolution.weight)
@@ -39,12 +36,12 @@ struct ConvolutionProducts: Sendable {
     of type: R.Type, _ workers: Workers
   ) {
     let bias = bias?.values(of: type)
-    let blocks = Blocks(self, examples: input.shape[0])
+    let pieces = pieces(input.shape[0])
     let weight = lowering.byProduct(weight.values(of: type))
     withPointers(input, weight, into: &result, of: type) { x, w, result in
-      workers.run(pieces: blocks.pieces) { piece in
+      workers.run(pieces: pieces.count) { piece in
         withScratch(of: type) { matrix, sums in
-          for block in blocks[piece] {
+          for block in pieces[piece] {
             for group in 0..<groups {
               let lowered = lower(x, block, group, into: matrix)
               let isDirect = block.count == 1
@@ -74,12 +71,12 @@ struct ConvolutionProducts: Sendable {
     _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, of type: R.Type,
     _ workers: Workers
   ) {
-    let blocks = Blocks(self, examples: delta.shape[0])
+    let pieces = pieces(delta.shape[0])
     let weight = lowering.byProduct(weight.values(of: type))
     withPointers(delta, weight, into: &result, of: type) { d, w, result in
-      workers.run(pieces: blocks.pieces) { piece in
+      workers.run(pieces: pieces.count) { piece in
         withScratch(of: type) { matrix, joinedDeltas in
-          for block in blocks[piece] {
+          for block in pieces[piece] {
             for group in 0..<groups {
               let deltas = join(d, block, group, into: joinedDeltas)
               let isDirect = block.count == 1 && lowering.isIdentity
@@ -109,27 +106,9 @@ struct ConvolutionProducts: Sendable {
   func weightGradient<R: BLASReal>(
     _ delta: Tensor, _ input: Tensor, of type: R.Type, _ workers: Workers
   ) -> Tensor {
-    let blocks = Blocks(self, examples: input.shape[0])
-    var sums = [Double](repeating: 0, count: weight.count)
-    var partials = [R](
-      repeating: 0, count: min(blocks.pieces, Self.piecesAtOnce) * weight.count)
-    delta.withValues(of: type) { d in
-      input.withValues(of: type) { x in
-        guard let d = d.baseAddress, let x = x.baseAddress else { return }
-        for first in stride(from: 0, to: blocks.pieces, by: Self.piecesAtOnce) {
-          let pieces = first..<min(blocks.pieces, first + Self.piecesAtOnce)
-          partials.withUnsafeMutableBufferPointer { partials in
-            guard let partials = partials.baseAddress else { return }
-            workers.run(pieces: pieces.count) { index in
-              addProducts(
-                d, x, blocks[pieces.lowerBound + index], into: partials + index * weight.count)
-            }
-          }
-          partials.withUnsafeBufferPointer { partials in
-            guard let partials = partials.baseAddress else { return }
-            addPartials(partials, pieces.count, to: &sums, workers)
-          }
-        }
+    let sums = withPointers(delta, input, of: type) { d, x in
+      pieces(input.shape[0]).summed(weight.count, of: type, workers) { blocks, partial in
+        addProducts(d, x, blocks, into: partial)
       }
     }
     return Tensor(lowering.inOrderOfWeight(sums.map { R($0) }), shape: weight)
@@ -155,6 +134,10 @@ struct ConvolutionProducts: Sendable {
   }
 
   // MARK: Memory
+
+  private func pieces(_ examples: Int) -> ConvolutionPieces {
+    ConvolutionPieces(examples: examples, atOnce: joined)
+  }
 
   private var outputsPerGroup: Int { output[0] / groups }
 
@@ -240,60 +223,6 @@ struct ConvolutionProducts: Sendable {
     withUnsafeTemporaryAllocation(of: type, capacity: matrix + outputs) { scratch in
       guard let start = scratch.baseAddress else { return }
       body(start, start + matrix)
-    }
-  }
-
-  /// The examples of each piece, in blocks that are multiplied at once.
-  private struct Blocks: Sendable {
-    let examples: Int
-    let joined: Int
-
-    init(_ products: ConvolutionProducts, examples: Int) {
-      (self.examples, joined) = (examples, products.joined)
-    }
-
-    var pieces: Int {
-      (examples + convolutionExamplesPerPiece - 1) / convolutionExamplesPerPiece
-    }
-
-    subscript(piece: Int) -> [Range<Int>] {
-      let start = piece * convolutionExamplesPerPiece
-      let end = min(examples, start + convolutionExamplesPerPiece)
-      return stride(from: start, to: end, by: joined).map { $0..<min(end, $0 + joined) }
-    }
-  }
-}
-
-/// Calls `body` with the memory of pictures, of a weight and of a result.
-private func withPointers<R: Real>(
-  _ pictures: Tensor, _ weight: [R], into result: inout Tensor, of type: R.Type,
-  _ body: (UnsafePointer<R>, UnsafePointer<R>, UnsafeMutablePointer<R>) -> Void
-) {
-  pictures.withValues(of: type) { pictures in
-    weight.withUnsafeBufferPointer { weight in
-      result.withMutableValues(of: type) { result in
-        guard let pictures = pictures.baseAddress, let weight = weight.baseAddress,
-          let result = result.baseAddress
-        else { preconditionFailure("an empty convolution") }
-        body(pictures, weight, result)
-      }
-    }
-  }
-}
-
-/// sums[i] += Σ partials[n, i] over n in their order.
-///
-/// - Parameter partials: [count, sums.count]
-func addPartials<R: Real>(
-  _ partials: UnsafePointer<R>, _ count: Int, to sums: inout [Double], _ workers: Workers
-) {
-  let width = sums.count
-  sums.withUnsafeMutableBufferPointer { sums in
-    workers.run(cutting: width, into: elementsPerPiece) { elements in
-      for partial in 0..<count {
-        let partial = partials + partial * width
-        for element in elements { sums[element] += Double(partial[element]) }
-      }
     }
   }
 }

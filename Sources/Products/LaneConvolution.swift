@@ -11,9 +11,10 @@ struct LaneConvolution: Sendable {
   private let groups: Int
   /// [C, H, W], [O, H', W'] and [O, C/G, KH, KW].
   private let input, output, weight: Shape
-  private let forwardPlan, backwardPlan: LanePlan
+  /// Long lists for large pictures, which a program that only asks a network for its shapes does without.
+  private let forwardPlan, backwardPlan: Once<LanePlan>
   /// By element of a group's deltas, its register: they lie without a margin.
-  private let deltaElements: [Int32]
+  private let deltaElements: Once<[Int32]>
 
   /// Places of the window that are correlated at once, at most: the deltas of a few channels stay in the fastest cache.
   private static let placesAtOnce = 112
@@ -21,11 +22,15 @@ struct LaneConvolution: Sendable {
   init(_ kernels: LaneKernels, _ window: Window, input: Shape, output: Shape, weight: Shape) {
     self.kernels = kernels
     (self.input, self.output, self.weight) = (input, output, weight)
-    groups = input[0] / weight[1]
-    forwardPlan = .forward(window, channels: weight[1], height: input[1], width: input[2])
-    backwardPlan = .backward(
-      window, channels: output[0] / groups, height: input[1], width: input[2])
-    deltaElements = (0..<Int32(output.count / groups)).map { $0 }
+    let groups = input[0] / weight[1]
+    self.groups = groups
+    forwardPlan = Once {
+      .forward(window, channels: weight[1], height: input[1], width: input[2])
+    }
+    backwardPlan = Once {
+      .backward(window, channels: output[0] / groups, height: input[1], width: input[2])
+    }
+    deltaElements = Once { (0..<Int32(output.count / groups)).map { $0 } }
   }
 
   private var outputsPerGroup: Int { output[0] / groups }
@@ -39,53 +44,38 @@ struct LaneConvolution: Sendable {
     _ input: Tensor, _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor,
     _ workers: Workers
   ) {
-    let bias = bias?.values(of: Float.self)
+    let plan = forwardPlan.value
     let packed = PackedWeight(
-      groups: groups, rows: outputsPerGroup, plan: forwardPlan, height: kernels.tileHeight,
-      workers
-    ) { group, row, channel, tap in
-      ((group * outputsPerGroup + row) * self.weight[1] + channel) * area + tap
-    } of: {
-      weight
-    } bias: { group, row in
-      bias?[group * outputsPerGroup + row] ?? 0
-    }
-    multiply(
-      input, exampleStride: self.input.count, forwardPlan, packed, into: &result,
-      plane: places, workers)
+      weight, bias, groups: groups, rows: outputsPerGroup,
+      rowStride: self.weight[1] * area, channelStride: area, plan,
+      height: kernels.tileHeight, workers)
+    multiply(input, plan, packed, into: &result, workers)
   }
 
   func inputGradient(
     _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ workers: Workers
   ) {
+    let plan = backwardPlan.value
     let packed = PackedWeight(
-      groups: groups, rows: self.weight[1], plan: backwardPlan, height: kernels.tileHeight,
-      workers
-    ) { group, row, channel, tap in
-      ((group * outputsPerGroup + channel) * self.weight[1] + row) * area + tap
-    } of: {
-      weight
-    } bias: { _, _ in
-      0
-    }
-    multiply(
-      delta, exampleStride: output.count, backwardPlan, packed, into: &result,
-      plane: input[1] * input[2], workers)
+      weight, nil, groups: groups, rows: self.weight[1], rowStride: area,
+      channelStride: self.weight[1] * area, plan, height: kernels.tileHeight, workers)
+    multiply(delta, plan, packed, into: &result, workers)
   }
 
-  /// - Parameter plane: elements of one channel of the result.
   private func multiply(
-    _ pictures: Tensor, exampleStride: Int, _ plan: LanePlan, _ weight: PackedWeight,
-    into result: inout Tensor, plane: Int, _ workers: Workers
+    _ pictures: Tensor, _ plan: LanePlan, _ weight: PackedWeight, into result: inout Tensor,
+    _ workers: Workers
   ) {
     let (lanes, height) = (kernels.lanes, kernels.tileHeight)
-    let examples = pictures.shape[0]
+    let pieces = pieces(pictures.shape[0])
+    let exampleStride = pictures.shape.perExample.count
     let resultStride = result.shape.perExample.count
-    withPointers(pictures, into: &result) { x, result in
-      workers.run(pieces: pieces(examples)) { piece in
+    let plane = result.shape[2] * result.shape[3]
+    withPointers(pictures, into: &result, of: Float.self) { x, result in
+      workers.run(pieces: pieces.count) { piece in
         Scratch.with(plan.channels * plan.plane * lanes, of: Float.self) { registers in
           Scratch.with(height * plane * lanes, of: Float.self) { tile in
-            for block in blocks(piece, examples) {
+            for block in pieces[piece] {
               for group in 0..<groups {
                 spread(
                   x + block.lowerBound * exampleStride, block.count, exampleStride, plan, group,
@@ -130,32 +120,20 @@ struct LaneConvolution: Sendable {
   }
 
   func weightGradient(_ delta: Tensor, _ input: Tensor, _ workers: Workers) -> Tensor {
-    let examples = input.shape[0]
-    let taps = paddedTaps
+    let plan = forwardPlan.value
+    let taps = padded(plan.phases[0].taps)
     let tall =
       (outputsPerGroup + kernels.deltasTogether - 1) / kernels.deltasTogether
       * kernels.deltasTogether
     let size = groups * tall * taps.count
-    var sums = [Double](repeating: 0, count: size)
-    withPointers(delta, input) { d, x in
-      let pieces = pieces(examples)
-      let atOnce = min(pieces, ConvolutionProducts.piecesAtOnce)
-      Scratch.with(atOnce * size, of: Float.self) { partials in
-        for first in stride(from: 0, to: pieces, by: atOnce) {
-          let count = min(atOnce, pieces - first)
-          workers.run(pieces: count) { index in
-            let partial = partials + index * size
-            partial.update(repeating: 0, count: size)
-            for block in blocks(first + index, examples) {
-              addProducts(d, x, block, taps, tall: tall, into: partial)
-            }
-          }
-          addPartials(partials, count, to: &sums, workers)
-        }
+    let sums = withPointers(delta, input, of: Float.self) { d, x in
+      pieces(input.shape[0]).summed(size, of: Float.self, workers) { blocks, partial in
+        partial.update(repeating: 0, count: size)
+        for block in blocks { addProducts(d, x, block, plan, taps, tall: tall, into: partial) }
       }
     }
     var result = Tensor(uninitialized: weight, .f32)
-    let phase = forwardPlan.phases[0]
+    let phase = plan.phases[0]
     result.withMutableValues(of: Float.self) { result in
       for output in 0..<output[0] {
         let row = (output / outputsPerGroup * tall + output % outputsPerGroup) * taps.count
@@ -169,19 +147,20 @@ struct LaneConvolution: Sendable {
   }
 
   private func addProducts(
-    _ d: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ block: Range<Int>, _ taps: [Int],
-    tall: Int, into partial: UnsafeMutablePointer<Float>
+    _ d: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ block: Range<Int>, _ plan: LanePlan,
+    _ taps: [Int], tall: Int, into partial: UnsafeMutablePointer<Float>
   ) {
     let lanes = kernels.lanes
-    let phase = forwardPlan.phases[0]
+    let phase = plan.phases[0]
+    let deltaElements = deltaElements.value
     let parts = (places + Self.placesAtOnce - 1) / Self.placesAtOnce
-    Scratch.with(forwardPlan.channels * forwardPlan.plane * lanes, of: Float.self) { registers in
+    Scratch.with(plan.channels * plan.plane * lanes, of: Float.self) { registers in
       Scratch.with(tall * places * lanes, of: Float.self) { deltas in
         (deltas + outputsPerGroup * places * lanes).update(
           repeating: 0, count: (tall - outputsPerGroup) * places * lanes)
         for group in 0..<groups {
           spread(
-            x + block.lowerBound * input.count, block.count, input.count, forwardPlan, group,
+            x + block.lowerBound * input.count, block.count, input.count, plan, group,
             registers)
           kernels.spread(
             d + block.lowerBound * output.count + group * deltaElements.count, block.count,
@@ -203,9 +182,8 @@ struct LaneConvolution: Sendable {
     }
   }
 
-  /// The taps, the last one repeated until they are a multiple of what is correlated together.
-  private var paddedTaps: [Int] {
-    let taps = forwardPlan.phases[0].taps
+  /// Taps, the last one repeated until they are a multiple of what is correlated together.
+  private func padded(_ taps: [Int]) -> [Int] {
     let rest = taps.count % kernels.tapsTogether
     guard rest > 0, let last = taps.last else { return taps }
     return taps + [Int](repeating: last, count: kernels.tapsTogether - rest)
@@ -213,17 +191,8 @@ struct LaneConvolution: Sendable {
 
   // MARK: Memory
 
-  private func pieces(_ examples: Int) -> Int {
-    (examples + convolutionExamplesPerPiece - 1) / convolutionExamplesPerPiece
-  }
-
-  /// The examples of a piece, as many at once as there are lanes.
-  private func blocks(_ piece: Int, _ examples: Int) -> [Range<Int>] {
-    let start = piece * convolutionExamplesPerPiece
-    let end = min(examples, start + convolutionExamplesPerPiece)
-    return stride(from: start, to: end, by: kernels.lanes).map {
-      $0..<min(end, $0 + kernels.lanes)
-    }
+  private func pieces(_ examples: Int) -> ConvolutionPieces {
+    ConvolutionPieces(examples: examples, atOnce: kernels.lanes)
   }
 
   private func spread(
@@ -234,98 +203,5 @@ struct LaneConvolution: Sendable {
     kernels.spread(
       pictures + group * plan.elements.count, examples, exampleStride, plan.elements,
       plan.elements.count, registers)
-  }
-}
-
-/// A weight in the order in which `LaneKernels.convolve` reads it: for each group, tile of output channels and phase
-/// [taps, height]; rows that are not there are 0.
-private struct PackedWeight: Sendable {
-  let rows, tiles: Int
-  private let height: Int
-  private let values, biases: [Float]
-  /// Of each phase, where it begins in a tile's values; and the tile's size.
-  private let starts: [Int]
-  private let size: Int
-
-  init(
-    groups: Int, rows: Int, plan: LanePlan, height: Int, _ workers: Workers,
-    index: (_ group: Int, _ row: Int, _ channel: Int, _ tap: Int) -> Int, of weight: () -> Tensor,
-    bias: (_ group: Int, _ row: Int) -> Float
-  ) {
-    (self.rows, self.height) = (rows, height)
-    tiles = (rows + height - 1) / height
-    var starts = [Int]()
-    var size = 0
-    for phase in plan.phases {
-      starts.append(size)
-      size += phase.taps.count * height
-    }
-    var values = [Float](repeating: 0, count: groups * tiles * size)
-    var biases = [Float](repeating: 0, count: groups * tiles * height)
-    let tiles = tiles
-    weight().withValues(of: Float.self) { weight in
-      values.withUnsafeMutableBufferPointer { values in
-        workers.run(pieces: groups * tiles) { tile in
-          var target = tile * size
-          for phase in plan.phases {
-            for (channel, tap) in zip(phase.channels, phase.kernel) {
-              for row in 0..<min(height, rows - tile % tiles * height) {
-                values[target + row] =
-                  weight[index(tile / tiles, tile % tiles * height + row, channel, tap)]
-              }
-              target += height
-            }
-          }
-        }
-      }
-    }
-    for group in 0..<groups {
-      for row in 0..<rows { biases[group * tiles * height + row] = bias(group, row) }
-    }
-    (self.values, self.biases, self.starts, self.size) = (values, biases, starts, size)
-  }
-
-  /// Calls `body` with each phase's weights and biases of one tile.
-  func forEachPhase(
-    _ group: Int, _ tile: Int,
-    _ body: (_ phase: Int, UnsafePointer<Float>, UnsafePointer<Float>) -> Void
-  ) {
-    values.withUnsafeBufferPointer { values in
-      biases.withUnsafeBufferPointer { biases in
-        guard let biases = biases.baseAddress, let values = values.baseAddress else { return }
-        for (phase, start) in starts.enumerated() {
-          body(
-            phase, values + (group * tiles + tile) * size + start,
-            biases + (group * tiles + tile) * height)
-        }
-      }
-    }
-  }
-}
-
-private func withPointers(
-  _ pictures: Tensor, into result: inout Tensor,
-  _ body: (UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
-) {
-  pictures.withValues(of: Float.self) { pictures in
-    result.withMutableValues(of: Float.self) { result in
-      guard let pictures = pictures.baseAddress, let result = result.baseAddress else {
-        preconditionFailure("an empty convolution")
-      }
-      body(pictures, result)
-    }
-  }
-}
-
-private func withPointers(
-  _ a: Tensor, _ b: Tensor, _ body: (UnsafePointer<Float>, UnsafePointer<Float>) -> Void
-) {
-  a.withValues(of: Float.self) { a in
-    b.withValues(of: Float.self) { b in
-      guard let a = a.baseAddress, let b = b.baseAddress else {
-        preconditionFailure("an empty convolution")
-      }
-      body(a, b)
-    }
   }
 }
