@@ -316,8 +316,17 @@ eval: $(TEST) | $(built) ## measure the last trained model on the test data
 	number=$${model##*epoch-}; number=$${number%%.*}; \
 	$(BIN)/nn-forward -m "$$model" $(TEST) | $(BIN)/nn-eval --set epoch=$$((10#$$number)) --set split=test
 
-verify: | $(built) ## show that all ways to run the steps end in the same bytes
-	@pipelines/verify.sh
+verify: | $(built) ## show that all ways to run the steps end in the same bytes, RECIPE or all of them
+	@$(if $(RECIPE),,pipelines/verify.sh)
+	@for recipe in $(or $(RECIPE),$(recipes)); do \
+	  echo "RECIPE=$$recipe"; $(MAKE) --no-print-directory verify-recipe RECIPE=$$recipe; \
+	done
+
+recipes := $(patsubst pipelines/%.mk,%,$(shell grep -l '^recipe := ' pipelines/*.mk))
+.PHONY: verify-recipe
+verify-recipe: $(TRAIN) | $(built)
+	@pipelines/verify.sh --net $(NET) --learn '--rate $(RATE) --reduce $(REDUCE) $(learn)' --augment '$(AUGMENT)' \
+	  --size $(SIZE) $<
 
 # Two runs, alike but for the distortions, and what both make of distorted test data. Flat pictures are those of the
 # network's first line.

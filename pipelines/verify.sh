@@ -3,32 +3,62 @@
 # shellcheck source-path=SCRIPTDIR source=tools.sh disable=SC2317 # the routes are called by name
 . "$(dirname "$0")/tools.sh"
 
-if [ $# -gt 0 ]; then
+usage() {
   cat <<'END'
-usage: verify.sh
+usage: verify.sh [--net FILE --learn OPTIONS [--augment OPTIONS] [--size B] DATASET]
 
-Trains small networks on the handwritten digits for two epochs: a plain one in F32 and in F64, and one with layers of
-nearly every kind on distorted pictures, by a rule that keeps a state under a rate that changes. Each by several routes:
-a process for each stage and step, the ring, nn-train with several numbers of threads, runs that were interrupted and
-resumed. Compares the models, decompressed, byte for byte. NN_BIN names the folder of the tools.
+Trains networks for two epochs, each by several routes: a process for each stage and step, the ring, nn-train with
+several numbers of threads, runs that were interrupted and resumed. Compares the models, decompressed, byte for byte.
+Alone it trains small networks on the handwritten digits: a plain one in F32 and in F64, and one with layers of nearly
+every kind on distorted pictures, by a rule that keeps a state under a rate that changes.
+
+  --net FILE          train this topology instead, on some 2.4 batches of DATASET
+  --learn OPTIONS     the options of nn-update, as one word
+  --augment OPTIONS   distort the batches: options of nn-augment, as one word; none for an empty one
+  --size B            examples in a batch (default: 100)
+
+NN_BIN names the folder of the tools.
 Exit: 0 all are the same, 1 a route differs or failed.
 END
-  [ "$1" = --help ] && exit 0 || exit 64
-fi
+}
+
+wrong_usage() { die 64 "$1 (see verify.sh --help)"; }
+
+net='' learn='' augment='' dataset='' size=100 seed=3
+while [ $# -gt 0 ]; do
+  case $1 in
+    --help) usage && exit ;;
+    -?*) [ $# -gt 1 ] || wrong_usage "$1: a value is missing" ;;
+    *) [ -z "$dataset" ] || wrong_usage "$1: a second dataset" && dataset=$1 && shift && continue ;;
+  esac
+  case $1 in
+    --net) net=$2 ;;
+    --learn) learn=$2 ;;
+    --augment) augment=$2 ;;
+    --size) size=$2 ;;
+    *) wrong_usage "unknown option $1" ;;
+  esac
+  shift 2
+done
+[[ $size =~ ^[1-9][0-9]*$ ]] || wrong_usage "--size: found '$size', expected a number from 1"
+[ -n "$net" ] || [ -z "$learn$augment$dataset" ] || wrong_usage 'no topology: --net FILE'
+[ -z "$net" ] || [ -n "$dataset" ] || wrong_usage 'no dataset'
 need_tools
 make_folder "${TMPDIR:-/tmp}"
 set +u # before bash 4.4 an empty array counts as unset
-size=100 seed=3
 batching=(--size "$size" --seed "$seed")
 train=$tmp/train.safetensors.gz
 
-# What is trained: the name of a network, its type, the options of nn-update, and those of nn-augment.
-trainings=(
-  'deep|f32|--rate 0.2|'
-  'deep|f64|--rate 0.2|'
-  "every|f32|--rate 0.01 --rule adam --schedule cosine --schedule-epochs 2 --warmup-epochs 0.5 --clip-norm 0.5\
+# What is trained: the topology, its type, the options of nn-update, and those of nn-augment.
+trainings=("$net|f32|$learn|$augment")
+if [ -z "$net" ]; then
+  trainings=(
+    "$tmp/deep|f32|--rate 0.2|"
+    "$tmp/deep|f64|--rate 0.2|"
+    "$tmp/every|f32|--rate 0.01 --rule adam --schedule cosine --schedule-epochs 2 --warmup-epochs 0.5 --clip-norm 0.5\
 |--shift 1 --rotate 10 --shape 8x8"
-)
+  )
+fi
 cat >"$tmp/deep" <<'END'
 input 1x8x8
 scale 1/16
@@ -55,8 +85,19 @@ lstm      9
 dense     10 softmax
 loss      cross-entropy smoothing=0.1
 END
-"$bin/nn-import" "$root/data/digits/digits.csv.gz" --class-column 65 -o "$tmp/all.safetensors.gz"
-"$bin/nn-split" "$tmp/all.safetensors.gz" --fraction 0.45 --seed 1 -o "$train" --rest "$tmp/rest.safetensors.gz"
+# rows DATASET: how many it has.
+rows() { "$bin/nn-inspect" "$1" | awk '$1 == "input" { gsub(/[^0-9]/, "", $3); print $3 }'; }
+
+# Some batches of either, the last of which is short.
+if [ -n "$net" ]; then
+  rows=$(rows "$dataset")
+  [ "$rows" -gt $((size * 5 / 2)) ] || die 65 "$dataset: found $rows rows, expected more than 2.5 batches of $size"
+  fraction=$(awk -v rows="$rows" -v size="$size" 'BEGIN { print 2.4 * size / rows }')
+else
+  dataset=$tmp/all.safetensors.gz fraction=0.45
+  "$bin/nn-import" "$root/data/digits/digits.csv.gz" --class-column 65 -o "$dataset"
+fi
+"$bin/nn-split" "$dataset" --fraction "$fraction" --seed 1 -o "$train" --rest "$tmp/rest.safetensors.gz"
 steps=$("$bin/nn-batch" "$train" "${batching[@]}" --limit 1 | "$bin/nn-inspect" | awk '$1 == "nn.steps:" { print $2 }')
 last=$((2 * steps))
 middle=$((steps / 2 + 1)) # a step inside the first epoch
@@ -72,7 +113,7 @@ by_hand() {
     if [ ${#distorting[@]} -gt 0 ]; then
       "$bin/nn-augment" "${distorting[@]}" "$tmp/batch" -o "$tmp/batch"
     fi
-    "$bin/nn-forward" -m "$tmp/by-hand" --trace "$tmp/batch" -o "$tmp/trace"
+    "$bin/nn-forward" -m "$tmp/by-hand" --trace "$tmp/batch" --level 0 -o "$tmp/trace"
     "$bin/nn-backprop" "$tmp/trace" -o "$tmp/gradient"
     "$bin/nn-update" -m "$tmp/by-hand" "${updating[@]}" "$tmp/gradient" -o "$tmp/by-hand"
   done
@@ -151,7 +192,7 @@ for training in "${trainings[@]}"; do
   read -r -a updating <<<"$options"
   read -r -a distorting <<<"$distortions"
   echo "$last steps in $dtype with $options $distortions, by ${#routes[@]} routes"
-  "$bin/nn-init" "$tmp/$net" --dtype "$dtype" --seed "$seed" -o "$tmp/start"
+  "$bin/nn-init" "$net" --dtype "$dtype" --seed "$seed" -o "$tmp/start"
   rm -f "$tmp/expected"
   for route in "${routes[@]}"; do
     read -r -a command <<<"${route#*|}"
