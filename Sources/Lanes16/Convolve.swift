@@ -5,6 +5,9 @@
   public let tileHeight = 4
 #endif
 
+/// Places that are computed together.
+public let placesTogether = Row3.count
+
 /// A convolution of as many examples as there are lanes, for `tileHeight` output channels:
 ///
 ///     output[m, targets[p]] = bias[m] + Σ weight[k, m] · x[bases[p] + taps[k]] over k

@@ -24,14 +24,17 @@ public struct Convolution: Sendable {
   public let weight: Shape
   /// For F32, where the processor has the registers; all else is done by the BLAS.
   private let inLanes: LaneConvolution?
+  /// For F32 too, where the window allows it.
+  private let inTiles: WinogradConvolution?
 
   /// - Parameters:
   ///   - input: [C, H, W]; the groups divide C, and the window fits into the padded picture.
   ///   - outputs: O, which the groups divide too.
   ///   - kernels: nil for the BLAS.
+  ///   - minimal: whether windows of 3 × 3 that move by one are computed with fewer products; nil for where that pays.
   public init(
     _ window: Window, input: Shape, outputs: Int, groups: Int = 1,
-    _ kernels: LaneKernels? = .best
+    _ kernels: LaneKernels? = .best, minimal: Bool? = nil
   ) {
     precondition(input.rank == 3, "convolution of \(input)")
     precondition(
@@ -44,6 +47,9 @@ public struct Convolution: Sendable {
     inLanes = kernels.map { [output, weight] in
       LaneConvolution($0, window, input: input, output: output, weight: weight)
     }
+    inTiles = kernels.flatMap { [output, weight] in
+      WinogradConvolution($0, window, input: input, output: output, weight: weight)
+    }.flatMap { minimal ?? $0.pays ? $0 : nil }
   }
 
   /// sum[o, y, x] = bias[o] + Σ weight[o, c, i, j] · input[c, row, column] over the channels c of o's group and the
@@ -54,6 +60,10 @@ public struct Convolution: Sendable {
     check(input, self.input, weight)
     precondition(bias.map { $0.shape == [output[0]] } ?? true, "bias of another length")
     var result = Tensor(uninitialized: output.batched(input.shape[0]), input.dtype)
+    if input.dtype == .f32, let inTiles {
+      inTiles.forward(input, weight, bias, into: &result, workers)
+      return result
+    }
     if input.dtype == .f32, let inLanes {
       inLanes.forward(input, weight, bias, into: &result, workers)
       return result
@@ -72,6 +82,10 @@ public struct Convolution: Sendable {
   ) -> Tensor {
     check(delta, output, weight)
     var result = Tensor(uninitialized: input.batched(delta.shape[0]), delta.dtype)
+    if delta.dtype == .f32, let inTiles {
+      inTiles.inputGradient(delta, weight, into: &result, workers)
+      return result
+    }
     if delta.dtype == .f32, let inLanes {
       inLanes.inputGradient(delta, weight, into: &result, workers)
       return result

@@ -17,7 +17,7 @@ import Lanes8
 public struct LaneKernels: Sendable {
   /// Numbers in a register.
   public let lanes: Int
-  let tileHeight, tapsTogether, deltasTogether: Int
+  let tileHeight, placesTogether, tapsTogether, deltasTogether: Int
   let spread:
     @Sendable (
       _ source: UnsafePointer<Float>, _ examples: Int, _ exampleStride: Int,
@@ -45,10 +45,22 @@ public struct LaneKernels: Sendable {
       _ bases: UnsafePointer<Int>, _ positions: Int, _ taps: UnsafePointer<Int>, _ count: Int,
       _ sums: UnsafeMutablePointer<Float>, _ sumsStride: Int
     ) -> Void
+  let filterTiles:
+    @Sendable (
+      _ x: UnsafePointer<Float>, _ channels: Int, _ plane: Int, _ width: Int,
+      _ bases: UnsafePointer<Int>, _ tiles: Int, _ result: UnsafeMutablePointer<Float>,
+      _ columns: UnsafePointer<Int>, _ stride: Int, _ matrix: Int
+    ) -> Void
+  let narrowTiles:
+    @Sendable (
+      _ m: UnsafePointer<Float>, _ tiles: Int, _ bias: UnsafePointer<Float>,
+      _ targets: UnsafePointer<Int>, _ result: UnsafeMutablePointer<Float>, _ stride: Int
+    ) -> Void
 
   /// For processors with AVX2; on arm64 for all.
   static let eight = LaneKernels(
-    lanes: Lanes8.lanes, tileHeight: Lanes8.tileHeight, tapsTogether: Lanes8.tapsTogether,
+    lanes: Lanes8.lanes, tileHeight: Lanes8.tileHeight,
+    placesTogether: Lanes8.placesTogether, tapsTogether: Lanes8.tapsTogether,
     deltasTogether: Lanes8.deltasTogether,
     spread: {
       Lanes8.spread($0, examples: $1, exampleStride: $2, to: $3, elements: $4, in: $5)
@@ -66,11 +78,20 @@ public struct LaneKernels: Sendable {
       Lanes8.correlate(
         delta: $0, stride: $1, x: $2, bases: $3, positions: $4, taps: $5, count: $6, into: $7,
         sumsStride: $8)
+    },
+    filterTiles: {
+      Lanes8.filterTiles(
+        $0, channels: $1, plane: $2, width: $3, bases: $4, tiles: $5, into: $6, columns: $7,
+        stride: $8, matrix: $9)
+    },
+    narrowTiles: {
+      Lanes8.narrowTiles($0, tiles: $1, bias: $2, targets: $3, into: $4, stride: $5)
     })
 
   /// For processors with AVX-512.
   static let sixteen = LaneKernels(
-    lanes: Lanes16.lanes, tileHeight: Lanes16.tileHeight, tapsTogether: Lanes16.tapsTogether,
+    lanes: Lanes16.lanes, tileHeight: Lanes16.tileHeight,
+    placesTogether: Lanes16.placesTogether, tapsTogether: Lanes16.tapsTogether,
     deltasTogether: Lanes16.deltasTogether,
     spread: {
       Lanes16.spread($0, examples: $1, exampleStride: $2, to: $3, elements: $4, in: $5)
@@ -88,6 +109,14 @@ public struct LaneKernels: Sendable {
       Lanes16.correlate(
         delta: $0, stride: $1, x: $2, bases: $3, positions: $4, taps: $5, count: $6, into: $7,
         sumsStride: $8)
+    },
+    filterTiles: {
+      Lanes16.filterTiles(
+        $0, channels: $1, plane: $2, width: $3, bases: $4, tiles: $5, into: $6, columns: $7,
+        stride: $8, matrix: $9)
+    },
+    narrowTiles: {
+      Lanes16.narrowTiles($0, tiles: $1, bias: $2, targets: $3, into: $4, stride: $5)
     })
 
   /// Those that this processor can run, the widest last.

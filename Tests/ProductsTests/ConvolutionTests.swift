@@ -64,6 +64,26 @@ struct ConvolutionTests {
     #expect(checked > 150)
   }
 
+  /// With fewer products than the window has elements, whether that pays or not: rows of tiles with one, two and more
+  /// tiles of which the last ones lie beyond the picture or not, and channels that fill no tile of rows.
+  @Test(
+    arguments: [(1, 3), (3, 3), (4, 6), (7, 9), (8, 5), (13, 34)],
+    [(1, 3, 5), (1, 18, 17), (2, 4, 9)])
+  func fewerProductsAgreeWithThePlainLoops(
+    picture: (Int, Int), channels: (groups: Int, input: Int, output: Int)
+  ) throws {
+    let workers = try Workers(count: 2)
+    let paddings = (0...2).flatMap { down in (0...2).map { (down, $0) } }
+    for (down, across) in paddings where picture.0 + 2 * down >= 3 && picture.1 + 2 * across >= 3 {
+      let window = Window(height: .init(3, padding: down), width: .init(3, padding: across))
+      try check(examples: 19, workers) {
+        Convolution(
+          window, input: [channels.groups * channels.input, picture.0, picture.1],
+          outputs: channels.groups * channels.output, groups: channels.groups, $0, minimal: true)
+      }
+    }
+  }
+
   /// Larger ones: several pieces, products row by row of the kernel and all in one, joined and single examples.
   static let larger: [(window: Window, input: Shape, outputs: Int, groups: Int, examples: Int)] = [
     (Window(height: .init(3, padding: 1), width: .init(3, padding: 1)), [7, 7, 7], 5, 1, 37),
@@ -74,6 +94,7 @@ struct ConvolutionTests {
       Window(height: .init(3, stride: 2, padding: 1), width: .init(3, stride: 2, padding: 1)),
       [8, 15, 13], 6, 1, 19
     ),
+    (Window(height: .init(3, padding: 1), width: .init(3, padding: 1)), [17, 14, 13], 18, 1, 21),
     (Window(height: .init(1), width: .init(1)), [9, 21, 20], 4, 1, 5),
     (Window(height: .init(1), width: .init(1)), [9, 7, 5], 6, 3, 21),
     (Window(height: .init(1, stride: 2), width: .init(1, stride: 2)), [20, 9, 7], 4, 1, 9),

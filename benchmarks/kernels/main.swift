@@ -1,4 +1,5 @@
-// How fast the convolutions of the recipes are, by road and product: `swift run -c release kernel-benchmark`.
+// How fast the convolutions of the recipes are, by road and product: `swift run -c release kernel-benchmark`, or with the
+// name of a layer, and of a road, only those.
 //
 // One thread, a batch of 64; the roads take turns, and what is printed is the median of the rounds in GFLOP/s of the
 // thread's own time, so that other work on the machine counts little. The
@@ -40,8 +41,12 @@ let layers = [
   Layer("resnet conv5", [64, 14, 14], 128, 3, stride: 2, padding: 1),
   Layer("resnet conv6", [128, 7, 7], 128, 3, padding: 1),
 ]
-let roads: [(name: String, kernels: LaneKernels?)] =
-  [("BLAS", nil)] + LaneKernels.supported.map { ("\($0.lanes) lanes", $0) }
+let asked = CommandLine.arguments.dropFirst()
+let roads: [(name: String, kernels: LaneKernels?, minimal: Bool)] =
+  ([("BLAS", nil, false)]
+  + LaneKernels.supported.flatMap {
+    [("\($0.lanes) lanes", $0, false), ("\($0.lanes) lanes, minimal", $0, true)]
+  }).filter { road in asked.dropFirst().first.map { $0 == road.name } ?? true }
 let examples = 64
 let rounds = 7
 
@@ -65,10 +70,11 @@ func seconds() -> Double {
   return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-print(padded("layer", 16) + padded("road", 10) + "  forward  input gradient  weight gradient")
-for layer in layers {
+print(padded("layer", 16) + padded("road", 20) + "  forward  input gradient  weight gradient")
+for layer in layers where asked.first.map({ $0 == layer.name }) ?? true {
   let convolutions = roads.map {
-    Convolution(layer.window, input: layer.input, outputs: layer.outputs, $0.kernels)
+    Convolution(
+      layer.window, input: layer.input, outputs: layer.outputs, $0.kernels, minimal: $0.minimal)
   }
   let (output, weight) = (convolutions[0].output, convolutions[0].weight)
   let x = values(layer.input.batched(examples))
@@ -96,6 +102,6 @@ for layer in layers {
       let text = String(Int(median(speeds).rounded()))
       return String(repeating: " ", count: width - text.count) + text
     }
-    print(padded(layer.name, 16) + padded(road.name, 10) + columns.joined())
+    print(padded(layer.name, 16) + padded(road.name, 20) + columns.joined())
   }
 }
