@@ -92,7 +92,7 @@ if [ "$action" = init ]; then
 elif [ -n "$model$frozen" ] || [ ${#datasets[@]} -gt 0 ]; then
   wrong_usage '--model, --holdout and datasets go with --init'
 fi
-need_tools
+[ "$action" = rollback ] || need_tools
 command -v flock >/dev/null || die 66 'there is no flock: it comes with util-linux'
 # An absolute path, so that no name in it begins with a dash.
 folder=$(cd -- "$folder" 2>/dev/null && pwd) || die 66 "$folder: no such folder"
