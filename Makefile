@@ -56,6 +56,14 @@ DTYPE ?= f32
 ENGINE ?= $(default-engine)
 ## threads of a stage; empty for one per core
 JOBS ?=
+## the folder that make retrain and make rollback work in: docs/RETRAIN.md
+RETRAIN ?=
+## the share of the old data that is learned again with the new; empty for what RETRAIN/settings says
+REPLAY ?=
+## models that are kept, besides the current and the previous one; empty likewise
+KEEP ?=
+## seconds that retraining may take; empty likewise
+TIME_LIMIT ?=
 ## only the tests whose names match
 FILTER ?=
 ## how often make bench measures everything
@@ -78,7 +86,7 @@ SETUP ?= pipelines/setup.sh
 
 .PHONY: help
 help: ## this text
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@printf '\nKnobs, as they are set now:\n\n'
 	@awk 'BEGIN { for (i = 2; i < ARGC; i++) { split(ARGV[i], knob, "="); value[knob[1]] = ARGV[i]; delete ARGV[i] } } \
 	  /^## / { text = substr($$0, 4); next } \
@@ -149,7 +157,7 @@ test: $(built) lint $(venv)/installed ## build, check and test everything
 
 lint: packages ## check the form of sources and scripts
 	swift format lint --strict --recursive Sources Tests Package.swift
-	shellcheck --external-sources pipelines/*.sh benchmarks/*.sh .ci/run
+	shellcheck --external-sources pipelines/*.sh benchmarks/*.sh Tests/Faults/*.sh .ci/run
 
 packages:
 	@$(SETUP) build test
@@ -341,6 +349,22 @@ robustness: | $(built) $(TEST) ## measure accuracy under growing distortion, tra
 
 article: | $(built) ## follow a single neuron through its first step to its answer
 	@pipelines/article.sh
+
+# ---------------------------------------------------------------------------------------------------- Retrain
+
+.PHONY: retrain rollback retrain-faults
+retrain: | $(built) ## train the model in RETRAIN further on what came in there: docs/RETRAIN.md
+	$(if $(RETRAIN),,$(error RETRAIN='': expected the folder to work in, which pipelines/retrain.sh --init makes))
+	@pipelines/retrain.sh $(REPLAY:%=--replay '%') $(KEEP:%=--keep '%') $(TIME_LIMIT:%=--time-limit '%') '$(RETRAIN)'
+
+rollback: ## let the current and the previous model in RETRAIN change places
+	$(if $(RETRAIN),,$(error RETRAIN='': expected the folder to work in))
+	@pipelines/retrain.sh --rollback '$(RETRAIN)'
+
+retrain-faults: | $(built) ## break retraining at random moments, and read while it promotes: docs/RETRAIN.md
+	@Tests/Faults/retrain-readers.sh
+	@Tests/Faults/retrain-kills.sh
+	@Tests/Faults/retrain-month.sh
 
 .PHONY: FORCE
 FORCE:

@@ -5,7 +5,7 @@ import PackageDescription
 /// `Networks` or `Propagation` link a BLAS.
 let tools: [(name: String, imports: [Target.Dependency])] = [
   ("nn-import", ["Formats"]),
-  ("nn-split", ["Training"]),
+  ("nn-split", ["Training", "TrainingOptions"]),
   ("nn-batch", ["Training", "TrainingOptions"]),
   ("nn-augment", ["Augmentation", "AugmentationOptions", "Kernels"]),
   ("nn-init", ["Networks", "Propagation", "Training", "Kernels"]),
@@ -19,6 +19,8 @@ let tools: [(name: String, imports: [Target.Dependency])] = [
   ),
   ("nn-gradcheck", ["Propagation", "Training", "Kernels", "Layers"]),
   ("nn-inspect", []),
+  ("nn-gate", ["Training"]),
+  ("nn-check", ["Checking", "Networks", "Training"]),
 ]
 
 /// A library target of this package: its name and the targets that it imports.
@@ -95,6 +97,8 @@ let package = Package(
         "Training",
       ]),
     library(
+      "Checking", ["Tensors", "CXXHash", "Documents", "Networks", "Safetensors", "Training"]),
+    library(
       "Stages",
       ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", "CMalloc", argumentParser]),
     library("TrainingOptions", ["Tensors", "Optimizers", "Stages", "Training", argumentParser]),
@@ -131,6 +135,7 @@ let package = Package(
         "Safetensors",
         "Training",
       ]),
+    tests(of: "Checking", ["Tensors", "Documents", "Networks", "Safetensors", "Training"]),
     tests(of: "Stages", ["Scratch", "Tensors", "Documents", "Gzip", "Safetensors"]),
     .testTarget(
       name: "PipelineTests", dependencies: ["Scratch", "Tensors", "Gzip", "Safetensors"]),

@@ -161,10 +161,35 @@ public struct PartOfOne: OptionValue {
   }
 }
 
+/// A number from 0 to 1.
+public struct Share: OptionValue {
+  public static let expected = "a number from 0 to 1"
+  public let value: Double
+
+  public init(_ value: Double) {
+    precondition(0...1 ~= value, "\(value) is no share")
+    self.value = value
+  }
+
+  public init?(text: String) {
+    guard let value = Double(text), 0...1 ~= value else { return nil }
+    self.value = value
+  }
+
+  public var defaultValueDescription: String { decimal(value) }
+}
+
 /// A finite number.
 public struct FiniteNumber: OptionValue {
   public static let expected = "a finite number"
   public let value: Double
+
+  public init(_ value: Double) {
+    precondition(value.isFinite, "\(value) is no finite number")
+    self.value = value
+  }
+
+  public var defaultValueDescription: String { decimal(value) }
 
   public init?(text: String) {
     guard let value = Double(text), value.isFinite else { return nil }

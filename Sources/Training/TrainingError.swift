@@ -31,6 +31,10 @@ public enum TrainingError: Fault, Equatable {
   /// The norm of a gradient of finite numbers.
   case normOverflow
   case negativeVariance(String, found: Double, position: [Int])
+  /// The challenger's predictions are not of the examples that the champion's are.
+  case otherPredictions(Int, champion: Int)
+  case otherExample(String, row: Int)
+  case otherLoss(found: String, expected: String)
 
   public var isNumerical: Bool {
     switch self {
@@ -81,6 +85,12 @@ public enum TrainingError: Fault, Equatable {
         + "(--reset-optimizer drops them)"
     case .badStepCount(let name, let found):
       "tensor '\(name)': found \(decimal(found)), expected a whole number above 0"
+    case .otherPredictions(let found, let champion):
+      "found \(found) predictions, expected \(champion) as the champion has"
+    case .otherExample(let name, let row):
+      "tensor '\(name)': prediction \(row) is of another example than the champion's"
+    case .otherLoss(let found, let expected):
+      "nn.topology: found loss '\(found)', expected '\(expected)' as the champion has: losses of two kinds do not compare"
     case .normOverflow: "--clip-norm: the gradient's norm is infinite, expected a finite number"
     }
   }

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Safetensors
 import Stages
+import Tensors
 import Training
+import TrainingOptions
 
 @main
 struct Split: Stage {
@@ -9,8 +11,8 @@ struct Split: Stage {
     commandName: "nn-split",
     abstract: "Split a dataset in two, at random.",
     discussion: """
-      Reads a dataset and writes two: a fraction of its rows, drawn without replacement, and the rest. \
-      Both keep the order of the rows.
+      Reads datasets, which count as one, and writes two: a fraction of the rows, drawn without replacement, and the \
+      rest. Both keep the order of the rows.
 
         nn-import digits.csv --class-column class \\
         | nn-split --fraction 0.8 -o train.safetensors.gz --rest test.safetensors.gz
@@ -19,8 +21,8 @@ struct Split: Stage {
       """,
     version: version)
 
-  @Argument(help: ArgumentHelp("The dataset; - or none for standard input.", valueName: "dataset"))
-  var dataset: String?
+  @Argument(help: ArgumentHelp("Datasets; - or none for standard input.", valueName: "dataset"))
+  var datasets: [String] = []
 
   @Option(
     parsing: .unconditional,
@@ -42,10 +44,10 @@ struct Split: Stage {
   func run() throws {
     let output = try output.open()
     let restOutput = try DocumentOutput(rest, level: self.output.level?.value)
-    let input = try openInput(dataset, as: "the dataset", watching: output)
-    let document = try input.one()
-    let (part, others) = try input.locating {
-      try split(Dataset(document), fraction: fraction.value, seed: seed.seed)
+    let (dataset, _) = try readDatasets(datasets, watching: output)
+    let names = datasets.isEmpty || datasets == ["-"] ? ["<stdin>"] : datasets.map(printable)
+    let (part, others) = try locating(names.joined(separator: " ")) {
+      try split(dataset, fraction: fraction.value, seed: seed.seed)
     }
     try output.write(part)
     try restOutput.write(others)

@@ -88,4 +88,5 @@ lines = ",\n".join(
     f'"{name}": [\n' + ",\n".join("  " + json.dumps(item, ensure_ascii=False) for item in items) + "\n]"
     for name, items in document.items()
 )
-pathlib.Path(__file__).with_suffix(".json").write_text("{\n" + lines + "\n}\n", encoding="utf-8")
+if __name__ == "__main__":
+    pathlib.Path(__file__).with_suffix(".json").write_text("{\n" + lines + "\n}\n", encoding="utf-8")

@@ -112,6 +112,23 @@ private let badCommands = [
   BadCommand(
     "nn-eval prediction.safetensors.gz --append t.tsv -o out.tsv",
     "--append and --output exclude each other"),
+  BadCommand("nn-gate", "missing expected argument '<champion>'"),
+  BadCommand(
+    "nn-gate prediction.safetensors.gz prediction.safetensors.gz --margin inf",
+    "--margin: found 'inf', expected a finite number"),
+  BadCommand(
+    "nn-gate prediction.safetensors.gz prediction.safetensors.gz --class-limit 5",
+    "--class-limit: found '5', expected a number from 0 to 1"),
+  BadCommand(
+    "nn-gate prediction.safetensors.gz prediction.safetensors.gz --samples 0",
+    "--samples: found '0', \(number)"),
+  BadCommand("nn-check data.safetensors", "missing expected argument '--model <file>'"),
+  BadCommand(
+    "nn-check -m model.safetensors.gz data.safetensors --range 1..0",
+    "--range: found '1..0', expected two finite numbers as in 0..255, the smaller one first"),
+  BadCommand(
+    "nn-check -m model.safetensors.gz data.safetensors --spread 0",
+    "--spread: found '0', expected a finite number above 0"),
   BadCommand("nn-inspect batch.safetensors.gz -o out.gz", "--output goes with --frame"),
   BadCommand(
     "nn-inspect --topology --values model.safetensors.gz",
@@ -142,6 +159,11 @@ private let badCommands = [
       ("nn-init", ["-", "--weights", "-"], "net", "the topology and --weights"),
       ("nn-sum", ["-", "-"], "gradient.safetensors.gz", "the gradients twice"),
       ("nn-batch", ["-", "-"], "data.safetensors", "the dataset twice"),
+      ("nn-check", ["-m", "-"], "model.safetensors.gz", "--model and the dataset"),
+      (
+        "nn-gate", ["-", "-"], "prediction.safetensors.gz",
+        "the champion's predictions and the challenger's predictions"
+      ),
     ]
     for (tool, arguments, input, both) in cases {
       try expectRefusal(

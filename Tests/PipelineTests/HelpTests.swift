@@ -2,7 +2,8 @@ import Scratch
 import Testing
 
 private let tools = [
-  "nn-augment", "nn-backprop", "nn-batch", "nn-eval", "nn-forward", "nn-gradcheck", "nn-import",
+  "nn-augment", "nn-backprop", "nn-batch", "nn-check", "nn-eval", "nn-forward", "nn-gate",
+  "nn-gradcheck", "nn-import",
   "nn-init", "nn-inspect",
   "nn-split", "nn-sum", "nn-train", "nn-update",
 ]

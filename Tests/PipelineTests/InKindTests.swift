@@ -112,6 +112,23 @@ import Testing
     #expect(String(decoding: table, as: UTF8.self).hasSuffix("\t8\n"))
   }
 
+  @Test func aStreamOfPredictionsIsJudgedAsItsFramesTogether() throws {
+    _ = try run(
+      "nn-forward -m model.safetensors.gz stream.safetensors.gz -o champion.gz; nn-init net --dtype f64 --seed 2 -o other.gz"
+    )
+    let gate = "nn-gate --margin -100 --class-limit 1"
+    let streams = try run(
+      "nn-forward -m other.gz stream.safetensors.gz | \(gate) champion.gz -")
+    // The same examples in one document each; a stream's order is that of its batches.
+    let alone = try run(
+      """
+      nn-batch data.safetensors --size 4 --limit 1 -o whole.gz
+      nn-forward -m model.safetensors.gz whole.gz -o a.gz
+      nn-forward -m other.gz whole.gz | \(gate) a.gz
+      """)
+    #expect(!streams.isEmpty && streams == alone)
+  }
+
   @Test func whatIsForeignPassesThrough() throws {
     let extra = Tensor([Int16(1), 2], shape: [2])
     try folder.write("own.gz", from: "batch.safetensors.gz") {

@@ -78,6 +78,24 @@ private func memberEnds(of bytes: [UInt8]) -> [Int] {
     }
   }
 
+  @Test func aStreamOfPredictionsWithoutEndIsNotJudged() throws {
+    let folder = try Step.folder()
+    let made = try Tool.sh(
+      "nn-forward -m model.safetensors.gz stream.safetensors.gz -o predictions.gz", in: folder)
+    try #require(made.status == 0, "\(made.message)")
+    let documents = try documents(in: folder.read("predictions.gz"))
+    let cut = try documents.dropLast().flatMap { try compressed($0.encoded()) }
+    try folder.write("cut.gz", cut)
+    let problem = "truncated stream: 2 frames, no end"
+    try expectRefusal(
+      "nn-gate", ["cut.gz", "predictions.gz"], 65, "cut.gz: \(problem)", in: folder)
+    try expectRefusal(
+      "nn-gate", ["predictions.gz", "cut.gz"], 65, "cut.gz: \(problem)", in: folder)
+    try expectRefusal(
+      "nn-gate", ["predictions.gz"], 65, "<stdin>: upstream ended early: 2 frames, no end",
+      input: cut, in: folder)
+  }
+
   @Test func framesOutOfTurnAreRefused() throws {
     let folder = try Step.folder()
     let stream = try documents(in: folder.read("stream.safetensors.gz"))
@@ -114,6 +132,8 @@ private func memberEnds(of bytes: [UInt8]) -> [Int] {
     let commands = [
       ["nn-split", stream, "--fraction", "0.5", "-o", "out.gz", "--rest", "b"],
       ["nn-batch", stream, "-o", "out.gz"],
+      ["nn-check", "-m", "model.safetensors.gz", stream, "-o", "out.gz"],
+      ["nn-check", "-m", stream, "data.safetensors", "-o", "out.gz"],
       ["nn-init", "net", "--weights", stream, "-o", "out.gz"],
       ["nn-forward", "-m", stream, "batch.safetensors.gz", "-o", "out.gz"],
       ["nn-update", "-m", stream, "--rate", "1", "gradient.safetensors.gz", "-o", "out.gz"],

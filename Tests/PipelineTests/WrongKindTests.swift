@@ -45,6 +45,21 @@ private let readers = [
   Reader(
     "nn-train -m % --rate 1 --epochs 1 data.safetensors -o out.gz", takes: "model",
     expected: model),
+  Reader(
+    "nn-gate % prediction.safetensors.gz --margin -1 -o out.gz", takes: "prediction",
+    expected: "a prediction (nn-forward writes one)"),
+  Reader(
+    "nn-gate prediction.safetensors.gz % --margin -1 -o out.gz", takes: "prediction",
+    expected: "a prediction (nn-forward writes one)"),
+  Reader(
+    "nn-check -m model.safetensors.gz % -o out.gz", takes: "dataset", expected: dataset),
+  Reader("nn-check -m % data.safetensors -o out.gz", takes: "model", expected: model),
+  Reader(
+    "nn-check -m model.safetensors.gz data.safetensors --learned % -o out.gz", takes: "dataset",
+    expected: dataset),
+  Reader(
+    "nn-check -m model.safetensors.gz data.safetensors --holdout % --leaked 1 -o out.gz",
+    takes: "dataset", expected: dataset),
 ]
 
 private let kinds = [

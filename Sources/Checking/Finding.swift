@@ -1,0 +1,39 @@
+import Tensors
+
+/// What one check found in a dataset.
+public struct Finding: Equatable, Sendable {
+  /// The check, in a word.
+  public let check: String
+  public let isRefused: Bool
+  public let found: String
+  /// What was expected; nil where any would do.
+  public let expected: String?
+
+  init(_ check: String, found: String, expected: String? = nil, isRefused: Bool = false) {
+    (self.check, self.found, self.expected) = (check, found, expected)
+    self.isRefused = isRefused
+  }
+
+  /// What the fault says, refused.
+  init(_ check: String, _ fault: any Fault) {
+    self.init(check, found: fault.description, isRefused: true)
+  }
+}
+
+/// How much of each kind of trouble a dataset may hold.
+public struct Limits: Sendable {
+  /// Between which all input numbers must lie; nil for any.
+  public var range: ClosedRange<Double>?
+  /// The share of numbers outside the range of their column in what was learned.
+  public var outside = 0.01
+  /// How many times wider or narrower than what was learned the input's numbers may spread.
+  public var spread = 4.0
+  /// How far the shares of the classes may be from those of what was learned.
+  public var balance = 0.5
+  /// The share of rows that repeat an earlier row's input.
+  public var duplicates = 0.01
+  /// The share of rows whose input is in the holdout.
+  public var leaked = 0.0
+
+  public init() {}
+}

@@ -1,0 +1,143 @@
+import ArgumentParser
+import Checking
+import Documents
+import Networks
+import Safetensors
+import Stages
+import Tensors
+import Training
+
+@main
+struct CheckTool: Stage {
+  static let configuration = CommandConfiguration(
+    commandName: "nn-check",
+    abstract: "Check whether a dataset is fit to train a model further.",
+    discussion: """
+      Reads a dataset and prints a table, tab-separated, with a line for each check: good or refused, what was found, what was \
+      expected. Checked are the shape against the model's topology, targets, the balance of classes and rows that repeat one \
+      another; with --learned also types, names of classes, ranges and spread beside what was learned; with --holdout whether \
+      rows of that are among them. Rows are compared by a hash of their input in the model's type. The first line is a hash \
+      of inputs, targets and names of classes, which names the content however the file is compressed.
+
+        nn-import new.csv --class-column 65 \\
+        | nn-check -m model.safetensors.gz --learned old.safetensors.gz --holdout test.safetensors.gz
+
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 1 a check refuses the dataset.
+      """,
+    version: version)
+
+  @Argument(help: ArgumentHelp("The dataset; - or none for standard input.", valueName: "dataset"))
+  var dataset: String?
+
+  @OptionGroup var model: ModelOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "What was learned already; may be given several times.", valueName: "dataset"))
+  var learned: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "What no dataset may hold rows of; may be given several times.", valueName: "dataset"))
+  var holdout: [String] = []
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Between which all input numbers must lie.", valueName: "low..high"))
+  var range: NumberRange?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "How many numbers may be outside the range that their place in an example has in --learned.",
+      valueName: "share"))
+  var outside = Share(Limits().outside)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "How many times more or less than in --learned the input's numbers may spread.",
+      valueName: "number"))
+  var spread = PositiveNumber(Limits().spread)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "How far the classes' shares may be from those in --learned, or from equal ones.",
+      valueName: "share"))
+  var balance = Share(Limits().balance)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How many rows may repeat another's input.", valueName: "share"))
+  var duplicates = Share(Limits().duplicates)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How many rows may be in --holdout.", valueName: "share"))
+  var leaked = Share(Limits().leaked)
+
+  @Option(
+    name: [.short, .customLong("output")],
+    help: ArgumentHelp("Write the table here instead of to standard output.", valueName: "file"))
+  var output: String?
+
+  func run() throws {
+    let text = try TextOutput(output)
+    var check = try model.read { document in
+      let model = try Model(document)
+      let network = try Network(topology: model.topology)
+      try network.checkParameters(model.parameters)
+      return DatasetCheck(network, dtype: model.dtype, limits)
+    }
+    let input = try openInput(dataset, as: "the dataset")
+    let document = try input.one()
+    let dataset = try input.locating { try Dataset(document) }
+    for path in learned { try read(path, as: "--learned") { try check.addLearned($0) } }
+    for path in holdout { try read(path, as: "--holdout") { try check.addHoldout($0) } }
+    let findings = check.findings(on: dataset)
+    try text.write("check\tverdict\tfound\texpected\n")
+    try text.write("content\tgood\t\(contentHash(of: document))\t-\n")
+    for finding in findings {
+      let verdict = finding.isRefused ? "refused" : "good"
+      try text.write(
+        "\(finding.check)\t\(verdict)\t\(finding.found)\t\(finding.expected ?? "-")\n")
+    }
+    try text.finish()
+    guard let first = findings.first(where: \.isRefused) else { return }
+    let others = findings.count { $0.isRefused } - 1
+    throw PredicateNo(
+      "\(input.name): \(first.check): found \(first.found)"
+        + (first.expected.map { ", expected \($0)" } ?? "")
+        + (others == 0 ? "" : " (and \(others) more)"))
+  }
+
+  private var limits: Limits {
+    var limits = Limits()
+    limits.range = range.map { $0.low...$0.high }
+    (limits.outside, limits.spread) = (outside.value, spread.value)
+    (limits.balance, limits.duplicates) = (balance.value, duplicates.value)
+    limits.leaked = leaked.value
+    return limits
+  }
+
+  private func read(_ path: String, as role: String, _ add: (Dataset) throws -> Void) throws {
+    let input = try openInput(path, as: role)
+    let document = try input.one()
+    try input.locating { try add(Dataset(document)) }
+  }
+}
+
+/// Two numbers and all between them.
+struct NumberRange: OptionValue {
+  static let expected = "two finite numbers as in 0..255, the smaller one first"
+  let low, high: Double
+
+  init?(text: String) {
+    guard let dots = text.firstRange(of: "..") else { return nil }
+    guard let low = Double(text[..<dots.lowerBound]), let high = Double(text[dots.upperBound...]),
+      low.isFinite, high.isFinite, low <= high
+    else { return nil }
+    (self.low, self.high) = (low, high)
+  }
+}
