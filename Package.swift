@@ -96,8 +96,13 @@ let package = Package(
       ]),
     library(
       "Stages",
-      ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", "CMalloc", argumentParser]),
-    library("TrainingOptions", ["Tensors", "Optimizers", "Stages", "Training", argumentParser]),
+      [
+        "Tensors", "Documents", "Gzip", "Kernels", "Safetensors", "CXXHash", "CMalloc",
+        argumentParser,
+      ]),
+    library(
+      "TrainingOptions",
+      ["Tensors", "Optimizers", "Safetensors", "Stages", "Training", argumentParser]),
     library("AugmentationOptions", ["Tensors", "Augmentation", "Stages", argumentParser]),
 
     .executableTarget(
