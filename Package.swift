@@ -100,8 +100,13 @@ let package = Package(
       "Checking", ["Tensors", "CXXHash", "Documents", "Networks", "Safetensors", "Training"]),
     library(
       "Stages",
-      ["Tensors", "Documents", "Gzip", "Safetensors", "CXXHash", "CMalloc", argumentParser]),
-    library("TrainingOptions", ["Tensors", "Optimizers", "Stages", "Training", argumentParser]),
+      [
+        "Tensors", "Documents", "Gzip", "Kernels", "Safetensors", "CXXHash", "CMalloc",
+        argumentParser,
+      ]),
+    library(
+      "TrainingOptions",
+      ["Tensors", "Optimizers", "Safetensors", "Stages", "Training", argumentParser]),
     library("AugmentationOptions", ["Tensors", "Augmentation", "Stages", argumentParser]),
 
     .executableTarget(

@@ -19,6 +19,7 @@ Trains MODEL on the DATASETs for epoch E and writes it to NEXT, which appears wh
   --size B|all        examples in a batch
   --seed S            the start of the random numbers
   --no-shuffle        take the examples as they lie
+  --shuffle-buffer N  read the DATASETs row by row and shuffle them through a buffer of N rows
   --epochs N          epochs to train, E the first (default: 1)
   --skip K            leave out the first K steps (ring only: nn-train sees in MODEL how far it is)
   --limit K           stop after K steps
@@ -48,7 +49,7 @@ while [ $# -gt 0 ]; do
     -o | --output) next=$2 ;;
     --epoch) epoch=$2 ;;
     --epochs) epochs=$2 ;;
-    --size | --seed) batching+=("$1" "$2") ;;
+    --size | --seed | --shuffle-buffer) batching+=("$1" "$2") ;;
     --rate | --reduce) updating+=("$1" "$2") ;;
     --learn) read -r -a words <<<"$2" && updating+=(${words[@]+"${words[@]}"}) ;;
     --augment) read -r -a augmenting <<<"$2" ;;

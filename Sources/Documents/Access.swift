@@ -103,23 +103,33 @@ extension Tensor {
 
   /// - Throws: `DocumentError.wrongShape` unless the first axis counts `count` examples.
   public func requireExamples(_ count: Int, as name: String) throws {
-    guard shape.rank > 0, shape[0] == count else {
-      throw DocumentError.wrongShape(
-        name, found: shape, expected: "\(count) examples as in 'input'")
-    }
+    try shape.requireExamples(count, as: name)
   }
 
   /// - Throws: `DocumentError.wrongShape` for a tensor of examples in which an axis has the length 0.
-  public func requireNumbers(_ name: String) throws {
-    if shape.count == 0 {
-      throw DocumentError.wrongShape(
-        name, found: shape, expected: "at least one number per example")
-    }
-  }
+  public func requireNumbers(_ name: String) throws { try shape.requireNumbers(name) }
 
   /// - Throws: `DocumentError.notFiniteData`, bad data rather than bad arithmetic.
   public func requireFiniteData(_ name: String) throws {
     guard let first = firstNonFinite() else { return }
     throw DocumentError.notFiniteData(name, value: doubles()[first], position: position(of: first))
+  }
+}
+
+extension Shape {
+  /// - Throws: `DocumentError.wrongShape` unless the first axis counts `count` examples.
+  public func requireExamples(_ count: Int, as name: String) throws {
+    guard rank > 0, self[0] == count else {
+      throw DocumentError.wrongShape(
+        name, found: self, expected: "\(count) examples as in 'input'")
+    }
+  }
+
+  /// - Throws: `DocumentError.wrongShape` for a tensor of examples in which an axis has the length 0.
+  public func requireNumbers(_ name: String) throws {
+    if count == 0 {
+      throw DocumentError.wrongShape(
+        name, found: self, expected: "at least one number per example")
+    }
   }
 }

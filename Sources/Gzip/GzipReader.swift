@@ -92,6 +92,45 @@ public final class GzipReader {
     }
   }
 
+  /// Passes over up to `count` decompressed bytes, fewer only where the input ends.
+  ///
+  /// Members that state their size and lie wholly among these bytes are not decompressed, so nothing is known of what they
+  /// hold, nor whether it is sound.
+  ///
+  /// - Returns: How many.
+  /// - Throws: As `read`.
+  public func skip(_ count: Int) throws -> Int {
+    var skipped = 0
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
+    defer { room.deallocate() }
+    while skipped < count {
+      if let passed = try skipMember(atMost: min(count - skipped, allowance)) {
+        delivered += passed
+        skipped += passed
+        continue
+      }
+      let piece = UnsafeMutableRawBufferPointer(rebasing: room.prefix(count - skipped))
+      let filled = try read(into: piece)
+      if filled == 0 { break }
+      skipped += filled
+    }
+    return skipped
+  }
+
+  /// - Returns: How many bytes the next member has; nil when it has to be read.
+  private func skipMember(atMost limit: Int) throws -> Int? {
+    if let failure { throw failure }
+    guard case .beforeMember = position, heldBack == nil else { return nil }
+    do {
+      let count = try sizedMembers.skip(input, atMost: limit)
+      if count != nil { isFirstMember = false }
+      return count
+    } catch {
+      failure = error
+      throw error
+    }
+  }
+
   private func expectEnd() throws -> Int {
     var byte: UInt8 = 0
     let count = try withUnsafeMutableBytes(of: &byte) { try decompress(into: $0) }

@@ -85,10 +85,7 @@ final class SizedMembers {
   ///
   /// - Returns: How many bytes; nil when the next member has to be read without help from its header.
   func read(_ input: Input, into buffer: UnsafeMutableRawBufferPointer) throws -> Int? {
-    guard input.bytes.first == Member.magic.0,
-      try input.gather(Member.minimumByteCount, Input.beginning),
-      let first = SizedMember(input.bytes), try input.gather(first.byteCount)
-    else { return nil }
+    guard let first = try gatherMember(input) else { return nil }
     var compressed = 0
     var filled = 0
     jobs.removeAll(keepingCapacity: true)
@@ -104,6 +101,27 @@ final class SizedMembers {
     let done = jobs[..<whole]
     input.consume(done.reduce(0) { $0 + $1.member.count })
     return done.reduce(0) { $0 + $1.room.count }
+  }
+
+  /// Consumes the member at the start of the input without decompressing it.
+  ///
+  /// - Returns: How many bytes it says that it holds; nil when those are more than `limit`, when some of the member before
+  ///   it wait, and when it has to be read without help from its header.
+  func skip(_ input: Input, atMost limit: Int) throws -> Int? {
+    guard waiting.isEmpty, let member = try gatherMember(input) else { return nil }
+    let length = Int(input.bytes.number(UInt32.self, at: member.byteCount - 4))
+    guard length <= min(SizedMember.contentLimit, limit) else { return nil }
+    input.consume(member.byteCount)
+    return length
+  }
+
+  /// Waits until the next member is in hand; nil when that does not say its size, or the input ends before.
+  private func gatherMember(_ input: Input) throws -> SizedMember? {
+    guard try input.fill(Input.beginning), input.bytes.first == Member.magic.0,
+      try input.gather(Member.minimumByteCount, Input.beginning),
+      let member = SizedMember(input.bytes), try input.gather(member.byteCount)
+    else { return nil }
+    return member
   }
 
   /// The member at `offset` of the bytes in hand, if it is whole and its content has room.

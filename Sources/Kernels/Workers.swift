@@ -166,41 +166,16 @@ private final class Helpers: @unchecked Sendable {
   init(crew: Crew) { self.crew = crew }
 
   func start(number: Int, of count: Int) throws {
-    // Signals are the calling thread's business: the helpers inherit a mask that blocks them all.
-    var all = sigset_t()
-    var before = sigset_t()
-    sigfillset(&all)
-    pthread_sigmask(SIG_SETMASK, &all, &before)
-    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-
-    let argument = Unmanaged.passRetained(crew)
-    #if canImport(Darwin)
-      var thread: pthread_t?
-      let status = pthread_create(&thread, nil, { runHelper($0) }, argument.toOpaque())
-    #else
-      var thread = pthread_t()
-      let status = pthread_create(&thread, nil, { runHelper($0) }, argument.toOpaque())
-    #endif
-    guard status == 0 else {
-      argument.release()
-      throw KernelsFault.threadRefused(
-        number: number, count: count, reason: String(cString: strerror(status)))
+    let crew = crew
+    switch startThread({ crew.help() }) {
+    case .success(let thread): threads.append(thread)
+    case .failure(let refusal):
+      throw KernelsFault.threadRefused(number: number, count: count, reason: refusal.reason)
     }
-    #if canImport(Darwin)
-      if let thread { threads.append(thread) }
-    #else
-      threads.append(thread)
-    #endif
   }
 
   deinit {
     crew.dismiss()
     for thread in threads { pthread_join(thread, nil) }
   }
-}
-
-private func runHelper(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-  guard let argument else { return nil }
-  Unmanaged<Crew>.fromOpaque(argument).takeRetainedValue().help()
-  return nil
 }

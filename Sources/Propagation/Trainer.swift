@@ -28,8 +28,7 @@ public struct Trainer {
   /// The model as the last `run` left it; after one that threw it is of no use.
   public private(set) var model: Model
   private let network: Network
-  private let dataset: Dataset
-  private let digest: String
+  private let data: any TrainingData
   private let batching: Batching
   private let augmentation: Augmentation?
   private let settings: UpdateSettings
@@ -48,14 +47,13 @@ public struct Trainer {
   /// - Parameter augmentation: how every batch is distorted; nil for not at all.
   /// - Throws: as `Forward.init`.
   public init(
-    _ model: Model, on dataset: Dataset, digest: String, _ batching: Batching,
+    _ model: Model, on data: any TrainingData, _ batching: Batching,
     _ settings: UpdateSettings, _ workers: Workers, distorting augmentation: Augmentation? = nil
   ) throws {
     network = try Network(topology: model.topology)
     try network.checkParameters(model.parameters)
     self.model = model
-    self.dataset = dataset
-    self.digest = digest
+    self.data = data
     self.batching = batching
     self.augmentation = augmentation
     self.settings = settings
@@ -63,7 +61,7 @@ public struct Trainer {
     pass = Pass(.training, workers)
     workspace = Workspace(network, parameters: model.parameters, dtype: model.dtype)
     corrector = try Corrector(of: model, named: workspace.names, settings)
-    examples = TrainingExamples(of: dataset, for: network, dtype: model.dtype)
+    examples = TrainingExamples(for: network, dtype: model.dtype)
   }
 
   /// Trains until the model has finished epoch `last`, or for `limit` steps.
@@ -78,7 +76,7 @@ public struct Trainer {
     guard model.epoch <= last else {
       throw TrainingError.alreadyTrained(epoch: model.epoch, asked: last)
     }
-    guard dataset.target != nil else {
+    guard data.outline.target != nil else {
       throw DocumentError.missingTensor(Role.target, kind: .dataset)
     }
     var remaining = limit ?? .max
@@ -86,7 +84,7 @@ public struct Trainer {
     model.parameters = [:]
     defer { putModelTogether() }
     while model.epoch < last && remaining > 0 {
-      let epoch = Epoch(model.epoch + 1, of: dataset, digest: digest, batching)
+      let epoch = Epoch(model.epoch + 1, of: data, batching)
       var position = model.position ?? 0
       if position > 0 { try requireSameSettings(epoch, position) }
       if epoch.steps - position <= remaining {
@@ -147,25 +145,26 @@ public struct Trainer {
     return loss
   }
 
-  /// Takes the step's examples out of the dataset.
+  /// Takes the step's examples out of the data.
   ///
   /// - Returns: what their way through the network depends on.
   private mutating func prepare(_ epoch: Epoch, _ step: Int) throws -> Pass {
-    if let augmentation {
-      try examples.take(augmentation.distorted(epoch.batch(step), workers))
-    } else {
-      try examples.take(epoch, step)
+    let taken = examples.staysTheSame ? nil : try epoch.examples(of: step)
+    if let taken, let augmentation {
+      try examples.take(augmentation.distorted(epoch.batch(step, of: taken), workers))
+    } else if let taken {
+      try examples.take(taken, stays: epoch.isAlwaysTheSame && !network.isRandom)
     }
     if !(knownToFit.contains(examples.count)) {
       try network.checkTraining(on: examples.count)
       knownToFit.append(examples.count)
     }
-    guard network.isRandom else { return pass }
+    guard network.isRandom, let taken else { return pass }
     return Pass(
       .training,
       draws: Draws(
         seed: batching.seed, epoch: epoch.number, step: step,
-        rows: epoch.rows(of: step).map(UInt64.init)), workers)
+        rows: taken.rows.map(UInt64.init)), workers)
   }
 
   /// The model's tensors as the steps have left them.

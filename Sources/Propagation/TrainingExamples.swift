@@ -11,41 +11,42 @@ struct TrainingExamples {
   /// [N, …] in the shape of the network's output.
   private(set) var target: Tensor
 
-  private let dataset: Dataset
   private let network: Network
   private let dtype: DType
   /// Whether the input is as the network takes it but for its type, which the first batch shows.
   private var isKnownToFit = false
   /// Whether what is there is what the next step takes too.
-  private var staysTheSame = false
+  private(set) var staysTheSame = false
 
-  init(of dataset: Dataset, for network: Network, dtype: DType) {
-    (self.dataset, self.network, self.dtype) = (dataset, network, dtype)
+  init(for network: Network, dtype: DType) {
+    (self.network, self.dtype) = (network, dtype)
     input = Tensor(uninitialized: [0], dtype)
     target = input
   }
 
   var count: Int { input.shape[0] }
 
+  /// Takes the examples of a step.
+  ///
+  /// - Parameter stays: whether every step to come takes the same.
   /// - Throws: as `Network.prepared(input:dtype:)` and `Network.prepared(target:examples:dtype:)`.
-  mutating func take(_ epoch: Epoch, _ step: Int) throws {
-    if staysTheSame { return }
-    let rows = epoch.rows(of: step)
+  mutating func take(_ examples: Examples, stays: Bool) throws {
+    let (source, places) = (examples.input, examples.places)
     if isKnownToFit {
-      let isSo = input.shape[0] == rows.count
+      let isSo = input.shape[0] == places.count
       input.become(
-        rows: rows, of: dataset.input, as: dtype,
-        shape: isSo ? input.shape : network.input.batched(rows.count))
+        rows: places, of: source, as: dtype,
+        shape: isSo ? input.shape : network.input.batched(places.count))
     }
-    if !isKnownToFit || !dataset.input.dtype.isInteger && input.firstNonFinite() != nil {
-      input = try network.prepared(input: dataset.input.gathered(rows), dtype: dtype)
+    if !isKnownToFit || !source.dtype.isInteger && input.firstNonFinite() != nil {
+      input = try network.prepared(input: source.gathered(places), dtype: dtype)
       isKnownToFit = true
     }
-    if let targets = dataset.target {
+    if let targets = examples.target {
       target = try network.prepared(
-        target: targets.gathered(rows), examples: rows.count, dtype: dtype)
+        target: targets.gathered(places), examples: places.count, dtype: dtype)
     }
-    staysTheSame = epoch.isAlwaysTheSame
+    staysTheSame = stays
   }
 
   /// - Throws: as `ExampleBatch`.

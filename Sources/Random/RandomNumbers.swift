@@ -87,6 +87,20 @@ public struct RandomNumbers: Sendable {
     }
   }
 
+  /// A number in 0..<bound that depends on `number` alone: where the draws before took none, theirs can be left out.
+  ///
+  /// The first of a block's four numbers that Lemire's method does not reject. The last is taken in any case: that it
+  /// should matter has the probability (bound / 2⁶⁴)³.
+  public func number(below bound: UInt64, block number: UInt64) -> UInt64 {
+    let block = block(number)
+    let rejected = (0 &- bound) % bound
+    for bits in [block.0, block.1, block.2] {
+      let (high, low) = bits.multipliedFullWidth(by: bound)
+      if low >= rejected { return high }
+    }
+    return block.3.multipliedFullWidth(by: bound).high
+  }
+
   /// FNV-1a with 64 bits. Source: Fowler, Noll, Vo, isthe.com/chongo/tech/comp/fnv.
   static func hash(of text: String) -> UInt64 {
     text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }

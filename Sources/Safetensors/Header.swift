@@ -1,28 +1,29 @@
 import Tensors
 
 /// What a document's header says: the metadata, and where each tensor lies among the data.
-struct Header {
+public struct Header: Sendable, Equatable {
   /// The longest header that the format allows, in bytes.
   static let maximumByteCount = 100_000_000
   static let metadataKey = "__metadata__"
 
-  var metadata: [String: String] = [:]
+  /// The strings of `__metadata__`.
+  public internal(set) var metadata: [String: String] = [:]
 
   /// The tensors in the order of their data.
-  var entries: [Entry] = []
+  public internal(set) var entries: [Entry] = []
 
   /// Bytes of data behind the header.
-  var dataByteCount: Int { entries.last?.range.upperBound ?? 0 }
+  public var dataByteCount: Int { entries.last?.range.upperBound ?? 0 }
 }
 
 /// One tensor of a header.
-struct Entry {
-  let name: String
-  let dtype: DType
-  let shape: Shape
+public struct Entry: Sendable, Equatable {
+  public let name: String
+  public let dtype: DType
+  public let shape: Shape
 
   /// Its bytes, counted from the first byte behind the header.
-  let range: Range<Int>
+  public let range: Range<Int>
 }
 
 extension Header {

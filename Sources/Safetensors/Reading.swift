@@ -28,22 +28,7 @@ public struct DocumentReader {
   public mutating func read(
     from source: (UnsafeMutableRawBufferPointer) throws -> Int
   ) throws -> Document? {
-    let (length, lengthCount) = try Self.receive(8, from: source)
-    if lengthCount == 0 { return nil }
-    guard lengthCount == 8 else { throw SafetensorsError.truncatedLength(found: lengthCount) }
-
-    let claim = UInt64(littleEndian: length.bytes.load(as: UInt64.self))
-    guard let headerCount = Int(exactly: claim), headerCount <= Header.maximumByteCount else {
-      throw SafetensorsError.headerTooLong(claim)
-    }
-    let (text, textCount) = try Self.receive(headerCount, from: source)
-    guard textCount == headerCount else {
-      throw SafetensorsError.truncatedHeader(found: textCount, expected: headerCount)
-    }
-    let header = try withExtendedLifetime(text) {
-      try self.header(parsing: UnsafeRawBufferPointer(text.bytes))
-    }
-
+    guard let header = try readHeader(from: source) else { return nil }
     let (data, dataCount) = try Self.receive(header.dataByteCount, from: source)
     if let entry = header.entries.first(where: { $0.range.upperBound > dataCount }) {
       throw SafetensorsError.truncatedData(
@@ -56,6 +41,30 @@ public struct DocumentReader {
         dtype: entry.dtype, shape: entry.shape, storage: data, offset: entry.range.lowerBound)
     }
     return document
+  }
+
+  /// Reads the header of the next document and no byte of its data, for who reads those piece by piece; nil when the
+  /// input ends before its first byte.
+  ///
+  /// - Throws: as `read`.
+  public mutating func readHeader(
+    from source: (UnsafeMutableRawBufferPointer) throws -> Int
+  ) throws -> Header? {
+    let (length, lengthCount) = try Self.receive(8, from: source)
+    if lengthCount == 0 { return nil }
+    guard lengthCount == 8 else { throw SafetensorsError.truncatedLength(found: lengthCount) }
+
+    let claim = UInt64(littleEndian: length.bytes.load(as: UInt64.self))
+    guard let headerCount = Int(exactly: claim), headerCount <= Header.maximumByteCount else {
+      throw SafetensorsError.headerTooLong(claim)
+    }
+    let (text, textCount) = try Self.receive(headerCount, from: source)
+    guard textCount == headerCount else {
+      throw SafetensorsError.truncatedHeader(found: textCount, expected: headerCount)
+    }
+    return try withExtendedLifetime(text) {
+      try header(parsing: UnsafeRawBufferPointer(text.bytes))
+    }
   }
 
   private mutating func header(parsing bytes: UnsafeRawBufferPointer) throws -> Header {

@@ -1,3 +1,4 @@
+import Documents
 import Gzip
 
 #if canImport(Glibc)
@@ -18,7 +19,8 @@ final class ByteSource {
   private enum Form { case unknown, plain(sniffed: [UInt8]), gzip(GzipReader) }
 
   private let descriptor: Descriptor
-  private let output: Descriptor?
+  /// The pipe whose closing ends a wait for input; nil for none.
+  var output: Descriptor?
   private var form = Form.unknown
   private var limit = 0
 
@@ -58,6 +60,56 @@ final class ByteSource {
     delivered += count
     if delivered > limit { throw StageError.tooLarge(limit: limit) }
     return count
+  }
+
+  /// Passes over up to `count` bytes, fewer only at the end. As few as possible of them are looked at.
+  ///
+  /// - Throws: as `read`.
+  func skip(_ count: Int) throws -> Int {
+    if case .unknown = form { try sniff() }
+    var skipped = 0
+    while skipped < count {
+      let passed = try skipPiece(count - skipped)
+      if passed == 0 { break }
+      skipped += passed
+    }
+    return skipped
+  }
+
+  private func skipPiece(_ count: Int) throws -> Int {
+    let passed: Int
+    switch form {
+    case .gzip(let reader):
+      do {
+        passed = try reader.skip(count)
+      } catch GzipError.ceiling(let limit) {
+        throw StageError.tooLarge(limit: limit)
+      }
+    case .plain(let sniffed) where sniffed.isEmpty && descriptor.nature == .regular:
+      passed = try descriptor.skip(count)
+    default:
+      let room = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: min(count, 64 << 10), alignment: 64)
+      defer { room.deallocate() }
+      return try read(into: room)
+    }
+    delivered += passed
+    if delivered > limit { throw StageError.tooLarge(limit: limit) }
+    return passed
+  }
+
+  /// What to report when reading failed: on a pipe, bytes that are missing are the fault of the stage that should have
+  /// written them, whatever rule of the format their absence broke.
+  ///
+  /// - Parameter frames: those that came whole; nil outside a stream.
+  func cause(of error: any Error, frames: Int?) -> any Error {
+    guard hasEnded && descriptor.nature == .pipe else { return error }
+    switch error {
+    case StageError.empty, StageError.truncated: break
+    case is StageError, is DocumentError: return error
+    default: break
+    }
+    return StageError.upstreamEnded(frames: frames, inside: delivered > 0)
   }
 
   private func sniff() throws {

@@ -96,6 +96,22 @@ final class Descriptor {
     }
   }
 
+  /// Passes over up to `count` bytes of a regular file, fewer only at its end.
+  ///
+  /// - Throws: `StageError.reading`.
+  func skip(_ count: Int) throws -> Int {
+    var status = stat()
+    let place = lseek(number, 0, SEEK_CUR)
+    guard place >= 0, fstat(number, &status) == 0 else {
+      throw StageError.reading(name, reason: systemError())
+    }
+    let passed = min(count, max(0, Int(status.st_size) - Int(place)))
+    guard lseek(number, off_t(passed), SEEK_CUR) >= 0 else {
+      throw StageError.reading(name, reason: systemError())
+    }
+    return passed
+  }
+
   /// Writes every byte, waiting as long as the reader takes.
   ///
   /// - Throws: `StageError.writing`, or `.readerGone`.
@@ -155,6 +171,18 @@ final class Descriptor {
         throw StageError.readerGone
       }
       if ready < 0 || watched.input.revents != 0 { return }
+    }
+  }
+
+  /// What a wait for something else than input does now and then: finds out whether somebody still reads this pipe.
+  ///
+  /// - Throws: `StageError.readerGone`.
+  func checkReader() throws {
+    guard nature == .pipe else { return }
+    if millisecondsToProbe == 0 { try sendProbe() }
+    var watched = pollfd(fd: number, events: 0, revents: 0)
+    if poll(&watched, 1, 0) > 0, watched.revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0 {
+      throw StageError.readerGone
     }
   }
 

@@ -55,7 +55,8 @@ public final class DocumentInput {
     } catch let error as StageError where error.status != .badData {
       throw error
     } catch {
-      throw Located(place: place(of: error), cause: cause(of: error))
+      throw Located(
+        place: place(of: error), cause: bytes.cause(of: error, frames: isStream ? frames : nil))
     }
   }
 
@@ -78,19 +79,6 @@ public final class DocumentInput {
   /// Runs `body` on a document of this input; its errors name the input and, in a stream, the frame.
   public func locating<R>(_ body: () throws -> R) throws -> R {
     try Stages.locating(frames > 0 ? "\(name): frame \(frames - 1)" : name, body)
-  }
-
-  /// What to report when reading failed: on a pipe, bytes that are missing are the fault of the stage that should have
-  /// written them, whatever rule of the format their absence broke.
-  private func cause(of error: any Error) -> any Error {
-    guard bytes.hasEnded && descriptor.nature == .pipe else { return error }
-    switch error {
-    case StageError.empty, StageError.truncated: break
-    case is StageError, is DocumentError: return error
-    default: break
-    }
-    return StageError.upstreamEnded(
-      frames: isStream ? frames : nil, inside: bytes.delivered > 0)
   }
 
   private func place(of error: any Error) -> String {

@@ -54,6 +54,11 @@ public final class DocumentOutput {
     }
   }
 
+  /// What a stage that waits for something else than its input does now and then: ends when nobody reads it any more.
+  ///
+  /// - Throws: `StageError.readerGone`.
+  public func checkReader() throws { try descriptor.checkReader() }
+
   /// Ends the output: a stream by its end document, a file by giving it its name.
   public func finish(stream: Bool = false) throws {
     if stream {

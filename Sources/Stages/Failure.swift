@@ -41,6 +41,10 @@ public enum StageError: Error, Equatable {
   case cutRow
   case noFrame(Int, frames: Int, of: String)
   case otherColumns(found: String, expected: String)
+  /// A file that was read before was another then.
+  case changed(String)
+  /// A tensor of a pipe that must be held until the other one comes.
+  case heldTooLong(tensor: String, before: String, found: Int, expected: Int)
 
   var status: ExitStatus {
     switch self {
@@ -84,6 +88,11 @@ extension StageError: CustomStringConvertible {
     case .notOne(let found): "found \(found), expected one stand-alone document"
     case .noFrame(let frame, let frames, let name):
       "\(name): no frame \(frame): found \(counted(frames)), the first is frame 0"
+    case .changed(let what):
+      "\(what) changed since it was first read, expected a file that stays as it is"
+    case .heldTooLong(let tensor, let other, let found, let expected):
+      "tensor '\(tensor)': found \(found) bytes in a pipe before '\(other)', expected at most \(expected), "
+        + "or a file, which can be read at two places at once"
     case .cutRow: "the last row has no end, expected a line feed"
     case .notText: "found bytes that are no UTF-8, expected text"
     case .otherColumns(let found, let expected):

@@ -9,91 +9,93 @@ public struct Batching: Sendable, CustomStringConvertible {
   public let size: Int?
   public let isShuffled: Bool
   public let seed: UInt64
+  /// How many rows the shuffle buffer holds, through which rows come that are not all in memory; nil where they are.
+  public let buffer: Int?
 
-  public init(size: Int?, isShuffled: Bool, seed: UInt64) {
+  public init(size: Int?, isShuffled: Bool, seed: UInt64, buffer: Int? = nil) {
     self.size = size
     self.isShuffled = isShuffled
     self.seed = seed
+    self.buffer = buffer
   }
 
   /// As `nn.batching` states it.
   public var description: String {
-    "size=\(size.map(String.init) ?? "all") shuffle=\(isShuffled ? "yes" : "no")"
+    let buffer = isShuffled ? buffer : nil
+    return "size=\(size.map(String.init) ?? "all") shuffle=\(isShuffled ? "yes" : "no")"
+      + (buffer.map { " buffer=\($0)" } ?? "")
   }
 }
 
-/// The batches of one epoch; their contents are a pure function of the dataset, the batching and the epoch.
-public struct Epoch: Sendable {
+/// The batches of one epoch; their contents are a pure function of the data, the batching and the epoch.
+public struct Epoch {
   /// Counted from 1.
   public let number: Int
   /// The number of batches.
   public let steps: Int
 
-  private let dataset: Dataset
-  private let digest: String
+  private let data: any TrainingData
   private let batching: Batching
   private let size: Int
-  private let order: [Int]
+  private let count: Int
+  private let source: any EpochExamples
   /// Whether every batch of every epoch has the same rows in the same order.
   package var isAlwaysTheSame: Bool { steps == 1 && !batching.isShuffled }
 
-  /// - Parameters:
-  ///   - number: from 1.
-  ///   - digest: the dataset's hash, for `nn.data`.
-  public init(_ number: Int, of dataset: Dataset, digest: String, _ batching: Batching) {
+  /// - Parameter number: from 1.
+  public init(_ number: Int, of data: any TrainingData, _ batching: Batching) {
     precondition(number > 0, "epochs count from 1")
     self.number = number
-    self.dataset = dataset
-    self.digest = digest
+    self.data = data
     self.batching = batching
-    size = min(batching.size ?? dataset.count, dataset.count)
-    steps = (dataset.count + size - 1) / size
-    order =
-      batching.isShuffled
-      ? RandomNumbers(seed: batching.seed, purpose: "shuffle", stream: UInt64(number))
-        .permutation(of: dataset.count)
-      : Array(0..<dataset.count)
+    count = data.count
+    size = min(batching.size ?? count, count)
+    steps = (count + size - 1) / size
+    source = data.examples(of: number, batching, size: size)
   }
 
   /// How many examples the batch of a step has: the last one what remains.
   ///
   /// - Parameter step: from 1 to `steps`.
-  public func examples(in step: Int) -> Int { places(of: step).count }
+  public func examples(in step: Int) -> Int { min(size, count - (step - 1) * size) }
 
-  /// Where in the epoch's order a step's rows stand.
-  private func places(of step: Int) -> Range<Int> {
-    (step - 1) * size..<min(step * size, order.count)
-  }
-
-  /// The dataset's rows that a step learns from.
-  package func rows(of step: Int) -> ArraySlice<Int> { order[places(of: step)] }
+  /// The examples that a step learns from.
+  ///
+  /// - Parameter step: from 1 to `steps`, best in this order.
+  /// - Throws: what reading them throws.
+  package func examples(of step: Int) throws -> Examples { try source.examples(of: step) }
 
   /// The batch of one step.
   ///
   /// - Parameters:
-  ///   - step: from 1 to `steps`.
+  ///   - step: from 1 to `steps`, best in this order.
   ///   - isWhole: whether the batch may say how many rows its epoch has; not when its stream stops before their end.
-  public func batch(_ step: Int, isWhole: Bool = false) -> Document {
-    let rows = rows(of: step)
+  /// - Throws: what reading the examples throws.
+  public func batch(_ step: Int, isWhole: Bool = false) throws -> Document {
+    batch(step, of: try examples(of: step), isWhole: isWhole)
+  }
+
+  /// The batch of one step from its examples.
+  package func batch(_ step: Int, of examples: Examples, isWhole: Bool = false) -> Document {
     var batch = emptyBatch(step)
-    batch.tensors[Role.input] = dataset.input.gathered(rows)
-    batch.tensors[Role.target] = dataset.target?.gathered(rows)
-    batch.tensors[Role.index] = Tensor(rows.map(Int64.init))
-    if isWhole { batch[.rows] = String(order.count) }
+    batch.tensors[Role.input] = examples.input.gathered(examples.places)
+    batch.tensors[Role.target] = examples.target?.gathered(examples.places)
+    batch.tensors[Role.index] = Tensor(examples.rows.map(Int64.init))
+    if isWhole { batch[.rows] = String(count) }
     return batch
   }
 
   /// The batch of one step without its tensors: where it comes from.
   package func emptyBatch(_ step: Int) -> Document {
     var batch = Document(kind: .batch)
-    batch.metadata.merge(dataset.foreignMetadata) { own, _ in own }
+    batch.metadata.merge(data.outline.foreignMetadata) { own, _ in own }
     batch[.epoch] = String(number)
     batch[.step] = String(step)
     batch[.steps] = String(steps)
     batch[.seed] = String(batching.seed)
-    batch[.data] = digest
+    batch[.data] = data.digest
     batch[.batching] = batching.description
-    batch[.classes] = dataset.classes
+    batch[.classes] = data.outline.classes
     return batch
   }
 }

@@ -14,6 +14,14 @@ struct Batch: Stage {
       Reads datasets, which count as one, and writes a stream of batches: input, target and the rows' \
       index. The order is a pure function of seed and epoch. With --limit 1 the one batch stands alone.
 
+      Data larger than memory: cut it into many files and give --shuffle-buffer. Files come in a new order \
+      in every epoch, their rows pass through a buffer of that many rows, and one drawn at random leaves \
+      it whenever another comes. A pipe can be read for one epoch only. nn-train and --skip know the same \
+      order.
+
+        nn-batch part-*.safetensors.gz --shuffle-buffer 20000 --epoch 3 \\
+        | nn-forward -m model.safetensors.gz | nn-eval
+
         nn-batch train.safetensors.gz --size 64 --epoch 3 \\
         | nn-forward -m model.safetensors.gz | nn-eval
 
@@ -52,18 +60,19 @@ struct Batch: Stage {
 
   func run() throws {
     let output = try output.open()
-    let (dataset, digest) = try readDatasets(datasets, watching: output)
+    let data = try readData(
+      datasets, batching.batching, epochs: epochs.value, watching: output)
     let standsAlone = limit?.value == 1
     var toSkip = skip.value
     var remaining = limit?.value ?? .max
     for number in epoch.value..<epoch.value + epochs.value where remaining > 0 {
-      let epoch = Epoch(number, of: dataset, digest: digest, batching.batching)
+      let epoch = Epoch(number, of: data, batching.batching)
       let first = min(toSkip, epoch.steps)
       toSkip -= first
       // A stream that stops early must not make its reader expect the epoch's last batch.
       let isWhole = standsAlone || epoch.steps - first <= remaining
       for step in (first..<epoch.steps).prefix(remaining) {
-        let batch = epoch.batch(step + 1, isWhole: isWhole)
+        let batch = try epoch.batch(step + 1, isWhole: isWhole)
         if standsAlone { try output.write(batch) } else { try output.writeFrame(batch) }
         remaining -= 1
       }

@@ -18,7 +18,8 @@ struct Train: Stage {
     discussion: """
       Reads datasets, which count as one, and a model, and writes the model trained until it has finished \
       epoch --epochs. The same steps as the ring of pipes, and the same bytes. A model that stopped inside \
-      an epoch goes on at its next batch. With distortions every batch passes through them first, as \
+      an epoch goes on at its next batch. With --shuffle-buffer the datasets may be larger than memory, as for \
+      nn-batch. With distortions every batch passes through them first, as \
       through nn-augment.
 
       \(AugmentationOptions.rangeHelp)
@@ -65,12 +66,12 @@ struct Train: Stage {
       }
       return start
     }
-    let (dataset, digest) = try readDatasets(datasets, watching: output)
+    let data = try readData(
+      datasets, batching.batching, epochs: max(1, epochs.value - start.epoch), watching: output)
     let workers = try Workers(count: jobs.count)
     var trainer = try locating(model.model == "-" ? "<stdin>" : printable(model.model)) {
       try Trainer(
-        start, on: dataset, digest: digest, batching.batching, settings, workers,
-        distorting: distortions.augmentation)
+        start, on: data, batching.batching, settings, workers, distorting: distortions.augmentation)
     }
     try run(&trainer)
     try output.write(trainer.model.document())

@@ -141,3 +141,57 @@ struct SizedMembersTests {
     #expect(error as? GzipError == .ceiling(limit: 100_000))
   }
 }
+
+/// Members that state their size can be passed over; what comes behind them is the same as after reading them.
+struct SkippingTests {
+  @Test(arguments: [0, 1, 65_279, 65_280, 65_281, 300_000, 899_999, 900_000, 900_010])
+  func whatIsBehindIsTheSame(_ count: Int) throws {
+    for bytes in [
+      SizedMembersTests.bytes, SizedMembersTests.hidden(SizedMembersTests.bytes),
+      try gzip(SizedMembersTests.plain + noise(10), level: 0),
+    ] {
+      for pieceSize in [1000, .max] {
+        let reader = GzipReader(bytes, pieceSize: pieceSize)
+        #expect(try reader.skip(count) == count)
+        let (delivered, error) = reader.readAll()
+        #expect(error == nil)
+        #expect(delivered == Array((SizedMembersTests.plain + noise(10))[count...]))
+      }
+    }
+  }
+
+  @Test func severalSkipsAndReadsGoOnFromOneAnother() throws {
+    let reader = GzipReader(SizedMembersTests.bytes)
+    let plain = SizedMembersTests.plain
+    #expect(try reader.read(100) == Array(plain[..<100]))
+    #expect(try reader.skip(70_000) == 70_000)
+    #expect(try reader.read(100) == Array(plain[70_100..<70_200]))
+    #expect(try reader.skip(200_000) == 200_000)
+    #expect(try reader.read(50) == Array(plain[270_200..<270_250]))
+  }
+
+  @Test func nothingIsBehindTheEnd() throws {
+    let reader = GzipReader(SizedMembersTests.bytes)
+    #expect(try reader.skip(2_000_000) == 900_010)
+    #expect(try reader.read(10) == [])
+    let cut = GzipReader(Array(SizedMembersTests.bytes.dropLast(3)))
+    #expect(throws: GzipError.truncated(offset: SizedMembersTests.bytes.count - 3)) {
+      try cut.skip(2_000_000)
+    }
+  }
+
+  @Test func whatIsSkippedCountsAgainstTheAllowance() throws {
+    let reader = GzipReader(SizedMembersTests.bytes)
+    reader.allowance = 100_000
+    #expect(try reader.skip(100_000) == 100_000)
+    #expect(throws: GzipError.ceiling(limit: 100_000)) { try reader.skip(1) }
+  }
+
+  /// Whoever skips does not look: a member of which the data are not sound is found by whoever reads it.
+  @Test func unsoundDataAreNotSeen() throws {
+    var bytes = SizedMembersTests.bytes
+    bytes[1000] ^= 0xff
+    #expect(try GzipReader(bytes).skip(900_010) == 900_010)
+    #expect(GzipReader(bytes).readAll().error != nil)
+  }
+}

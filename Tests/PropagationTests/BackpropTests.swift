@@ -157,7 +157,7 @@ import Training
     _ model: Model, epochs: Int, limit: Int? = nil, threads: Int = 1, rate: Double = 0.5
   ) throws -> Model {
     var trainer = try Trainer(
-      model, on: dataset(), digest: "abc", Batching(size: 6, isShuffled: true, seed: 4),
+      model, on: HeldData(dataset(), digest: "abc"), Batching(size: 6, isShuffled: true, seed: 4),
       UpdateSettings(optimizer("sgd", rate: rate), .mean), Workers(count: threads))
     try trainer.run(untilEpoch: epochs, limit: limit) { _ in }
     return trainer.model
@@ -166,7 +166,8 @@ import Training
   @Test func theLossFalls() throws {
     var losses = [Double]()
     var trainer = try Trainer(
-      makeModel(), on: dataset(), digest: "abc", Batching(size: nil, isShuffled: false, seed: 1),
+      makeModel(), on: HeldData(dataset(), digest: "abc"),
+      Batching(size: nil, isShuffled: false, seed: 1),
       UpdateSettings(optimizer("sgd", rate: 0.5), .mean), Workers(count: 1))
     try trainer.run(untilEpoch: 500) { losses.append($0.loss) }
     #expect(losses.count == 500)

@@ -111,10 +111,10 @@ import Training
     var (models, losses) = ([Document](), [Double]())
     let batching = Batching(size: training.size, isShuffled: training.isShuffled, seed: 4)
     for number in 1...epochs {
-      let epoch = Epoch(number, of: dataset, digest: "abc", batching)
+      let epoch = Epoch(number, of: HeldData(dataset, digest: "abc"), batching)
       for step in 1...epoch.steps {
         try forward.follow(model)
-        var batch = epoch.batch(step)
+        var batch = try epoch.batch(step)
         if let augmentation = training.augmentation {
           batch = try augmentation.distorted(batch, workers)
         }
@@ -131,7 +131,7 @@ import Training
     _ training: Training, _ model: Model, on dataset: Dataset, threads: Int = 2
   ) throws -> Trainer {
     try Trainer(
-      model, on: dataset, digest: "abc",
+      model, on: HeldData(dataset, digest: "abc"),
       Batching(size: training.size, isShuffled: training.isShuffled, seed: 4), training.settings,
       Workers(count: threads), distorting: training.augmentation)
   }

@@ -8,10 +8,10 @@ import Testing
 @Suite struct BatchingTests {
   @Test func everyRowComesOnceAndTheLastBatchHasTheRest() throws {
     let epoch = Epoch(
-      1, of: try Dataset(makeDataset(10)), digest: "abc",
+      1, of: HeldData(try Dataset(makeDataset(10)), digest: "abc"),
       Batching(size: 4, isShuffled: true, seed: 1))
     #expect(epoch.steps == 3)
-    let batches = (1...3).map { epoch.batch($0) }
+    let batches = try (1...3).map { try epoch.batch($0) }
     #expect(batches.map { $0.tensors["index"]?.shape[0] } == [4, 4, 2])
     let rows = batches.flatMap { $0.tensors["index"]?.values(of: Int64.self) ?? [] }
     #expect(rows.sorted() == Array(0..<10))
@@ -27,9 +27,9 @@ import Testing
 
   @Test func aBatchSaysWhereItComesFrom() throws {
     let epoch = Epoch(
-      3, of: try Dataset(makeDataset(10)), digest: "abc",
+      3, of: HeldData(try Dataset(makeDataset(10)), digest: "abc"),
       Batching(size: 4, isShuffled: true, seed: 5))
-    let batch = epoch.batch(2)
+    let batch = try epoch.batch(2)
     #expect(
       batch.metadata == [
         "nn.format": "1", "nn.kind": "batch", "nn.epoch": "3", "nn.step": "2", "nn.steps": "3",
@@ -41,14 +41,15 @@ import Testing
     var document = makeDataset(10)
     document.metadata["license"] = "CC0"
     let epoch = Epoch(
-      1, of: try Dataset(document), digest: "", Batching(size: 4, isShuffled: true, seed: 5))
-    #expect(epoch.batch(1).metadata["license"] == "CC0")
+      1, of: HeldData(try Dataset(document), digest: ""),
+      Batching(size: 4, isShuffled: true, seed: 5))
+    #expect(try epoch.batch(1).metadata["license"] == "CC0")
   }
 
   @Test func theOrderIsAFunctionOfSeedAndEpoch() throws {
     func rows(seed: UInt64, epoch: Int) throws -> [Int64] {
       try Epoch(
-        epoch, of: Dataset(makeDataset(50)), digest: "",
+        epoch, of: HeldData(try Dataset(makeDataset(50)), digest: ""),
         Batching(size: nil, isShuffled: true, seed: seed)
       ).batch(1).tensor("index").values(of: Int64.self)
     }
@@ -59,11 +60,11 @@ import Testing
 
   @Test func withoutShufflingTheDatasetsOrderStays() throws {
     let epoch = Epoch(
-      9, of: try Dataset(makeDataset(5)), digest: "",
+      9, of: HeldData(try Dataset(makeDataset(5)), digest: ""),
       Batching(size: nil, isShuffled: false, seed: 1))
     #expect(epoch.steps == 1)
     #expect(try epoch.batch(1).tensor("index").values(of: Int64.self) == [0, 1, 2, 3, 4])
-    #expect(epoch.batch(1)[.batching] == "size=all shuffle=no")
+    #expect(try epoch.batch(1)[.batching] == "size=all shuffle=no")
   }
 
   @Test func datasetsOfSeveralFilesAreOne() throws {
