@@ -46,16 +46,24 @@ make_folder() {
   [ -z "$caught" ] || exit "$caught"
 }
 
-# end_everything STATUS: ends what run_as_group started, removes $tmp, and exits.
+# end_everything STATUS: ends what run_as_group started, removes $tmp, and exits. nn-train takes its time, for it saves what
+# it has; so a further signal is passed on too, and ends it at once.
 end_everything() {
   local group
-  trap '' HUP INT TERM
+  trap end_groups HUP INT TERM
+  end_groups
   for group in $(jobs -p); do
-    kill -TERM -- "-$group" 2>/dev/null || true
-    wait "$group" 2>/dev/null || true
+    # A signal interrupts the wait; what was waited for to its end is no process any more.
+    while ! wait "$group" 2>/dev/null && kill -0 "$group" 2>/dev/null; do :; done
   done
+  trap '' HUP INT TERM
   rm -rf "$tmp"
   exit "$1"
+}
+
+end_groups() {
+  local group
+  for group in $(jobs -p); do kill -TERM -- "-$group" 2>/dev/null || true; done
 }
 
 # run_as_group COMMAND…: runs it as a process group of its own and returns its status. A signal to the script is

@@ -25,6 +25,18 @@ public struct Trainer {
     public let loss: Double
   }
 
+  /// Why a run came to its end.
+  public enum Ending: Sendable, Equatable {
+    /// The model has finished the last epoch.
+    case finished
+    /// So many steps are done.
+    case limit
+    /// The last epoch's mean loss is low enough.
+    case goal
+    /// Whoever called does not want another step.
+    case stopped
+  }
+
   /// The model as the last `run` left it; after one that threw it is of no use.
   public private(set) var model: Model
   private let network: Network
@@ -66,39 +78,61 @@ public struct Trainer {
     examples = TrainingExamples(of: dataset, for: network, dtype: model.dtype)
   }
 
-  /// Trains until the model has finished epoch `last`, or for `limit` steps.
+  /// Trains until the model has finished epoch `last`, or ends earlier, always between two steps.
   ///
-  /// A model that stopped inside an epoch goes on at its next batch.
-  /// - Parameter report: called after every step.
-  /// - Throws: `TrainingError` when the model is beyond `last` or stopped inside an epoch of other settings;
-  ///   `DocumentError.missingTensor` for a dataset without targets; whatever the stages throw.
+  /// A model that stopped inside an epoch goes on at its next batch, wherever that was.
+  /// - Parameters:
+  ///   - limit: the number of steps; nil for as many as there are.
+  ///   - goal: the loss that the mean over an epoch's examples is to fall below, judged at the end of each; nil for none.
+  ///   - isStopped: asked before every step whether it shall not be made.
+  ///   - report: called after every step.
+  /// - Throws: `TrainingError` when the model is beyond `last`, stopped inside an epoch of other settings, or cannot tell
+  ///   whether it reaches the goal; `DocumentError.missingTensor` for a dataset without targets; whatever the stages throw.
+  @discardableResult
   public mutating func run(
-    untilEpoch last: Int, limit: Int? = nil, report: (Step) -> Void
-  ) throws {
+    untilEpoch last: Int, limit: Int? = nil, belowLoss goal: Double? = nil,
+    isStopped: () -> Bool = { false }, report: (Step) -> Void
+  ) throws -> Ending {
     guard model.epoch <= last else {
       throw TrainingError.alreadyTrained(epoch: model.epoch, asked: last)
     }
     guard dataset.target != nil else {
       throw DocumentError.missingTensor(Role.target, kind: .dataset)
     }
+    if goal != nil && model.position != nil && model.epochLoss == nil {
+      throw TrainingError.noEpochLoss
+    }
     var remaining = limit ?? .max
     // Until the end only the workspace has the parameters, and need not copy what it changes.
     model.parameters = [:]
     defer { putModelTogether() }
-    while model.epoch < last && remaining > 0 {
+    while model.epoch < last {
+      if remaining == 0 { return .limit }
+      if isStopped() { return .stopped }
       let epoch = Epoch(model.epoch + 1, of: dataset, digest: digest, batching)
       var position = model.position ?? 0
       if position > 0 { try requireSameSettings(epoch, position) }
+      if let goal, position == 0, hasReached(goal, before: epoch) { return .goal }
       if epoch.steps - position <= remaining {
         try network.checkTraining(
           on: epoch.examples(in: epoch.steps), of: "the epoch's last batch")
       }
-      while position < epoch.steps && remaining > 0 {
+      while position < epoch.steps {
+        if remaining == 0 { return .limit }
+        if isStopped() { return .stopped }
         position += 1
         remaining -= 1
         report(try learn(epoch, position))
       }
     }
+    return .finished
+  }
+
+  /// Whether the epoch that the model has finished was one of this training, and its loss low enough.
+  private func hasReached(_ goal: Double, before epoch: Epoch) -> Bool {
+    guard let loss = model.epochLoss else { return false }
+    let settings = TrainingSettings.text(batch: place(epoch, 1), settings)
+    return model.lineage.lastSettings == settings && loss.mean < goal
   }
 
   private mutating func learn(_ epoch: Epoch, _ step: Int) throws -> Step {
@@ -141,9 +175,8 @@ public struct Trainer {
       isNoted = true
     }
     model.step += 1
-    let isFinished = step == epoch.steps
-    model.epoch = isFinished ? epoch.number : epoch.number - 1
-    model.position = isFinished ? nil : step
+    try model.advance(
+      to: epoch.number, behind: step, of: epoch.steps, loss: loss, examples: examples.count)
     return loss
   }
 

@@ -12,6 +12,8 @@ public enum ExitStatus: Int32, Sendable {
   case software = 70
   case outputNotCreated = 73
   case inputOutput = 74
+  /// Somebody else holds what this needs.
+  case tryLater = 75
   /// NaN or infinity in a loss, gradient or weight.
   case notFinite = 80
   /// The reader of the output has gone: what a shell reports for SIGPIPE.
@@ -23,6 +25,7 @@ public enum StageError: Error, Equatable {
   case usage(String)
   case inputMissing(String, reason: String)
   case outputNotCreated(String, reason: String)
+  case outputTaken(String)
   case reading(String, reason: String)
   case writing(String, reason: String)
   case readerGone
@@ -47,6 +50,7 @@ public enum StageError: Error, Equatable {
     case .usage: .usage
     case .inputMissing: .inputMissing
     case .outputNotCreated: .outputNotCreated
+    case .outputTaken: .tryLater
     case .reading, .writing: .inputOutput
     case .readerGone: .readerGone
     default: .badData
@@ -61,6 +65,7 @@ extension StageError: CustomStringConvertible {
     case .inputMissing(let name, let reason), .outputNotCreated(let name, let reason),
       .reading(let name, let reason), .writing(let name, let reason):
       "\(name): \(reason)"
+    case .outputTaken(let name): "\(name): another process is writing it, try later"
     case .readerGone: "the reader of the output has gone"
     case .empty: "empty input, expected a document"
     case .truncated(let frames): "truncated stream: \(counted(frames)), no end"
@@ -127,7 +132,9 @@ extension StageError {
   /// Whether the message says by itself which file or option it speaks of.
   fileprivate var namesItsPlace: Bool {
     switch self {
-    case .usage, .inputMissing, .outputNotCreated, .reading, .writing, .readerGone, .noFrame: true
+    case .usage, .inputMissing, .outputNotCreated, .outputTaken, .reading, .writing, .readerGone,
+      .noFrame:
+      true
     default: false
     }
   }

@@ -21,14 +21,18 @@ struct Train: Stage {
       an epoch goes on at its next batch. With distortions every batch passes through them first, as \
       through nn-augment.
 
+      On SIGINT or SIGTERM it finishes its step, writes the model as it is to partial.NAME beside the output NAME, \
+      and ends by the signal; a second signal ends it at once, and so does the first where the output is no \
+      file. Going on from there, or after --time-limit, ends in the same bytes.
+
       \(AugmentationOptions.rangeHelp)
 
         nn-init digits.net \\
         | nn-train train.safetensors.gz -m - --epochs 9 --rate 0.1 \\
           -o model.safetensors.gz
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 80 NaN or infinity, \
-      141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken, 80 NaN or infinity, \
+      130/143 interrupted, 141 reader gone.
       """,
     version: version)
 
@@ -49,11 +53,13 @@ struct Train: Stage {
     parsing: .unconditional, help: ArgumentHelp("Stop after this many steps.", valueName: "n"))
   var limit: NaturalNumber?
 
+  @OptionGroup var stops: StopOptions
   @OptionGroup var jobs: JobsOptions
   @OptionGroup var messages: MessageOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
+    let timeLimit = stops.limit
     let output = try output.open()
     let settings = try update.settings(epochs: epochs.value)
     let start = try model.read(watching: output) {
@@ -72,25 +78,44 @@ struct Train: Stage {
         start, on: dataset, digest: digest, batching.batching, settings, workers,
         distorting: distortions.augmentation)
     }
-    try run(&trainer)
-    try output.write(trainer.model.document())
-    try output.finish()
+    if output.hasFolder { Interruption.noteSignals() }
+    let ending = try run(&trainer, timeLimit)
+    try finish(output, trainer.model, isWhole: ending != .stopped || Interruption.signal == nil)
+    Interruption.end()
+  }
+
+  /// Writes the model; a signal that came before its last step makes it a partial one.
+  private func finish(_ output: DocumentOutput, _ model: Model, isWhole: Bool) throws {
+    if isWhole {
+      try output.write(model.document())
+      return try output.finish()
+    }
+    let name = try output.finishPartial(model.document())
+    let place =
+      model.position.map { "after step \($0) of epoch \(model.epoch + 1)" }
+      ?? "after epoch \(model.epoch)"
+    Messages.say("interrupted \(place): the model is in \(name), and --model goes on from there")
   }
 
   /// Errors about the model name its file, those of a step the dataset's.
-  private func run(_ trainer: inout Trainer) throws {
+  private func run(_ trainer: inout Trainer, _ timeLimit: TimeLimit) throws -> Trainer.Ending {
     var progress = Progress(quiet: messages.quiet)
     defer { progress.clear() }
     let data = datasets.isEmpty || datasets == ["-"] ? ["<stdin>"] : datasets.map(printable)
-    try locating(data.joined(separator: " ")) {
+    return try locating(data.joined(separator: " ")) {
       do {
-        try trainer.run(untilEpoch: epochs.value, limit: limit?.value) { step in
+        return try trainer.run(
+          untilEpoch: epochs.value, limit: limit?.value, belowLoss: stops.goal,
+          isStopped: { Interruption.signal != nil || timeLimit.isOver }
+        ) { step in
           progress.show(
             "epoch \(step.epoch) of \(epochs.value), step \(step.step) of \(step.steps), "
               + "loss \(step.loss)")
         }
       } catch let error as TrainingError {
-        try locating(model.model == "-" ? "<stdin>" : printable(model.model)) { throw error }
+        return try locating(model.model == "-" ? "<stdin>" : printable(model.model)) {
+          throw error
+        }
       }
     }
   }
