@@ -37,6 +37,7 @@ END
 
 wrong_usage() { die 64 "$1 (see epoch.sh --help)"; }
 
+given=("$@")
 model='' next='' epoch='' epochs=1 engine=ring seconds='' skip=0 resume=
 batching=() updating=() augmenting=() limit=() threads=() datasets=()
 while [ $# -gt 0 ]; do
@@ -114,6 +115,11 @@ ring() {
     fi
     case $verdict in 0 | 65 | 141) [ "$status" -eq 0 ] || verdict=$status ;; esac
   done
+  # The stages of a ring see parts of a step and have no place to keep them. The last of several equal options holds; how
+  # far the model is nn-train sees by itself.
+  if [ "$verdict" -eq 80 ]; then
+    say "to keep the batch and the model at fault: $(printf '%q ' "$0" "${given[@]}" --engine fused --skip 0)"
+  fi
   return "$verdict"
 }
 

@@ -10,8 +10,17 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # The folder of the tools: NN_BIN if that is set, else the release build beside these scripts.
 bin=${NN_BIN:-$root/.build/release}
 
+# visible TEXT: prints it with a ? for whatever a terminal would obey: control characters of ASCII and of Unicode (C1), and those
+# that turn the direction of writing or end a line.
+visible() {
+  local text=${1//[[:cntrl:]]/?}
+  text=${text//$'\xc2'[$'\x80'-$'\x9f']/?}
+  text=${text//$'\xe2\x80'[$'\x8b'-$'\x8f'$'\xa8'-$'\xae']/?}
+  printf '%s' "${text//$'\xe2\x81'[$'\xa0'-$'\xaf']/?}"
+}
+
 # say MESSAGE: one line on standard error, headed as the tools head theirs.
-say() { printf '%s: %s\n' "$script" "$1" >&2; }
+say() { printf '%s: %s\n' "$script" "$(visible "$1")" >&2; }
 
 # die STATUS MESSAGE: says it and ends the script; the statuses are those of the tools.
 die() {

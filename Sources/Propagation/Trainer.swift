@@ -37,8 +37,11 @@ public struct Trainer {
     case stopped
   }
 
-  /// The model as the last `run` left it; after one that threw it is of no use.
+  /// The model as the last `run` left it; after one that threw a numerical fault, as it was before that step, and after one
+  /// that threw another it is of no use.
   public private(set) var model: Model
+  /// The batch of the step that left the finite numbers, as the network was given it; nil when none did.
+  public private(set) var failedBatch: Document?
   private let network: Network
   private let dataset: Dataset
   private let digest: String
@@ -56,6 +59,7 @@ public struct Trainer {
   private var knownToFit: [Int] = []
   /// Whether a step of these settings is done, so that model and lineage state them.
   private var isNoted = false
+  private var snapshot: TrainerSnapshot?
 
   /// - Parameter augmentation: how every batch is distorted; nil for not at all.
   /// - Throws: as `Forward.init`.
@@ -103,6 +107,7 @@ public struct Trainer {
       throw TrainingError.noEpochLoss
     }
     var remaining = limit ?? .max
+    (snapshot, failedBatch) = (nil, nil)
     // Until the end only the workspace has the parameters, and need not copy what it changes.
     model.parameters = [:]
     defer { putModelTogether() }
@@ -137,12 +142,47 @@ public struct Trainer {
 
   private mutating func learn(_ epoch: Epoch, _ step: Int) throws -> Step {
     do {
+      if snapshot == nil || model.step % TrainerSnapshot.interval == 0 {
+        snapshot = TrainerSnapshot(
+          parameters: workspace.parameters, corrector: corrector, model: model, isNoted: isNoted)
+      }
       let loss = try loss(epoch, step)
       return Step(
         epoch: epoch.number, step: step, steps: epoch.steps, loss: loss / Double(examples.count))
     } catch let fault as any Fault {
-      throw StepFault(epoch: epoch.number, step: step, cause: fault)
+      throw StepFault(
+        epoch: epoch.number, step: step,
+        cause: fault.isNumerical ? explained(fault, epoch, step) : fault)
     }
+  }
+
+  /// Goes back to before the step that failed, and finds out what was wrong there.
+  private mutating func explained(_ fault: any Fault, _ epoch: Epoch, _ step: Int) -> any Fault {
+    guard let batch = try? returned(to: epoch, step) else { return fault }
+    failedBatch = batch
+    var before = model
+    for (name, tensor) in namedParameters { before.parameters[name] = tensor }
+    guard let suspects = Suspects(fault, of: before, on: batch, workers) else { return fault }
+    return SuspectedFault(cause: fault, suspects: suspects)
+  }
+
+  /// Makes the steps from the snapshot to before this one again, which went well before.
+  ///
+  /// - Returns: the batch of this one.
+  private mutating func returned(to epoch: Epoch, _ step: Int) throws -> Document? {
+    guard let snapshot else { return nil }
+    (workspace.parameters, corrector) = (snapshot.parameters, snapshot.corrector)
+    (model, isNoted) = (snapshot.model, snapshot.isNoted)
+    while (model.epoch + 1, (model.position ?? 0) + 1) < (epoch.number, step) {
+      let number = model.epoch + 1
+      let again =
+        number == epoch.number ? epoch : Epoch(number, of: dataset, digest: digest, batching)
+      for step in (model.position ?? 0) + 1...(number == epoch.number ? step - 1 : again.steps) {
+        _ = try loss(again, step)
+      }
+    }
+    let batch = epoch.batch(step)
+    return try augmentation?.distorted(batch, workers) ?? batch
   }
 
   /// One step.
@@ -203,10 +243,12 @@ public struct Trainer {
 
   /// The model's tensors as the steps have left them.
   private mutating func putModelTogether() {
-    for (names, tensors) in zip(workspace.names, workspace.parameters) {
-      for (name, tensor) in zip(names, tensors) { model.parameters[name] = tensor }
-    }
+    for (name, tensor) in namedParameters { model.parameters[name] = tensor }
     if isNoted { corrector.keep(in: &model) }
+  }
+
+  private var namedParameters: [(String, Tensor)] {
+    zip(workspace.names, workspace.parameters).flatMap { Array(zip($0, $1)) }
   }
 
   /// A batch without its tensors.
@@ -225,14 +267,4 @@ public struct Trainer {
       throw TrainingError.insideEpoch(found: before, expected: now)
     }
   }
-}
-
-/// A fault with the step it stopped.
-struct StepFault: Fault {
-  let epoch: Int
-  let step: Int
-  let cause: any Fault
-
-  var isNumerical: Bool { cause.isNumerical }
-  var description: String { "epoch \(epoch): step \(step): \(cause)" }
 }

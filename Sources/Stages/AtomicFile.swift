@@ -47,6 +47,9 @@ final class AtomicFile {
     descriptor = Descriptor(number, name: printable(path), owned: true)
   }
 
+  /// Whether it is written beside its name, and not as the pipe or device that it is.
+  var isBeside: Bool { temporary != nil }
+
   /// What `--output` names: a file, or for nil and `-` standard output.
   ///
   /// - Throws: `StageError.outputNotCreated`.

@@ -10,7 +10,7 @@ public final class DocumentOutput {
   let descriptor: Descriptor
   /// The file as it was named; nil for standard output.
   let path: String?
-  private let file: AtomicFile?
+  let file: AtomicFile?
   private let level: Int?
   private var gzip: GzipWriter?
   private var writer = DocumentWriter()

@@ -105,6 +105,14 @@ extension String {
   }
 }
 
+/// An error that ends the tool with a line of advice behind its own.
+public struct AdvisedError: Error {
+  let cause: any Error
+  let advice: String
+
+  public init(_ cause: any Error, advice: String) { (self.cause, self.advice) = (cause, advice) }
+}
+
 /// An error with the place it happened at: `<stdin>: frame 3`.
 struct Located: Error {
   let place: String
@@ -146,6 +154,8 @@ func verdict(on error: any Error) -> (status: ExitStatus, message: String?) {
   case let error as Located:
     let (status, message) = verdict(on: error.cause)
     return (status, message.map { "\(error.place): \($0)" })
+  case let error as AdvisedError:
+    return verdict(on: error.cause)
   case StageError.readerGone:
     return (.readerGone, nil)
   case let error as StageError:
@@ -154,5 +164,14 @@ func verdict(on error: any Error) -> (status: ExitStatus, message: String?) {
     return (error.isNumerical ? .notFinite : .badData, error.description)
   default:
     return (.software, "this is a bug: \(error)")
+  }
+}
+
+/// The line of advice that comes with an error.
+func advice(on error: any Error) -> String? {
+  switch error {
+  case let error as Located: advice(on: error.cause)
+  case let error as AdvisedError: error.advice
+  default: nil
   }
 }

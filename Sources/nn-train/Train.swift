@@ -79,26 +79,24 @@ struct Train: Stage {
         distorting: distortions.augmentation)
     }
     if output.hasFolder { Interruption.noteSignals() }
-    let ending = try run(&trainer, timeLimit)
-    try finish(output, trainer.model, isWhole: ending != .stopped || Interruption.signal == nil)
+    let ending: Trainer.Ending
+    do {
+      ending = try run(&trainer, timeLimit)
+    } catch {
+      guard let batch = trainer.failedBatch else { throw error }
+      let model = trainer.model.document()
+      throw AdvisedError(
+        error, advice: output.keepFailedStep(model: model, batch: batch, settings))
+    }
+    try output.finish(
+      trainer.model, isPartial: ending == .stopped && Interruption.signal != nil)
     Interruption.end()
   }
 
-  /// Writes the model; a signal that came before its last step makes it a partial one.
-  private func finish(_ output: DocumentOutput, _ model: Model, isWhole: Bool) throws {
-    if isWhole {
-      try output.write(model.document())
-      return try output.finish()
-    }
-    let name = try output.finishPartial(model.document())
-    let place =
-      model.position.map { "after step \($0) of epoch \(model.epoch + 1)" }
-      ?? "after epoch \(model.epoch)"
-    Messages.say("interrupted \(place): the model is in \(name), and --model goes on from there")
-  }
-
   /// Errors about the model name its file, those of a step the dataset's.
-  private func run(_ trainer: inout Trainer, _ timeLimit: TimeLimit) throws -> Trainer.Ending {
+  private func run(
+    _ trainer: inout Trainer, _ timeLimit: TimeLimit
+  ) throws -> Trainer.Ending {
     var progress = Progress(quiet: messages.quiet)
     defer { progress.clear() }
     let data = datasets.isEmpty || datasets == ["-"] ? ["<stdin>"] : datasets.map(printable)
