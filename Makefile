@@ -238,7 +238,13 @@ metrics := $(trained:%=$(RUN)/epoch-%.tsv)
 .PRECIOUS: $(RUN)/epoch-0000.safetensors.gz $(models)
 
 .PHONY: train eval verify robustness article
-train: $(RUN)/metrics.tsv ## train a network; goes on where it stopped
+# One at a time in a folder. Who only wants to see what would be done waits for nobody.
+only-looks = $(strip $(foreach letter,n q t,$(findstring $(letter),$(firstword -$(MAKEFLAGS)))))
+train: | $(built) ## train a network; goes on where it stopped
+	+@$(if $(only-looks),,pipelines/locked.sh $(RUN)/.lock) $(MAKE) --no-print-directory trained
+
+.PHONY: trained
+trained: $(RUN)/metrics.tsv
 	@echo "$(RUN): trained to epoch $$(awk 'END { print $$1 }' $<); the figures are in $<"
 
 ifneq ($(PATIENCE),)
@@ -283,7 +289,7 @@ $(models): $(RUN)/epoch-%.safetensors.gz: $(RUN)/settings | $(built) $(LEARNED)
 	@pipelines/epoch.sh -m $(filter $(RUN)/epoch-%,$^) -o $(RUN)/partial.epoch-$*.safetensors.gz \
 	  --epoch $$((10#$*)) --rate $(RATE) --reduce $(REDUCE) --size $(SIZE) --seed $(SEED) --engine $(ENGINE) \
 	  --learn "$(learn)$(if $(plateau), $(loss-before))" --augment '$(AUGMENT)' \
-	  $(if $(JOBS),-j $(JOBS)) --seconds $(RUN)/epoch-$*.seconds $(LEARNED)
+	  $(if $(JOBS),-j $(JOBS)) --resume --seconds $(RUN)/epoch-$*.seconds $(LEARNED)
 	@mv $(RUN)/partial.epoch-$*.safetensors.gz $@
 
 $(metrics): $(RUN)/epoch-%.tsv: $(RUN)/epoch-%.safetensors.gz | $(built) $(LEARNED) $(VALIDATED) $(TEST)

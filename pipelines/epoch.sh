@@ -24,8 +24,11 @@ Trains MODEL on the DATASETs for epoch E and writes it to NEXT, which appears wh
   --skip K            leave out the first K steps (ring only: nn-train sees in MODEL how far it is)
   --limit K           stop after K steps
   --engine ring       nn-batch [| nn-augment] | nn-forward | nn-backprop | nn-update, the weights flowing back (default)
-  --engine fused      nn-train
-  --seconds FILE      write there how long it took
+  --engine fused      nn-train; interrupted by SIGINT or SIGTERM it leaves the model as it is, as partial.NEXT beside NEXT, or
+                      as NEXT itself where that is called partial.…
+  --resume            go on from what an interrupted call has left, if that is younger than MODEL: from inside an epoch
+                      with nn-train only
+  --seconds FILE      write there how long it took, this time
   -j N                threads
 
 Other defaults are those of the tools, which are looked for in NN_BIN, else in .build/release.
@@ -35,12 +38,14 @@ END
 
 wrong_usage() { die 64 "$1 (see epoch.sh --help)"; }
 
-model='' next='' epoch='' epochs=1 engine=ring seconds='' skip=0
+given=("$@")
+model='' next='' epoch='' epochs=1 engine=ring seconds='' skip=0 resume=
 batching=() updating=() augmenting=() limit=() threads=() datasets=()
 while [ $# -gt 0 ]; do
   case $1 in
     --help) usage && exit ;;
     --no-shuffle) batching+=("$1") && shift && continue ;;
+    --resume) resume=yes && shift && continue ;;
     -?*) [ $# -gt 1 ] || wrong_usage "$1: a value is missing" ;;
     *) datasets+=("$1") && shift && continue ;;
   esac
@@ -111,7 +116,27 @@ ring() {
     fi
     case $verdict in 0 | 65 | 141) [ "$status" -eq 0 ] || verdict=$status ;; esac
   done
+  # The stages of a ring see parts of a step and have no place to keep them. The last of several equal options holds; how
+  # far the model is nn-train sees by itself.
+  if [ "$verdict" -eq 80 ]; then
+    say "to keep the batch and the model at fault: $(printf '%q ' "$0" "${given[@]}" --engine fused --skip 0)"
+  fi
   return "$verdict"
+}
+
+# go_on: makes what an interrupted call has left the model to start from. Fails when that is all that is asked for.
+go_on() {
+  local partial reached
+  case $(basename "$next") in partial.*) partial=$next ;; *) partial=$(dirname "$next")/partial.$(basename "$next") ;; esac
+  [ -n "$resume" ] && [ "$partial" -nt "$model" ] || return 0
+  reached=$("$bin/nn-inspect" "$partial" | awk '$1 == "nn.epoch:" { print $2 }') || exit
+  if [ "$reached" -lt $((epoch + epochs - 1)) ]; then
+    if [ "$engine" = fused ]; then model=$partial; fi
+  else
+    # It was interrupted behind its last step.
+    [ "$partial" = "$next" ] || mv "$partial" "$next"
+    return 1
+  fi
 }
 
 fused() {
@@ -121,5 +146,5 @@ fused() {
 }
 
 start=$(now)
-run_as_group "$engine"
+if go_on; then run_as_group "$engine"; fi
 if [ -n "$seconds" ]; then seconds_since "$start" >"$seconds"; fi

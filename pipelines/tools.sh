@@ -10,8 +10,17 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # The folder of the tools: NN_BIN if that is set, else the release build beside these scripts.
 bin=${NN_BIN:-$root/.build/release}
 
+# visible TEXT: prints it with a ? for whatever a terminal would obey: control characters of ASCII and of Unicode (C1), and those
+# that turn the direction of writing or end a line.
+visible() {
+  local text=${1//[[:cntrl:]]/?}
+  text=${text//$'\xc2'[$'\x80'-$'\x9f']/?}
+  text=${text//$'\xe2\x80'[$'\x8b'-$'\x8f'$'\xa8'-$'\xae']/?}
+  printf '%s' "${text//$'\xe2\x81'[$'\xa0'-$'\xaf']/?}"
+}
+
 # say MESSAGE: one line on standard error, headed as the tools head theirs.
-say() { printf '%s: %s\n' "$script" "$1" >&2; }
+say() { printf '%s: %s\n' "$script" "$(visible "$1")" >&2; }
 
 # die STATUS MESSAGE: says it and ends the script; the statuses are those of the tools.
 die() {
@@ -46,16 +55,24 @@ make_folder() {
   [ -z "$caught" ] || exit "$caught"
 }
 
-# end_everything STATUS: ends what run_as_group started, removes $tmp, and exits.
+# end_everything STATUS: ends what run_as_group started, removes $tmp, and exits. nn-train takes its time, for it saves what
+# it has; so a further signal is passed on too, and ends it at once.
 end_everything() {
   local group
-  trap '' HUP INT TERM
+  trap end_groups HUP INT TERM
+  end_groups
   for group in $(jobs -p); do
-    kill -TERM -- "-$group" 2>/dev/null || true
-    wait "$group" 2>/dev/null || true
+    # A signal interrupts the wait; what was waited for to its end is no process any more.
+    while ! wait "$group" 2>/dev/null && kill -0 "$group" 2>/dev/null; do :; done
   done
+  trap '' HUP INT TERM
   rm -rf "$tmp"
   exit "$1"
+}
+
+end_groups() {
+  local group
+  for group in $(jobs -p); do kill -TERM -- "-$group" 2>/dev/null || true; done
 }
 
 # run_as_group COMMAND…: runs it as a process group of its own and returns its status. A signal to the script is

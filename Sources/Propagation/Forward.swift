@@ -10,7 +10,7 @@ import Training
 public struct Forward: Sendable {
   public private(set) var model: Model
   private let network: Network
-  private let workers: Workers
+  let workers: Workers
 
   /// Examples whose signals are in memory together when only predictions are asked for. A multiple of the pieces
   /// that products are cut into, so that the same examples give the same bytes in one document or in several.

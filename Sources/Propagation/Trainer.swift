@@ -25,8 +25,23 @@ public struct Trainer {
     public let loss: Double
   }
 
-  /// The model as the last `run` left it; after one that threw it is of no use.
+  /// Why a run came to its end.
+  public enum Ending: Sendable, Equatable {
+    /// The model has finished the last epoch.
+    case finished
+    /// So many steps are done.
+    case limit
+    /// The last epoch's mean loss is low enough.
+    case goal
+    /// Whoever called does not want another step.
+    case stopped
+  }
+
+  /// The model as the last `run` left it; after one that threw a numerical fault, as it was before that step, and after one
+  /// that threw another it is of no use.
   public private(set) var model: Model
+  /// The batch of the step that left the finite numbers, as the network was given it; nil when none did.
+  public private(set) var failedBatch: Document?
   private let network: Network
   private let data: any TrainingData
   private let batching: Batching
@@ -43,6 +58,7 @@ public struct Trainer {
   private var knownToFit: [Int] = []
   /// Whether a step of these settings is done, so that model and lineage state them.
   private var isNoted = false
+  private var snapshot: TrainerSnapshot?
 
   /// - Parameter augmentation: how every batch is distorted; nil for not at all.
   /// - Throws: as `Forward.init`.
@@ -64,49 +80,107 @@ public struct Trainer {
     examples = TrainingExamples(for: network, dtype: model.dtype)
   }
 
-  /// Trains until the model has finished epoch `last`, or for `limit` steps.
+  /// Trains until the model has finished epoch `last`, or ends earlier, always between two steps.
   ///
-  /// A model that stopped inside an epoch goes on at its next batch.
-  /// - Parameter report: called after every step.
-  /// - Throws: `TrainingError` when the model is beyond `last` or stopped inside an epoch of other settings;
-  ///   `DocumentError.missingTensor` for a dataset without targets; whatever the stages throw.
+  /// A model that stopped inside an epoch goes on at its next batch, wherever that was.
+  /// - Parameters:
+  ///   - limit: the number of steps; nil for as many as there are.
+  ///   - goal: the loss that the mean over an epoch's examples is to fall below, judged at the end of each; nil for none.
+  ///   - isStopped: asked before every step whether it shall not be made.
+  ///   - report: called after every step.
+  /// - Throws: `TrainingError` when the model is beyond `last`, stopped inside an epoch of other settings, or cannot tell
+  ///   whether it reaches the goal; `DocumentError.missingTensor` for a dataset without targets; whatever the stages throw.
+  @discardableResult
   public mutating func run(
-    untilEpoch last: Int, limit: Int? = nil, report: (Step) -> Void
-  ) throws {
+    untilEpoch last: Int, limit: Int? = nil, belowLoss goal: Double? = nil,
+    isStopped: () -> Bool = { false }, report: (Step) -> Void
+  ) throws -> Ending {
     guard model.epoch <= last else {
       throw TrainingError.alreadyTrained(epoch: model.epoch, asked: last)
     }
     guard data.outline.target != nil else {
       throw DocumentError.missingTensor(Role.target, kind: .dataset)
     }
+    if goal != nil && model.position != nil && model.epochLoss == nil {
+      throw TrainingError.noEpochLoss
+    }
     var remaining = limit ?? .max
+    (snapshot, failedBatch) = (nil, nil)
     // Until the end only the workspace has the parameters, and need not copy what it changes.
     model.parameters = [:]
     defer { putModelTogether() }
-    while model.epoch < last && remaining > 0 {
+    while model.epoch < last {
+      if remaining == 0 { return .limit }
+      if isStopped() { return .stopped }
       let epoch = Epoch(model.epoch + 1, of: data, batching)
       var position = model.position ?? 0
       if position > 0 { try requireSameSettings(epoch, position) }
+      if let goal, position == 0, hasReached(goal, before: epoch) { return .goal }
       if epoch.steps - position <= remaining {
         try network.checkTraining(
           on: epoch.examples(in: epoch.steps), of: "the epoch's last batch")
       }
-      while position < epoch.steps && remaining > 0 {
+      while position < epoch.steps {
+        if remaining == 0 { return .limit }
+        if isStopped() { return .stopped }
         position += 1
         remaining -= 1
         report(try learn(epoch, position))
       }
     }
+    return .finished
+  }
+
+  /// Whether the epoch that the model has finished was one of this training, and its loss low enough.
+  private func hasReached(_ goal: Double, before epoch: Epoch) -> Bool {
+    guard let loss = model.epochLoss else { return false }
+    let settings = TrainingSettings.text(batch: place(epoch, 1), settings)
+    return model.lineage.lastSettings == settings && loss.mean < goal
   }
 
   private mutating func learn(_ epoch: Epoch, _ step: Int) throws -> Step {
     do {
+      if snapshot == nil || model.step % TrainerSnapshot.interval == 0 {
+        snapshot = TrainerSnapshot(
+          parameters: workspace.parameters, corrector: corrector, model: model, isNoted: isNoted)
+      }
       let loss = try loss(epoch, step)
       return Step(
         epoch: epoch.number, step: step, steps: epoch.steps, loss: loss / Double(examples.count))
     } catch let fault as any Fault {
-      throw StepFault(epoch: epoch.number, step: step, cause: fault)
+      throw StepFault(
+        epoch: epoch.number, step: step,
+        cause: fault.isNumerical ? explained(fault, epoch, step) : fault)
     }
+  }
+
+  /// Goes back to before the step that failed, and finds out what was wrong there.
+  private mutating func explained(_ fault: any Fault, _ epoch: Epoch, _ step: Int) -> any Fault {
+    guard let batch = try? returned(to: epoch, step) else { return fault }
+    failedBatch = batch
+    var before = model
+    for (name, tensor) in namedParameters { before.parameters[name] = tensor }
+    guard let suspects = Suspects(fault, of: before, on: batch, workers) else { return fault }
+    return SuspectedFault(cause: fault, suspects: suspects)
+  }
+
+  /// Makes the steps from the snapshot to before this one again, which went well before.
+  ///
+  /// - Returns: the batch of this one.
+  private mutating func returned(to epoch: Epoch, _ step: Int) throws -> Document? {
+    guard let snapshot else { return nil }
+    (workspace.parameters, corrector) = (snapshot.parameters, snapshot.corrector)
+    (model, isNoted) = (snapshot.model, snapshot.isNoted)
+    while (model.epoch + 1, (model.position ?? 0) + 1) < (epoch.number, step) {
+      let number = model.epoch + 1
+      let again =
+        number == epoch.number ? epoch : Epoch(number, of: dataset, digest: digest, batching)
+      for step in (model.position ?? 0) + 1...(number == epoch.number ? step - 1 : again.steps) {
+        _ = try loss(again, step)
+      }
+    }
+    let batch = epoch.batch(step)
+    return try augmentation?.distorted(batch, workers) ?? batch
   }
 
   /// One step.
@@ -139,9 +213,8 @@ public struct Trainer {
       isNoted = true
     }
     model.step += 1
-    let isFinished = step == epoch.steps
-    model.epoch = isFinished ? epoch.number : epoch.number - 1
-    model.position = isFinished ? nil : step
+    try model.advance(
+      to: epoch.number, behind: step, of: epoch.steps, loss: loss, examples: examples.count)
     return loss
   }
 
@@ -169,10 +242,12 @@ public struct Trainer {
 
   /// The model's tensors as the steps have left them.
   private mutating func putModelTogether() {
-    for (names, tensors) in zip(workspace.names, workspace.parameters) {
-      for (name, tensor) in zip(names, tensors) { model.parameters[name] = tensor }
-    }
+    for (name, tensor) in namedParameters { model.parameters[name] = tensor }
     if isNoted { corrector.keep(in: &model) }
+  }
+
+  private var namedParameters: [(String, Tensor)] {
+    zip(workspace.names, workspace.parameters).flatMap { Array(zip($0, $1)) }
   }
 
   /// A batch without its tensors.
@@ -191,14 +266,4 @@ public struct Trainer {
       throw TrainingError.insideEpoch(found: before, expected: now)
     }
   }
-}
-
-/// A fault with the step it stopped.
-struct StepFault: Fault {
-  let epoch: Int
-  let step: Int
-  let cause: any Fault
-
-  var isNumerical: Bool { cause.isNumerical }
-  var description: String { "epoch \(epoch): step \(step): \(cause)" }
 }

@@ -8,7 +8,7 @@ import Tensors
   import Darwin
 #endif
 
-/// A file that appears under its name whole or not at all: written beside it, synced, renamed.
+/// A file that appears under its name whole or not at all: written beside it (`SideFile`), synced, renamed.
 ///
 /// A link is followed, so that the file it points at is replaced and the link stays. What is no regular file (a
 /// device, a FIFO, anything below `/dev`) is opened and written as it is.
@@ -35,22 +35,20 @@ final class AtomicFile {
       return
     }
     let (folder, name) = AtomicFile.split(target)
-    let beside = "\(AtomicFile.canonical(folder))/.\(name.prefix(200)).\(getpid()).tmp"
+    let beside = "\(AtomicFile.canonical(folder))/\(SideFile.name(for: name))"
     if Temporaries.contains(beside) {
       throw StageError.usage("two outputs to '\(path)'")
     }
-    // Known before it is there: a signal in between would leave it behind.
-    Temporaries.add(beside)
-    let number = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o666)
-    guard number >= 0 else {
-      let reason = systemError()
-      Temporaries.remove(beside)
-      throw StageError.outputNotCreated(printable(path), reason: reason)
-    }
+    let (number, side) = try SideFile.create(beside, for: printable(path))
+    // Not before it is known to be ours: a signal would remove another process's.
+    Temporaries.add(side)
     if exists { _ = fchmod(number, status.st_mode & 0o7777) }
-    temporary = beside
+    temporary = side
     descriptor = Descriptor(number, name: printable(path), owned: true)
   }
+
+  /// Whether it is written beside its name, and not as the pipe or device that it is.
+  var isBeside: Bool { temporary != nil }
 
   /// What `--output` names: a file, or for nil and `-` standard output.
   ///
@@ -70,16 +68,26 @@ final class AtomicFile {
   /// - Throws: `StageError.writing`.
   func commit() throws {
     guard let temporary else { return }
-    let (folder, _) = AtomicFile.split(target)
-    guard fsync(descriptor.number) == 0, rename(temporary, target) == 0 else {
+    guard fsync(descriptor.number) == 0 else {
       throw StageError.writing(descriptor.name, reason: systemError())
     }
+    // From here on a signal leaves it: when it has got its name, the other may be a file of the next process's.
     Temporaries.remove(temporary)
-    // The rename itself lies in the folder; some file systems cannot sync one, and then do not need it.
-    let number = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    if number >= 0 {
-      _ = fsync(number)
-      _ = close(number)
+    guard rename(temporary, target) == 0 else {
+      let reason = systemError()
+      _ = unlink(temporary)
+      throw StageError.writing(descriptor.name, reason: reason)
+    }
+    try syncFolder()
+  }
+
+  /// The rename lies in the folder. Some file systems cannot sync one, and then do not need it.
+  private func syncFolder() throws {
+    let number = open(AtomicFile.split(target).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    if number < 0 { return }
+    defer { _ = close(number) }
+    if fsync(number) != 0 && ![EINVAL, ENOTSUP, EBADF, EROFS].contains(errno) {
+      throw StageError.writing(descriptor.name, reason: systemError())
     }
   }
 
@@ -111,7 +119,7 @@ final class AtomicFile {
     throw StageError.outputNotCreated(printable(path), reason: systemError(ELOOP))
   }
 
-  private static func split(_ path: String) -> (folder: String, name: String) {
+  static func split(_ path: String) -> (folder: String, name: String) {
     guard let slash = path.lastIndex(of: "/") else { return (".", path) }
     let folder = path[..<slash]
     return (folder.isEmpty ? "/" : String(folder), String(path[path.index(after: slash)...]))

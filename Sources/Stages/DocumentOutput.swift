@@ -8,7 +8,10 @@ public final class DocumentOutput {
   public static let defaultLevel = 4
 
   let descriptor: Descriptor
-  private let file: AtomicFile?
+  /// The file as it was named; nil for standard output.
+  let path: String?
+  let file: AtomicFile?
+  private let level: Int?
   private var gzip: GzipWriter?
   private var writer = DocumentWriter()
   private var frames = 0
@@ -19,6 +22,8 @@ public final class DocumentOutput {
   /// - Throws: `StageError.outputNotCreated`; `.usage` when standard output is a terminal.
   public init(_ path: String?, level: Int? = nil) throws {
     (file, descriptor) = try AtomicFile.orStandardOutput(path)
+    self.path = file == nil ? nil : path
+    self.level = level
     if file == nil, descriptor.nature == .terminal {
       throw StageError.usage(
         "binary output to a terminal; name a file with --output, or pipe it into nn-inspect")
@@ -69,6 +74,12 @@ public final class DocumentOutput {
     }
     try file?.commit()
   }
+
+  /// Another file, written with the same level.
+  func beside(_ path: String) throws -> DocumentOutput { try DocumentOutput(path, level: level) }
+
+  /// Gives up what was written; a file that was there stays.
+  func abandon() { file?.abandon() }
 }
 
 /// Reads documents, computes, and answers in kind: a document that stands alone by one, a stream by a stream.

@@ -12,6 +12,8 @@ public enum ExitStatus: Int32, Sendable {
   case software = 70
   case outputNotCreated = 73
   case inputOutput = 74
+  /// Somebody else holds what this needs.
+  case tryLater = 75
   /// NaN or infinity in a loss, gradient or weight.
   case notFinite = 80
   /// The reader of the output has gone: what a shell reports for SIGPIPE.
@@ -23,6 +25,7 @@ public enum StageError: Error, Equatable {
   case usage(String)
   case inputMissing(String, reason: String)
   case outputNotCreated(String, reason: String)
+  case outputTaken(String)
   case reading(String, reason: String)
   case writing(String, reason: String)
   case readerGone
@@ -51,6 +54,7 @@ public enum StageError: Error, Equatable {
     case .usage: .usage
     case .inputMissing: .inputMissing
     case .outputNotCreated: .outputNotCreated
+    case .outputTaken: .tryLater
     case .reading, .writing: .inputOutput
     case .readerGone: .readerGone
     default: .badData
@@ -65,6 +69,7 @@ extension StageError: CustomStringConvertible {
     case .inputMissing(let name, let reason), .outputNotCreated(let name, let reason),
       .reading(let name, let reason), .writing(let name, let reason):
       "\(name): \(reason)"
+    case .outputTaken(let name): "\(name): another process is writing it, try later"
     case .readerGone: "the reader of the output has gone"
     case .empty: "empty input, expected a document"
     case .truncated(let frames): "truncated stream: \(counted(frames)), no end"
@@ -109,6 +114,14 @@ extension String {
   }
 }
 
+/// An error that ends the tool with a line of advice behind its own.
+public struct AdvisedError: Error {
+  let cause: any Error
+  let advice: String
+
+  public init(_ cause: any Error, advice: String) { (self.cause, self.advice) = (cause, advice) }
+}
+
 /// An error with the place it happened at: `<stdin>: frame 3`.
 struct Located: Error {
   let place: String
@@ -136,7 +149,9 @@ extension StageError {
   /// Whether the message says by itself which file or option it speaks of.
   fileprivate var namesItsPlace: Bool {
     switch self {
-    case .usage, .inputMissing, .outputNotCreated, .reading, .writing, .readerGone, .noFrame: true
+    case .usage, .inputMissing, .outputNotCreated, .outputTaken, .reading, .writing, .readerGone,
+      .noFrame:
+      true
     default: false
     }
   }
@@ -148,6 +163,8 @@ func verdict(on error: any Error) -> (status: ExitStatus, message: String?) {
   case let error as Located:
     let (status, message) = verdict(on: error.cause)
     return (status, message.map { "\(error.place): \($0)" })
+  case let error as AdvisedError:
+    return verdict(on: error.cause)
   case StageError.readerGone:
     return (.readerGone, nil)
   case let error as StageError:
@@ -156,5 +173,14 @@ func verdict(on error: any Error) -> (status: ExitStatus, message: String?) {
     return (error.isNumerical ? .notFinite : .badData, error.description)
   default:
     return (.software, "this is a bug: \(error)")
+  }
+}
+
+/// The line of advice that comes with an error.
+func advice(on error: any Error) -> String? {
+  switch error {
+  case let error as Located: advice(on: error.cause)
+  case let error as AdvisedError: error.advice
+  default: nil
   }
 }

@@ -13,10 +13,12 @@ public enum Messages {
   /// Set once by `Stage.main`, before anything else runs.
   nonisolated(unsafe) public internal(set) static var tool = "nn"
 
-  /// One message on one line, cut where no reader would follow any more: what it quotes may be as long as a file.
-  public static func say(_ message: String) {
+  /// One message on one line, cut where no reader would follow any more: what it quotes may be as long as a file. A command
+  /// to copy is not cut.
+  public static func say(_ message: String, isCut: Bool = true) {
     let shown = printable(message)
-    put("\(tool): \(shown.prefix(longest))\(shown.count > longest ? "…" : "")\n")
+    let limit = isCut ? longest : .max
+    put("\(tool): \(shown.prefix(limit))\(shown.count > limit ? "…" : "")\n")
   }
 
   private static let longest = 2000

@@ -71,6 +71,7 @@ extension Stage {
       Temporaries.removeAll()
       let (status, message) = verdict(on: error)
       if let message { Messages.say(message) }
+      if let advice = advice(on: error) { Messages.say(advice, isCut: false) }
       return status
     }
   }

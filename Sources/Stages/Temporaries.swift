@@ -46,14 +46,17 @@ enum Temporaries {
     for number in [SIGINT, SIGTERM, SIGHUP] {
       // Who started us with a signal ignored (nohup) wants it ignored.
       if isIgnored(number) { continue }
-      signal(number) { number in
-        for slot in 0..<Temporaries.capacity {
-          if let name = Temporaries.slots[slot] { _ = unlink(name) }
-        }
-        signal(number, SIG_DFL)
-        raise(number)
-      }
+      signal(number) { number in Temporaries.removeAndEnd(by: number) }
     }
+  }
+
+  /// Removes the temporary files and ends the process by a signal; nothing in it is forbidden to a signal's handler.
+  static func removeAndEnd(by number: Int32) {
+    for slot in 0..<capacity {
+      if let name = slots[slot] { _ = unlink(name) }
+    }
+    signal(number, SIG_DFL)
+    raise(number)
   }
 
   /// Removes what is left, before the process exits with an error.
@@ -66,7 +69,7 @@ enum Temporaries {
 }
 
 /// Whether the process was started with this signal ignored.
-private func isIgnored(_ number: Int32) -> Bool {
+func isIgnored(_ number: Int32) -> Bool {
   var action = sigaction()
   guard sigaction(number, nil, &action) == 0 else { return false }
   #if os(Linux)

@@ -14,6 +14,8 @@ public struct Model: Sendable {
   public var step: Int
   /// Inside an epoch: the batches of it that have been learned; nil between epochs.
   public var position: Int?
+  /// Of the epoch that it is in or has just finished; nil before the first, and where a gradient did not say its own.
+  public internal(set) var epochLoss: EpochLoss?
   public var lineage: Lineage
   /// The losses on validation data by the epoch after which they were measured, as far as a schedule needs them.
   public private(set) var validation: [Int: Double]
@@ -50,6 +52,7 @@ public struct Model: Sendable {
     epoch = try document.integer(.epoch)
     step = try document.integer(.step)
     position = document[.position] == nil ? nil : try document.integer(.position)
+    epochLoss = try EpochLoss(document)
     lineage = Lineage(document[.lineage] ?? "")
     validation = try document.validationLosses()
     parameters = document.tensors.filter { !$0.key.hasPrefix(Self.statePrefix) }
@@ -72,6 +75,7 @@ public struct Model: Sendable {
     self.dtype = dtype
     source = document
     source.tensors = [:]
+    (source[.loss], source[.examples]) = (nil, nil)
   }
 
   /// The model's document.
@@ -83,6 +87,7 @@ public struct Model: Sendable {
     document[.position] = position.map(String.init)
     document[.lineage] = lineage.text
     document[.validation] = validation.text
+    epochLoss?.write(to: &document)
     return document
   }
 

@@ -7,6 +7,8 @@ public enum TrainingError: Fault, Equatable {
   case otherTopology
   case otherTensors(found: [String], expected: [String])
   case noExamples
+  /// A model that stopped inside an epoch of which it does not say the loss so far.
+  case noEpochLoss
   case noGradients
   case noPredictions
   case secondGradient
@@ -55,6 +57,8 @@ public enum TrainingError: Fault, Equatable {
     case .negativeVariance(let name, let found, let position):
       "tensor '\(name)': the correction makes it \(decimal(found)) at \(position), expected variances of at least 0: "
         + "the gradient is not of the model as it is now"
+    case .noEpochLoss:
+      "nn.loss: the model stopped inside an epoch and does not say the loss so far, by which --until goes"
     case .noExamples: "nn.examples: found 0, expected at least one example"
     case .noGradients: "no gradients: the stream has 0 frames"
     case .noPredictions: "no predictions: the stream has 0 frames"

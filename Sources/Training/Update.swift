@@ -27,7 +27,7 @@ extension Model {
     let factor = try settings.schedule.factor(for: gradient, losses: validation)
     var changed = [names.compactMap { parameters[$0] }]
     try corrector.correct(&changed, by: [sums], examples: examples, factor: factor, workers)
-    try advance(with: gradient)
+    try advance(with: gradient, examples: examples)
     for (name, tensor) in zip(names, changed[0]) { parameters[name] = tensor }
     corrector.keep(in: &self)
     note(TrainingSettings.text(batch: gradient, settings), settings)
@@ -70,12 +70,11 @@ extension Model {
   /// leaves it where it was.
   ///
   /// - Throws: `DocumentError.missingKey` when it says only in part where it belongs.
-  private mutating func advance(with gradient: Document) throws {
+  private mutating func advance(with gradient: Document, examples: Int) throws {
     if [Key.epoch, .step, .steps].allSatisfy({ gradient[$0] == nil }) { return }
-    let (number, step) = (try gradient.integer(.epoch), try gradient.integer(.step))
-    let isFinished = step >= (try gradient.integer(.steps))
-    epoch = isFinished ? number : max(number - 1, 0)
-    position = isFinished ? nil : step
+    try advance(
+      to: gradient.integer(.epoch), behind: gradient.integer(.step), of: gradient.integer(.steps),
+      loss: gradient[.loss] == nil ? nil : gradient.number(.loss), examples: examples)
   }
 
   private func refuseUnknownTensors(in gradient: Document) throws {

@@ -23,6 +23,14 @@ public struct UpdateSettings: Sendable, CustomStringConvertible {
     penalties = Penalties(decay: type(of: optimizer).defaultDecay)
   }
 
+  /// The settings as options of `nn-update`: all that its defaults would not make the same.
+  public var options: [String] {
+    let words = description.split(separator: " ")
+    let hasDecay = type(of: optimizer).defaultDecay > 0
+    return ["--rule=\(words[0])"] + words.dropFirst().map { "--\($0)" }
+      + (hasDecay && penalties.decay == 0 ? ["--weight-decay=0"] : [])
+  }
+
   /// As `nn.optimizer` states it: the rule, and whatever is not as if it were not there.
   public var description: String {
     let words =

@@ -87,9 +87,7 @@ struct Column: OptionValue {
 
   init?(text: String) {
     let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count == 2, !parts[0].isEmpty,
-      !text.unicodeScalars.contains(where: { $0.value < 0x20 })
-    else { return nil }
+    guard parts.count == 2, !parts[0].isEmpty, printable(text) == text else { return nil }
     self.init(String(parts[0]), String(parts[1]))
   }
 }

@@ -4,6 +4,7 @@ import Kernels
 import Propagation
 import Safetensors
 import Stages
+import Tensors
 import Training
 
 @main
@@ -69,9 +70,13 @@ struct ForwardTool: Stage {
       // In a ring the whole epoch will come, and what its end would bring to light had better show before its first step.
       if isFirst, feedback != nil, trace, !inference { try forward.foresee(batch) }
       isFirst = false
-      return try trace
-        ? forward.trace(of: batch, inference ? .inference : .training, keepingSums: sums)
-        : forward.prediction(of: batch)
+      if !trace { return try forward.prediction(of: batch) }
+      do {
+        return try forward.trace(
+          of: batch, inference ? .inference : .training, keepingSums: sums)
+      } catch let fault as any Fault {
+        throw forward.explained(fault, by: batch)
+      }
     }
   }
 }

@@ -22,14 +22,18 @@ struct Train: Stage {
       nn-batch. With distortions every batch passes through them first, as \
       through nn-augment.
 
+      On SIGINT or SIGTERM it finishes its step, writes the model as it is to partial.NAME beside the output NAME, \
+      and ends by the signal; a second signal ends it at once, and so does the first where the output is no \
+      file. Going on from there, or after --time-limit, ends in the same bytes.
+
       \(AugmentationOptions.rangeHelp)
 
         nn-init digits.net \\
         | nn-train train.safetensors.gz -m - --epochs 9 --rate 0.1 \\
           -o model.safetensors.gz
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 80 NaN or infinity, \
-      141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken, 80 NaN or infinity, \
+      130/143 interrupted, 141 reader gone.
       """,
     version: version)
 
@@ -50,11 +54,13 @@ struct Train: Stage {
     parsing: .unconditional, help: ArgumentHelp("Stop after this many steps.", valueName: "n"))
   var limit: NaturalNumber?
 
+  @OptionGroup var stops: StopOptions
   @OptionGroup var jobs: JobsOptions
   @OptionGroup var messages: MessageOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
+    let timeLimit = stops.limit
     let output = try output.open()
     let settings = try update.settings(epochs: epochs.value)
     let start = try model.read(watching: output) {
@@ -73,25 +79,42 @@ struct Train: Stage {
       try Trainer(
         start, on: data, batching.batching, settings, workers, distorting: distortions.augmentation)
     }
-    try run(&trainer)
-    try output.write(trainer.model.document())
-    try output.finish()
+    if output.hasFolder { Interruption.noteSignals() }
+    let ending: Trainer.Ending
+    do {
+      ending = try run(&trainer, timeLimit)
+    } catch {
+      guard let batch = trainer.failedBatch else { throw error }
+      let model = trainer.model.document()
+      throw AdvisedError(
+        error, advice: output.keepFailedStep(model: model, batch: batch, settings))
+    }
+    try output.finish(
+      trainer.model, isPartial: ending == .stopped && Interruption.signal != nil)
+    Interruption.end()
   }
 
   /// Errors about the model name its file, those of a step the dataset's.
-  private func run(_ trainer: inout Trainer) throws {
+  private func run(
+    _ trainer: inout Trainer, _ timeLimit: TimeLimit
+  ) throws -> Trainer.Ending {
     var progress = Progress(quiet: messages.quiet)
     defer { progress.clear() }
     let data = datasets.isEmpty || datasets == ["-"] ? ["<stdin>"] : datasets.map(printable)
-    try locating(data.joined(separator: " ")) {
+    return try locating(data.joined(separator: " ")) {
       do {
-        try trainer.run(untilEpoch: epochs.value, limit: limit?.value) { step in
+        return try trainer.run(
+          untilEpoch: epochs.value, limit: limit?.value, belowLoss: stops.goal,
+          isStopped: { Interruption.signal != nil || timeLimit.isOver }
+        ) { step in
           progress.show(
             "epoch \(step.epoch) of \(epochs.value), step \(step.step) of \(step.steps), "
               + "loss \(step.loss)")
         }
       } catch let error as TrainingError {
-        try locating(model.model == "-" ? "<stdin>" : printable(model.model)) { throw error }
+        return try locating(model.model == "-" ? "<stdin>" : printable(model.model)) {
+          throw error
+        }
       }
     }
   }

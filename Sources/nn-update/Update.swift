@@ -3,6 +3,7 @@ import Documents
 import Kernels
 import Safetensors
 import Stages
+import Tensors
 import Training
 import TrainingOptions
 
@@ -54,12 +55,27 @@ struct Update: Stage {
       gradients += 1
       try input.locating {
         if gradients > 1 && feedback == nil { throw TrainingError.secondGradient }
-        try model.learn(gradient, settings, workers)
+        try learn(&model, gradient, settings, workers, output)
       }
       try feedbackOutput?.send(model.documentForForward())
     }
     if gradients == 0 { try input.locating { throw TrainingError.noGradients } }
     try output.write(model.document())
     try output.finish()
+  }
+
+  /// In a ring nobody could have the model and the gradient of a step that fails; so it keeps them.
+  private func learn(
+    _ model: inout Model, _ gradient: Document, _ settings: UpdateSettings, _ workers: Workers,
+    _ output: DocumentOutput
+  ) throws {
+    do {
+      try model.learn(gradient, settings, workers)
+    } catch let fault as any Fault {
+      guard fault.isNumerical, feedback != nil else { throw fault }
+      let advice = output.keepFailedStep(
+        model: model.document(), gradient: gradient, settings)
+      throw AdvisedError(fault, advice: advice)
+    }
   }
 }

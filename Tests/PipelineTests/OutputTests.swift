@@ -149,7 +149,7 @@ private let writers: [[String]] = [
       env --default-signal=HUP,INT,TERM nn-forward -m model.safetensors.gz slow -o out.gz & stage=$!
       exec 4> slow
       for attempt in $(seq 1000); do
-        ls .out.gz.$stage.tmp > hidden 2>&1 && break
+        ls .out.gz.tmp > hidden 2>&1 && break
         sleep 0.01
       done
       kill -s \(signal) $stage

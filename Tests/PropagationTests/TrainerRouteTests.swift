@@ -169,6 +169,50 @@ import Training
     }
   }
 
+  /// Every rule with every schedule, on the documents that a file would hold.
+  @Test(arguments: optimizerWords)
+  func interruptedAtEveryStepEveryScheduleGoesOnTheSame(_ rule: String) throws {
+    let topology =
+      "input 1x4x4\nscale 1/8\ndense 3 tanh\nbatchnorm\ndense 4 softmax\nloss cross-entropy\n"
+    let schedules: [Schedule] = [
+      Schedule(), Schedule(.step(every: 1, factor: 0.5)), Schedule(.exponential(factor: 0.9)),
+      Schedule(.cosine(epochs: 2, final: 0.1)), Schedule(.oneCycle(epochs: 2)),
+      Schedule(.plateau(factor: 0.5, patience: 0)), Schedule(.constant, warmUp: 1.5),
+    ]
+    let dataset = try Self.dataset()
+    for schedule in schedules {
+      let training = Training(testDescription: "", topology: topology, rule: rule, size: 7) {
+        $0.schedule = schedule
+      }
+      /// From wherever the model is to the end of the second epoch, with pieces of so many steps.
+      func trained(_ model: Model, pieces: [Int]) throws -> Document {
+        var model = model
+        for piece in pieces + [.max] {
+          for last in model.epoch + 1...max(model.epoch + 1, 2) where last <= 2 {
+            if schedule.needsValidation, model.epoch > 0, model.position == nil {
+              try model.note(validationLoss: 1)
+            }
+            var trainer = try Self.trainer(training, model, on: dataset, threads: 1)
+            let ending = try trainer.run(
+              untilEpoch: schedule.needsValidation ? last : 2, limit: piece
+            ) { _ in }
+            model = try Model(trainer.model.document())
+            if ending == .limit { break }
+          }
+        }
+        return model.document()
+      }
+      let start = try makeModel(topology)
+      let whole = try trained(start, pieces: [])
+      #expect(whole[.epoch] == "2" && whole[.step] == "6")
+      for step in 1...5 {
+        #expect(try trained(start, pieces: [step]) == whole, "\(schedule.words) after \(step)")
+      }
+      #expect(
+        try trained(start, pieces: [1, 1, 1, 1, 1]) == whole, "\(schedule.words) step by step")
+    }
+  }
+
   @Test func noStepChangesNothing() throws {
     let model = try makeModel(Self.trainings[0].topology)
     var trainer = try Self.trainer(Self.trainings[0], model, on: Self.dataset())
@@ -203,7 +247,7 @@ import Training
       weights: [1e10, 0, 0, 0], input: [1, 1e12, 1, 1], rule: "adam"),
   ]
 
-  /// What stops the trainer is what stops the stages, with the step before it.
+  /// What stops the trainer is what stops the stages, with the step before it and, of arithmetic, layer and row behind it.
   @Test(arguments: failures) func stopsWithTheSameWords(_ failure: Failure) throws {
     let topology = "input 2\ndense 2 identity\ndense 1 identity bias=no\nloss squared\n"
     var document = Document(kind: .dataset)
@@ -225,6 +269,12 @@ import Training
     }
     let words = expected.map { "\($0)" } ?? ""
     #expect(words.hasPrefix(failure.testDescription))
-    #expect(found.map { "\($0)" } == "epoch 1: step \(failure.step): \(words)")
+    let layer = failure.testDescription == "tensor 'loss'" ? "dense2" : "dense1"
+    let isNumerical = (expected as? any Fault)?.isNumerical == true
+    #expect(isNumerical == (failure.step == 1))
+    #expect(
+      found.map { "\($0)" } == "epoch 1: step \(failure.step): \(words)"
+        + (isNumerical ? ": layer '\(layer)', row 0" : ""))
+    #expect((trainer.failedBatch != nil) == isNumerical)
   }
 }

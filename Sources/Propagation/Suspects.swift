@@ -1,0 +1,128 @@
+import Documents
+import Kernels
+import Layers
+import Networks
+import Safetensors
+import Tensors
+import Training
+
+/// Where a step left the finite numbers: the layer, as far as one is to blame, and the examples.
+struct Suspects: Sendable, Equatable, CustomStringConvertible {
+  let layer: String?
+  /// Of the dataset, in the batch's order; of the batch where it does not say which they are.
+  let rows: [Int64]
+
+  private static let shownRows = 8
+
+  var description: String {
+    let shown = rows.prefix(Self.shownRows).map(String.init).joined(separator: ", ")
+    let more = rows.count > Self.shownRows ? " and \(rows.count - Self.shownRows) more" : ""
+    return (layer.map { "layer '\($0)', " } ?? "")
+      + (rows.count == 1 ? "row \(shown)" : "rows \(shown)\(more)")
+  }
+
+  /// Makes the step once more, this time looking at every signal.
+  ///
+  /// - Parameters:
+  ///   - fault: what was found wrong first.
+  ///   - model: before the step.
+  /// - Returns: nil for a step that cannot be made again.
+  init?(_ fault: any Fault, of model: Model, on batch: Document, _ workers: Workers) {
+    guard let network = try? Network(topology: model.topology),
+      let examples = try? ExampleBatch(batch, for: network, dtype: model.dtype),
+      let pass = try? batch.pass(.training, of: network, workers)
+    else { return nil }
+    let all =
+      (try? batch.rows(count: examples.count).map { Int64(clamping: $0) })
+      ?? (0..<Int64(examples.count)).map { $0 }
+    func rows(_ found: [Int]) -> [Int64] { found.map { all[$0] } }
+
+    let signals = network.forward(
+      examples.input, parameters: model.parameters, keeping: .everything, pass)
+    for node in network.nodes {
+      for signal in [signals.sums[node.name], signals.outputs[node.name]] {
+        guard let found = signal?.nonFiniteExamples(), !found.isEmpty else { continue }
+        (layer, self.rows) = (node.name, rows(found))
+        return
+      }
+    }
+    if let target = examples.target {
+      let found = network.losses(signals, target: target, workers: workers).nonFiniteExamples()
+      if !found.isEmpty {
+        (layer, self.rows) = (network.nodes[network.nodes.count - 1].name, rows(found))
+        return
+      }
+    }
+    // What is finite for every example alone, or cannot be had for one alone, all have brought about together.
+    let alone = (0..<examples.count).filter {
+      Self.fails(on: batch.example($0, of: examples.count), model, workers)
+    }
+    layer = tensor(of: fault).flatMap { tensor in
+      network.nodes.map(\.name).first { tensor.contains($0 + ".") }
+    }
+    self.rows = alone.isEmpty ? all : rows(alone)
+  }
+
+  /// Whether a single example leaves the finite numbers.
+  private static func fails(on batch: Document, _ model: Model, _ workers: Workers) -> Bool {
+    do {
+      var backprop = Backprop(workers)
+      _ = try backprop.gradient(of: Forward(model, workers).trace(of: batch))
+      return false
+    } catch let fault as any Fault {
+      return fault.isNumerical
+    } catch {
+      return false
+    }
+  }
+}
+
+extension Forward {
+  /// A numerical fault of `trace` with the layer and the rows at fault.
+  public func explained(_ fault: any Fault, by batch: Document) -> any Fault {
+    guard fault.isNumerical, let suspects = Suspects(fault, of: model, on: batch, workers) else {
+      return fault
+    }
+    return SuspectedFault(cause: fault, suspects: suspects)
+  }
+}
+
+/// A numerical fault, and what is known of where it comes from.
+struct SuspectedFault: Fault {
+  let cause: any Fault
+  let suspects: Suspects
+
+  var isNumerical: Bool { cause.isNumerical }
+  var description: String { "\(cause): \(suspects)" }
+}
+
+/// The tensor that a numerical fault is about.
+private func tensor(of fault: any Fault) -> String? {
+  switch fault {
+  case DocumentError.notFinite(let name, _, _, _, _): name
+  case TrainingError.overflow(let fault, _): tensor(of: fault)
+  default: nil
+  }
+}
+
+extension Document {
+  /// A batch of one of its examples.
+  fileprivate func example(_ number: Int, of count: Int) -> Document {
+    var result = self
+    for (name, tensor) in tensors where tensor.shape.dimensions.first == count {
+      result.tensors[name] = tensor.rows(number..<number + 1)
+    }
+    return result
+  }
+}
+
+extension Tensor {
+  /// The places along the first axis where not all is finite.
+  fileprivate func nonFiniteExamples() -> [Int] {
+    guard shape.rank > 0, firstNonFinite() != nil else { return [] }
+    let (values, size) = (doubles(), shape.count / shape[0])
+    return (0..<shape[0]).filter { example in
+      values[example * size..<(example + 1) * size].contains { !$0.isFinite }
+    }
+  }
+}

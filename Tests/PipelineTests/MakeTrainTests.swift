@@ -1,0 +1,112 @@
+import Foundation
+import Scratch
+import Testing
+
+/// `make train` that is interrupted, and two of them at once.
+@Suite(.serialized) struct MakeTrainTests {
+  private func expectTrained(
+    _ make: MakeRun, run: String = "run", _ others: [String: String] = [:],
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let outcome = try make.start(make.command(run: run, others)).outcome(watchdog: 120)
+    #expect(outcome.status == 0, "\(outcome.message)", sourceLocation: sourceLocation)
+  }
+
+  /// As Ctrl-C in a terminal: to all processes of Make's group, of which the stages are none.
+  @Test(arguments: ["fused", "ring"], [SIGINT, SIGTERM])
+  func interruptedAndStartedAgainItEndsTheSame(_ engine: String, _ signal: Int32) throws {
+    let make = try MakeRun(["ENGINE": engine, "EPOCHS": "3"])
+    try expectTrained(make, run: "whole", ["ENGINE": "fused"])
+    var partials = 0
+    for delay in [60_000, 150_000, 300_000] as [UInt32] {
+      let session = try make.start(make.command())
+      let next = (1...3).first { !make.folder.exists(make.model($0)) } ?? 3
+      try session.wait {
+        make.folder.exists("run/.partial.epoch-000\(next).safetensors.gz.tmp")
+          || make.folder.exists(make.model(3))
+      }
+      usleep(delay)
+      try session.signal(signal)
+      let outcome = try session.outcome()
+      #expect(!outcome.hasHung && outcome.left == 0 && outcome.seconds < 10, "\(outcome.message)")
+      let partial = try make.folder.names(in: "run").filter { $0.hasPrefix("partial.") }
+      #expect(partial.count <= 1 && (engine == "fused" || partial == []))
+      #expect(try !make.folder.names(in: "run").contains { $0.hasSuffix(".tmp") })
+      if !partial.isEmpty {
+        partials += 1
+        #expect(outcome.messages(of: "nn-train").count == 1, "\(outcome.message)")
+      }
+      if !make.folder.exists(make.model(3)) { #expect(outcome.status == 128 + signal) }
+    }
+    #expect(partials > 0 || engine == "ring")
+    try expectTrained(make)
+    for epoch in 0...3 {
+      #expect(
+        try make.folder.read(make.model(epoch))
+          == make.folder.read(make.model(epoch, run: "whole")), "epoch \(epoch)")
+    }
+    #expect(try !make.folder.names(in: "run").contains { $0.hasPrefix("partial.") })
+  }
+
+  /// What was begun with other settings is no beginning.
+  @Test func aPartialModelOfOtherSettingsIsNotTaken() throws {
+    let make = try MakeRun(["EPOCHS": "1"])
+    let other = ["RATE": "0.01"]
+    try expectTrained(make, run: "whole", other)
+    for _ in 1...20 where !make.folder.exists("run/partial.epoch-0001.safetensors.gz") {
+      let session = try make.start(make.command())
+      try session.wait { make.folder.exists("run/.partial.epoch-0001.safetensors.gz.tmp") }
+      usleep(200_000)
+      try session.signal(SIGINT)
+      _ = try session.outcome()
+      if make.folder.exists(make.model(1)) { try make.folder.remove("run") }
+    }
+    try #require(make.folder.exists("run/partial.epoch-0001.safetensors.gz"))
+    try expectTrained(make, other)
+    #expect(
+      try make.folder.read(make.model(1)) == make.folder.read(make.model(1, run: "whole")))
+  }
+
+  @Test(arguments: ["", "VALIDATION=0.2 PATIENCE=9"])
+  func theSecondRunInAFolderIsRefusedAtOnce(_ patience: String) throws {
+    let make = try MakeRun(["EPOCHS": "200"])
+    let command = make.command() + " " + patience
+    let first = try make.start(command)
+    try first.wait { make.folder.exists(make.model(1)) }
+    let began = Date()
+    let second = try Tool.sh(command, in: make.folder, environment: ["MAKEFLAGS": ""])
+    #expect(Date().timeIntervalSince(began) < 5)
+    #expect(second.status == 2)
+    let lines = second.message.split(separator: "\n")
+    #expect(
+      lines.first.map(String.init)
+        == "locked.sh: \(make.folder.path("run")): another run is at work there, try later")
+    #expect(lines.count == 2 && second.message.hasSuffix("Error 75\n"), "\(second.message)")
+    // Who only looks is not kept out.
+    for goal in ["--dry-run train", "eval"] {
+      let outcome = try Tool.sh(
+        make.command(goal) + " " + patience, in: make.folder, environment: ["MAKEFLAGS": ""])
+      #expect(outcome.status == 0, "\(outcome.message)")
+    }
+    // Another folder is another run.
+    try expectTrained(make, run: "other", ["EPOCHS": "1"])
+    // What outlives a killed Make still writes there, and holds the lock until it has ended.
+    kill(first.leader, SIGKILL)
+    let third = try Tool.sh(command, in: make.folder, environment: ["MAKEFLAGS": ""])
+    #expect(third.status == 2 && third.message.contains("Error 75"))
+    try first.signal(SIGTERM)
+    _ = try first.outcome()
+    let last = (1...200).last { make.folder.exists(make.model($0)) } ?? 1
+    try expectTrained(make, ["EPOCHS": "\(last + 1)"])
+  }
+}
+
+extension Scratch {
+  fileprivate func names(in folder: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: path(folder)).sorted()
+  }
+
+  fileprivate func remove(_ name: String) throws {
+    try FileManager.default.removeItem(atPath: path(name))
+  }
+}
