@@ -174,7 +174,7 @@ public struct Trainer {
     while (model.epoch + 1, (model.position ?? 0) + 1) < (epoch.number, step) {
       let number = model.epoch + 1
       let again =
-        number == epoch.number ? epoch : Epoch(number, of: dataset, digest: digest, batching)
+        number == epoch.number ? epoch : Epoch(number, of: data, batching)
       for step in (model.position ?? 0) + 1...(number == epoch.number ? step - 1 : again.steps) {
         _ = try loss(again, step)
       }
