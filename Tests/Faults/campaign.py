@@ -8,6 +8,7 @@ import concurrent.futures
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -126,7 +127,8 @@ class Try:
             raise Lost(f"{name}: found other bytes than without the fault ({len(found)}, expected {len(expected)})")
 
     def expect_no_temporaries(self):
-        left = [name for name in os.listdir(self.folder) if name.endswith(".tmp")]
+        """No file beside an output is left, but such as only the process that made it could know: `.NAME.NUMBER.tmp`."""
+        left = [name for name in os.listdir(self.folder) if re.search(r"(?<!\.\d)(?<!\d)\.tmp$", name)]
         if left:
             raise Lost(f"left behind: {' '.join(left)}")
 

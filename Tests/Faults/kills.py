@@ -79,6 +79,7 @@ class Training:
             trial.run(["nn-inspect", NEXT]).need()
             trial.run(self.command(engine)).need()
             trial.expect_same(NEXT, self.new)
+            trial.expect_no_temporaries()
 
         return attempt
 
