@@ -157,7 +157,7 @@ def end_session(leader):
 class Campaign:
     """A script's options and rows."""
 
-    def __init__(self, text, tries):
+    def __init__(self, text, tries, jobs=1):
         self.name = os.path.basename(sys.argv[0])
         parser = argparse.ArgumentParser(
             prog=self.name, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -166,7 +166,8 @@ class Campaign:
         parser.add_argument("--seed", type=int, default=1, metavar="S", help="the start of the random numbers")
         parser.add_argument("--only", default="", metavar="ROW[/I]", help="only this row, only its try number I")
         parser.add_argument(
-            "-j", "--jobs", type=int, default=os.cpu_count(), metavar="N", help="tries at a time (default: a core each)"
+            "-j", "--jobs", type=int, default=jobs * os.cpu_count(), metavar="N",
+            help=f"tries at a time (default: {jobs} for every core)",
         )
         self.options = parser.parse_args()
         if self.options.tries is not None and self.options.tries < 1:
@@ -207,7 +208,10 @@ class Campaign:
             path = os.path.join(self.folder, "shim.so")
             if not os.path.exists(path):
                 source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim.c")
-                compiler = os.environ.get("CC", "cc")
+                compilers = [os.environ.get("CC"), "cc", "clang", "gcc"]
+                compiler = next((name for name in compilers if name and shutil.which(name)), None)
+                if not compiler:
+                    self.end(66, "no C compiler (CC, cc, clang, gcc): the faults need one")
                 command = [compiler, "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", source, "-o", path + ".new", "-ldl"]
                 subprocess.run(command, check=True)
                 os.rename(path + ".new", path)

@@ -78,7 +78,7 @@ class Ring:
 
 
 def main():
-    with Campaign(__doc__, tries=100) as campaign:
+    with Campaign(__doc__, tries=50, jobs=3) as campaign:
         ring = Ring(campaign)
         promise = "a ring with pipes of one page, every relay a byte at a time: the same bytes, no hang"
         campaign.row("bytes", promise, ring.attempt("bytes"))
