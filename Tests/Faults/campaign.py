@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.path.abspath(os.environ.get("NN_BIN") or os.path.join(ROOT, ".build/release"))
@@ -250,9 +251,11 @@ class Campaign:
                 attempt(trial)
             except Missed:
                 continue
-            except Lost as loss:
+            except Exception as loss:  # What goes wrong in the test itself is no promise kept either.
+                if not isinstance(loss, Lost):
+                    traceback.print_exc()
                 replay = f"{self.name} --seed {self.options.seed} --only {name}/{number}"
-                self.say(f"{name}/{number}: LOST: {loss}\n  replay: {replay}")
+                self.say(f"{name}/{number}: LOST: {loss or type(loss).__name__}\n  replay: {replay}")
                 return False
             finally:
                 self.count(trial.report())

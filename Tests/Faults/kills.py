@@ -96,7 +96,10 @@ def kill_after(trial, process, duration):
     # Only if it is still running: the number could be anybody's by now.
     if number not in of_session(process.pid):
         return None
-    os.kill(number, signal.SIGKILL)
+    try:
+        os.kill(number, signal.SIGKILL)
+    except ProcessLookupError:
+        return None
     return time.time()
 
 
