@@ -77,7 +77,7 @@ def main():
             return 64
     tries, seed = whole("FAULT_TRIES", ""), whole("FAULT_SEED", "1")
     passed = ["--seed", seed] + (["--tries", tries] if tries else [])
-    load, begun = os.getloadavg()[0], time.monotonic()
+    load, begun, tested = os.getloadavg()[0], time.monotonic(), commit()
     table = ["| promise | test | tried | lost |", "| --- | --- | ---: | ---: |"]
     notes, worst = [], 0
     for campaign in options.campaigns or CAMPAIGNS:
@@ -88,7 +88,7 @@ def main():
     processor, memory = fields("/proc/cpuinfo"), fields("/proc/meminfo")
     size = int(memory.get("MemTotal", "0 kB").split()[0]) / 1024**2
     machine = [
-        f"- date: {datetime.date.today()}; commit {commit()}",
+        f"- date: {datetime.date.today()}; commit {tested}",
         f"- processor: {processor.get('model name', platform.machine())}; {os.cpu_count()} cores; {size:.1f} GiB",
         f"- system: {platform.system()} {platform.release()}, {file_system('/tmp')} under /tmp",
         f"- load of the machine before: {load:.1f}; it took {(time.monotonic() - begun) / 60:.1f} minutes",
