@@ -16,6 +16,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -64,6 +65,23 @@ def file_system(folder):
     return outcome.stdout.strip() or "unknown"
 
 
+def computer():
+    processor, memory = fields("/proc/cpuinfo"), fields("/proc/meminfo")
+    size = int(memory.get("MemTotal", "0 kB").split()[0]) / 1024**2
+    name = processor.get("model name", platform.machine())
+    return [
+        f"- processor: {name}; {os.cpu_count()} cores; {size:.1f} GiB",
+        f"- system: {platform.system()} {platform.release()}, {file_system(tempfile.gettempdir())} for temporary files",
+    ]
+
+
+def write(folder, **pages):
+    os.makedirs(folder, exist_ok=True)
+    for name, lines in pages.items():
+        with open(os.path.join(folder, f"{name}.md"), "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="faults.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -85,19 +103,14 @@ def main():
         table += [f"| {words} | `{campaign}.py` | {int(tried):,} | {lost} |" for words, tried, lost in rows]
         notes += [f"- {line.strip()}" for line in messages]
         worst = max(worst, status)
-    processor, memory = fields("/proc/cpuinfo"), fields("/proc/meminfo")
-    size = int(memory.get("MemTotal", "0 kB").split()[0]) / 1024**2
-    machine = [
-        f"- date: {datetime.date.today()}; commit {tested}",
-        f"- processor: {processor.get('model name', platform.machine())}; {os.cpu_count()} cores; {size:.1f} GiB",
-        f"- system: {platform.system()} {platform.release()}, {file_system('/tmp')} under /tmp",
-        f"- load of the machine before: {load:.1f}; it took {(time.monotonic() - begun) / 60:.1f} minutes",
-        f"- seed {seed}; tries of a row: {tries or 'as many as each campaign has by itself'}",
-    ]
-    os.makedirs(options.folder, exist_ok=True)
-    for name, lines in (("table", table), ("notes", notes or ["- none"]), ("machine", machine)):
-        with open(os.path.join(options.folder, f"{name}.md"), "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
+        machine = [
+            f"- date: {datetime.date.today()}; commit {tested}",
+            *computer(),
+            f"- load of the machine before: {load:.1f}; it took {(time.monotonic() - begun) / 60:.0f} minutes",
+            f"- seed {seed}; tries of a row: {tries or 'as many as each campaign has by itself'}",
+        ]
+        # After each, so that a run that is ended half-way has not been for nothing.
+        write(options.folder, table=table, notes=notes or ["- nothing"], machine=machine)
     return worst
 
 

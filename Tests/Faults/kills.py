@@ -2,7 +2,8 @@
 """kill -9 of each program of the ring and of nn-train, at random moments.
 
 Every try trains an epoch over an old model's name by pipelines/epoch.sh and kills one program: half of the tries after a
-random time, half in a random one of its calls to the system, in the middle of the bytes where that is a write. Then:
+random time, half in a random one of its calls to the system, in the middle of the bytes where that is a write; half of
+the tries with pipes of one page, so that no stage is ahead of the others and gone before its time. Then:
 nothing that was started runs on for more than 2 seconds; the model on the disk opens and is, byte for byte, the old
 one or the trained one; the same command once more ends in the bytes of a run that nobody disturbed, and leaves nothing
 else in the folder.
@@ -19,6 +20,7 @@ from make_train import Project
 
 STAGES = ["nn-batch", "nn-forward", "nn-backprop", "nn-update"]
 NEXT = "next.safetensors.gz"
+PAGE = os.sysconf("SC_PAGE_SIZE")
 # The limit on what may remain, in seconds.
 REMAINING = 2
 
@@ -36,13 +38,14 @@ class Training:
         self.old = files.read("old.safetensors.gz")
         self.duration, self.calls = {}, {}
         for engine in ("ring", "fused"):
-            begun = time.monotonic()
-            files.run(self.command(engine), {"only": "nn-"}).need()
-            self.duration[engine] = time.monotonic() - begun
+            files.run(self.command(engine), {"only": "nn-", "pipe": PAGE}).need()
         self.new = files.read(NEXT)
+        begun = {}
         for entry in files.report():
+            program = entry["program"]
+            begun.setdefault(program, entry["time"])
             if entry["what"] == "end":
-                self.calls[entry["program"]] = entry["calls"]
+                self.calls[program], self.duration[program] = entry["calls"], entry["time"] - begun[program]
 
     def command(self, engine):
         return [
@@ -56,11 +59,13 @@ class Training:
         def attempt(trial):
             trial.write(NEXT, self.old)
             by_call = trial.random.random() < 0.5
-            faults = {"only": program, "seed": trial.seed}
+            faults = {"only": "nn-", "victim": program, "seed": trial.seed}
+            if trial.random.random() < 0.5:
+                faults["pipe"] = PAGE
             if by_call:
                 faults["kill"] = trial.random.randint(1, self.calls[program])
             process = trial.start(self.command(engine), faults)
-            killed = None if by_call else kill_after(trial, process, self.duration[engine])
+            killed = None if by_call else kill_after(trial, process, program, self.duration[program])
             trial.outcome(process)
             left = wait_until(lambda: not of_session(process.pid), REMAINING + 1)
             ended = time.time()
@@ -84,15 +89,18 @@ class Training:
         return attempt
 
 
-def kill_after(trial, process, duration):
+def kill_after(trial, process, program, duration):
     """Kills the program that the shim reports, a random time after its start; the time, or None if it had ended."""
     moment = trial.random.random() * duration
-    wait_until(lambda: trial.report() or process.poll() is not None, 10)
-    started = trial.report()
-    if not started:
+
+    def started():
+        return [entry for entry in trial.report() if entry["program"] == program]
+
+    wait_until(lambda: started() or process.poll() is not None, 10)
+    if not started():
         return None
-    time.sleep(max(0, started[0]["time"] + moment - time.time()))
-    number = started[0]["process"]
+    time.sleep(max(0, started()[0]["time"] + moment - time.time()))
+    number = started()[0]["process"]
     # Only if it is still running: the number could be anybody's by now.
     if number not in of_session(process.pid):
         return None

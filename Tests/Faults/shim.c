@@ -7,6 +7,7 @@
      eintr=P        … read, write and poll fail with EINTR
      eagain=P       … read and write fail with EAGAIN
      clock=P        … the time that a program asks for has jumped back; the monotonic clock is left alone
+     victim=NAME    the only program that kill= is meant for; otherwise all are
      kill=N         the Nth call that reads, writes or changes a file kills the process, half-way where it writes
      full=N         files take N bytes in all, then writing fails with ENOSPC
      fail=CALL      the call (fsync, rename) fails with
@@ -42,7 +43,7 @@ static const char *const call_names[CALLS] = {"read", "readv", "pread", "write",
                                               "poll", "open", "fsync", "rename", "unlink"};
 static const char *const fault_names[FAULT_KINDS] = {"short", "eintr", "eagain", "clock", "full", "fail", "pipe"};
 
-static int active;
+static int active, is_victim = 1;
 static uint64_t seed;
 static double p_short, p_interrupted, p_again, p_clock;
 static long kill_at, room = -1, pipe_size, failing_errno = EIO;
@@ -78,6 +79,7 @@ static void report(const char *what) {
 
 static void set(const char *name, const char *value) {
   if (!strcmp(name, "only")) active = !strncmp(program_invocation_short_name, value, strlen(value));
+  else if (!strcmp(name, "victim")) is_victim = !strcmp(program_invocation_short_name, value);
   else if (!strcmp(name, "seed")) seed = strtoull(value, NULL, 10);
   else if (!strcmp(name, "short")) p_short = atof(value);
   else if (!strcmp(name, "eintr")) p_interrupted = atof(value);
@@ -132,7 +134,7 @@ static int happens(double probability, int kind) {
 static int dies(int call) {
   if (!active) return 0;
   atomic_fetch_add(&made[call], 1);
-  return call != POLL && atomic_fetch_add(&counted, 1) + 1 == kill_at;
+  return call != POLL && atomic_fetch_add(&counted, 1) + 1 == kill_at && is_victim;
 }
 
 static void die(void) {
