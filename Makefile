@@ -76,6 +76,10 @@ BENCH_ROWS ?=
 BENCH_THREADS ?=
 ## what their seconds are of: wall, or cpu for a busy machine
 BENCH_CLOCK ?= wall
+## how often make faults tries to break each promise; empty for as often as docs/RELIABILITY.md says
+FAULT_TRIES ?=
+## the start of its random numbers
+FAULT_SEED ?= 1
 ## where make install puts bin/nn-*
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -167,6 +171,12 @@ $(venv)/installed: Tests/requirements.txt | packages
 	@mkdir -p $(@D)
 	@if python3 -m venv $(venv) && $(NN_PYTHON) -m pip install --quiet --requirement $<; then touch $@; \
 	else echo 'make: $< could not be installed: the tests that need Python will fail' >&2; fi
+
+# What the campaigns need is Linux, a C compiler, and for a real full disk the right to mount one.
+export FAULT_TRIES FAULT_SEED
+.PHONY: faults
+faults: | $(built) ## kill, cut, flip, fill and delay at random: docs/RELIABILITY.md
+	@python3 Tests/Faults/faults.py
 
 # ---------------------------------------------------------------------------------------------------- Measure
 

@@ -29,7 +29,13 @@ public enum Messages {
       var rest = UnsafeRawBufferPointer(bytes)
       while !rest.isEmpty {
         let count = write(2, rest.baseAddress, rest.count)
-        if count < 0 && errno != EINTR { return }
+        if count < 0 && errno == EAGAIN {
+          // Another program has made the terminal, which it shares with us, one that nobody waits for.
+          var watched = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
+          _ = poll(&watched, 1, -1)
+        } else if count < 0 && errno != EINTR {
+          return
+        }
         rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(max(count, 0)))
       }
     }

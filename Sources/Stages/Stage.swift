@@ -26,7 +26,9 @@ extension Stage {
   public static func main() {
     Messages.tool = configuration.commandName ?? _commandName
     Descriptor.occupyClosedStandardOnes()
+    // Each is an error of the write as well, which says more and leaves no temporary file behind.
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     Temporaries.removeOnSignals()
     keepFreedMemory()
     if let feedbackOption { FeedbackOutput.promise(feedbackOption, in: CommandLine.arguments) }

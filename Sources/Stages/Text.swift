@@ -53,7 +53,14 @@ public func appendRow(_ row: String, under header: String, to path: String) thro
     }
   }
   // One write, so that rows of two writers never mix.
-  try text.withUTF8 { try file.write(UnsafeRawBufferPointer($0)) }
+  let end = lseek(number, 0, SEEK_END)
+  do {
+    try text.withUTF8 { try file.write(UnsafeRawBufferPointer($0)) }
+  } catch {
+    // Behind a part of a row nobody could add another one.
+    if file.nature == .regular { _ = ftruncate(number, end) }
+    throw error
+  }
 }
 
 /// A whole input of other bytes than documents: topology files, tables, IDX files, gzip-compressed or not.
@@ -99,20 +106,32 @@ public final class BytesInput {
 
 extension Descriptor {
   fileprivate func endsWithLineFeed() throws -> Bool {
-    var last: UInt8 = 0
     let end = lseek(number, 0, SEEK_END)
-    guard end > 0, pread(number, &last, 1, end - 1) == 1 else {
-      throw StageError.reading(name, reason: systemError())
-    }
-    return last == UInt8(ascii: "\n")
+    return try end > 0 && bytes(at: end - 1, count: 1) == [UInt8(ascii: "\n")]
   }
 
   /// The first line with its line feed, at most 4 KiB; empty when there is none.
   fileprivate func firstLine() throws -> String {
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    let count = pread(number, &buffer, buffer.count, 0)
-    guard count >= 0 else { throw StageError.reading(name, reason: systemError()) }
-    let end = buffer[..<count].firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? count
+    let buffer = try bytes(at: 0, count: 4096)
+    let end = buffer.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? buffer.count
     return String(decoding: buffer[..<end], as: UTF8.self)
+  }
+
+  /// So many bytes of a regular file; fewer only at its end.
+  private func bytes(at offset: off_t, count: Int) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var taken = 0
+    while taken < count {
+      let more = bytes.withUnsafeMutableBytes {
+        pread(number, $0.baseAddress.map { $0 + taken }, count - taken, offset + off_t(taken))
+      }
+      if more == 0 { break }
+      if more > 0 {
+        taken += more
+      } else if errno != EINTR && errno != EAGAIN {
+        throw StageError.reading(name, reason: systemError())
+      }
+    }
+    return Array(bytes[..<taken])
   }
 }

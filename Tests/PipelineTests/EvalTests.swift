@@ -49,6 +49,22 @@ import Testing
       "nowhere/m.tsv: no such file or directory", in: folder)
   }
 
+  /// Behind a part of a row no other could be added.
+  @Test func aRowThatDoesNotFitLeavesTheTableAsItWas() throws {
+    let header = "loss\taccuracy\texamples\n"
+    let rows = String(repeating: "0.5\t0.5\t4\n", count: 48)
+    try folder.write("m.tsv", header + rows)
+    // A limit of 512 bytes: nine of the row's.
+    #expect(try folder.read("m.tsv").count == 503)
+    try expectRefusal(
+      sh: "ulimit -f 1; nn-eval prediction.safetensors.gz --append m.tsv", 74,
+      "nn-eval: m.tsv: file too large", in: folder)
+    let outcome = try Tool.sh("nn-eval prediction.safetensors.gz --append m.tsv", in: folder)
+    #expect(outcome.status == 0, "\(outcome.message)")
+    let table = header + rows + "0.20545869872403383\t0.5\t4\n"
+    #expect(try folder.read("m.tsv") == Array(table.utf8))
+  }
+
   @Test func aLossThatIsNotFiniteIsANumericalFault() throws {
     try folder.write("bad.gz", from: "prediction.safetensors.gz") {
       $0.tensors["loss"] = Tensor([0, 1, .nan, 2] as [Double])

@@ -34,6 +34,16 @@ private let writers: [[String]] = [
       "\(tool): <stdout>: no space left on device", in: folder)
   }
 
+  /// The system says so by a signal, which would end the tool and leave its temporary file.
+  @Test func aLimitOnTheSizeOfFilesIsReported() throws {
+    let folder = try Scratch()
+    try folder.write("data.safetensors", largeDataset)
+    try folder.write("out.safetensors", "old")
+    try expectRefusal(
+      sh: "ulimit -f 100; nn-batch data.safetensors --size all --limit 1 -o out.safetensors", 74,
+      "nn-batch: out.safetensors: file too large", in: folder)
+  }
+
   @Test(arguments: writers) func aClosedOutputIsReported(_ command: [String]) throws {
     // No other file may get standard output's number and be written into.
     try expectRefusal(
