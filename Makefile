@@ -58,6 +58,8 @@ ENGINE ?= $(default-engine)
 JOBS ?=
 ## only the tests whose names match
 FILTER ?=
+## how many inputs make fuzz gives every reader
+FUZZ_RUNS ?= 20000
 ## how often make bench measures everything
 BENCH_RUNS ?= 5
 ## only these rows, such as 'mlp lenet threads'; benchmarks/bench.py lists them
@@ -134,7 +136,7 @@ install: $(built) ## install the tools to PREFIX/bin
 	install -s -m 755 $(tools:%=$(BIN)/%) '$(DESTDIR)$(PREFIX)/bin'
 
 clean: ## remove what was built; runs and downloads stay
-	rm -rf .build build/data build/venv build/bench build/bench-venv
+	rm -rf .build build/data build/venv build/bench build/bench-venv build/fuzz build/coverage build/sanitize-*
 
 # ---------------------------------------------------------------------------------------------------- Test
 
@@ -159,6 +161,17 @@ $(venv)/installed: Tests/requirements.txt | packages
 	@mkdir -p $(@D)
 	@if python3 -m venv $(venv) && $(NN_PYTHON) -m pip install --quiet --requirement $<; then touch $@; \
 	else echo 'make: $< could not be installed: the tests that need Python will fail' >&2; fi
+
+# Each in a build of its own: docs/FUZZING.md.
+.PHONY: fuzz coverage sanitize
+fuzz: packages ## give the readers inputs that nobody would write
+	@pipelines/fuzz.sh --runs $(FUZZ_RUNS)
+
+coverage: $(venv)/installed ## show how much of Gzip, Safetensors and Stages the tests run
+	@pipelines/coverage.sh
+
+sanitize: packages ## run the tests under AddressSanitizer and ThreadSanitizer
+	@pipelines/sanitize.sh
 
 # ---------------------------------------------------------------------------------------------------- Measure
 
