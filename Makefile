@@ -66,6 +66,8 @@ KEEP ?=
 TIME_LIMIT ?=
 ## only the tests whose names match
 FILTER ?=
+## how many inputs make fuzz gives every reader
+FUZZ_RUNS ?= 20000
 ## how often make bench measures everything
 BENCH_RUNS ?= 5
 ## only these rows, such as 'mlp lenet threads'; benchmarks/bench.py lists them
@@ -146,7 +148,7 @@ install: $(built) ## install the tools to PREFIX/bin
 	install -s -m 755 $(tools:%=$(BIN)/%) '$(DESTDIR)$(PREFIX)/bin'
 
 clean: ## remove what was built; runs and downloads stay
-	rm -rf .build build/data build/venv build/bench build/bench-venv
+	rm -rf .build build/data build/venv build/bench build/bench-venv build/fuzz build/coverage build/sanitize-*
 
 # ---------------------------------------------------------------------------------------------------- Test
 
@@ -177,6 +179,17 @@ export FAULT_TRIES FAULT_SEED
 .PHONY: faults
 faults: | $(built) ## kill, cut, flip, fill and delay at random: docs/RELIABILITY.md
 	@python3 Tests/Faults/faults.py
+
+# Each in a build of its own: docs/FUZZING.md.
+.PHONY: fuzz coverage sanitize
+fuzz: packages ## give the readers inputs that nobody would write
+	@pipelines/fuzz.sh --runs $(FUZZ_RUNS)
+
+coverage: $(venv)/installed ## show how much of Gzip, Safetensors and Stages the tests run
+	@pipelines/coverage.sh
+
+sanitize: packages ## run the tests under AddressSanitizer and ThreadSanitizer
+	@pipelines/sanitize.sh
 
 # ---------------------------------------------------------------------------------------------------- Measure
 

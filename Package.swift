@@ -43,6 +43,20 @@ func lanes(_ count: Int, for processor: String) -> Target {
   return .target(name: "Lanes\(count)", swiftSettings: settings)
 }
 
+/// The readers under fuzzing with their promises: a plain test on the corpus, or in its place, where pipelines/fuzz.sh asks for
+/// it, a fuzzer, which only special flags compile.
+let fuzzTargetImports: [Target.Dependency] = [
+  "CZlib", "Tensors", "Documents", "Gzip", "Safetensors", "Formats", "Layers", "Networks", "Stages",
+]
+let fuzzing: Target =
+  Context.environment["NN_FUZZER"] == nil
+  ? .testTarget(
+    name: "FuzzTests", dependencies: fuzzTargetImports,
+    exclude: ["Driver.swift", "Corpus", "Dictionaries"])
+  : .executableTarget(
+    name: "fuzzer", dependencies: fuzzTargetImports, path: "Tests/FuzzTests",
+    exclude: ["CorpusTests.swift", "Corpus", "Dictionaries"])
+
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -142,6 +156,7 @@ let package = Package(
       ]),
     tests(of: "Checking", ["Tensors", "Documents", "Networks", "Safetensors", "Training"]),
     tests(of: "Stages", ["Scratch", "Tensors", "Documents", "Gzip", "Safetensors"]),
+    fuzzing,
     .testTarget(
       name: "PipelineTests", dependencies: ["Scratch", "Tensors", "Gzip", "Safetensors"]),
   ]

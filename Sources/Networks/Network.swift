@@ -9,6 +9,9 @@ import Tensors
 /// A value without parameters: whoever calls it brings them, as tensors named `LAYER.PARAMETER`. Axes: the
 /// batch comes first, then the shape of one example.
 public struct Network: Sendable {
+  /// The longest text that is taken for a topology.
+  public static let mostTopologyBytes = 1 << 20
+
   /// The text that the network was made from, unchanged.
   public let topology: String
 

@@ -4,9 +4,6 @@ import Tensors
 
 /// Reads a topology line by line and builds its layers.
 struct TopologyParser {
-  /// Bounds on what is taken for a topology.
-  static let mostBytes = 1 << 20
-
   private var input: Shape?
   private var nodes: [Node] = []
   private var loss: (any Loss)?
@@ -15,7 +12,7 @@ struct TopologyParser {
   private var end = (line: 1, column: 1)
 
   mutating func read(_ text: String) throws {
-    let scanner = try TopologyScanner(text, mostBytes: Self.mostBytes)
+    let scanner = try TopologyScanner(text, mostBytes: Network.mostTopologyBytes)
     end = scanner.end
     names = LayerNames(of: scanner.lines)
     for line in scanner.lines { try read(line) }

@@ -152,3 +152,12 @@ func documentLimit() throws -> Int {
   }
   return limit
 }
+
+/// Refuses parameters that no document could hold, before there is memory for them: a topology of one line can ask for
+/// more than any machine has.
+///
+/// - Throws: `StageError.parametersTooLarge`; `.usage` as `documentLimit`.
+public func checkParameters(byteCount: Int) throws {
+  let limit = try documentLimit()
+  if byteCount > limit { throw StageError.parametersTooLarge(found: byteCount, limit: limit) }
+}

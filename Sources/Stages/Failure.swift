@@ -39,6 +39,8 @@ public enum StageError: Error, Equatable {
   case mixed
   case secondDocument
   case tooLarge(limit: Int)
+  case parametersTooLarge(found: Int, limit: Int)
+  case longText(limit: Int)
   case notOne(found: String)
   case notText
   case cutRow
@@ -90,6 +92,11 @@ extension StageError: CustomStringConvertible {
     case .tooLarge(let limit):
       "found more than \(limit) decompressed bytes, expected at most that many "
         + "(NN_MAX_DOCUMENT_BYTES sets the limit)"
+    case .parametersTooLarge(let found, let limit):
+      "found parameters of \(found) bytes, expected at most \(limit) "
+        + "(NN_MAX_DOCUMENT_BYTES sets the limit)"
+    case .longText(let limit):
+      "found more than \(limit) bytes, expected a text of at most that many"
     case .notOne(let found): "found \(found), expected one stand-alone document"
     case .noFrame(let frame, let frames, let name):
       "\(name): no frame \(frame): found \(counted(frames)), the first is frame 0"

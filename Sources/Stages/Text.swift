@@ -80,8 +80,10 @@ public final class BytesInput {
   /// Everything, decompressed.
   ///
   /// - Throws: `StageError`, `GzipError`.
-  public func bytes() throws -> [UInt8] {
-    source.beginDocument(limit: try documentLimit())
+  public func bytes() throws -> [UInt8] { try bytes(limit: try documentLimit()) }
+
+  private func bytes(limit: Int) throws -> [UInt8] {
+    source.beginDocument(limit: limit)
     var result = [UInt8]()
     var piece = [UInt8](repeating: 0, count: 1 << 16)
     while true {
@@ -95,9 +97,16 @@ public final class BytesInput {
 
   /// Everything as text.
   ///
-  /// - Throws: as `bytes`; `StageError.notText`.
-  public func text() throws -> String {
-    guard let text = String(validating: try bytes(), as: UTF8.self) else {
+  /// - Parameter limit: the most bytes that it may have; none behind them is read.
+  /// - Throws: as `bytes`; `StageError.longText`, `.notText`.
+  public func text(limit: Int) throws -> String {
+    let bytes: [UInt8]
+    do {
+      bytes = try self.bytes(limit: limit)
+    } catch let error as Located where error.cause as? StageError == .tooLarge(limit: limit) {
+      throw locatedError(name, StageError.longText(limit: limit))
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
       throw locatedError(name, StageError.notText)
     }
     return text

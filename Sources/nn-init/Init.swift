@@ -65,8 +65,13 @@ struct Init: Stage {
   func run() throws {
     let output = try output.open()
     let topology = try BytesInput(topology, as: "the topology")
-    let text = try fitted(topology.text(), of: topology)
-    let network = try locating(topology.name) { try Network(topology: text) }
+    let text = try fitted(topology.text(limit: Network.mostTopologyBytes), of: topology)
+    let network = try locating(topology.name) {
+      let network = try Network(topology: text)
+      let elements = network.parameters.reduce(0) { $0 + $1.shape.count }
+      try checkParameters(byteCount: elements * dtype.dtype.bitWidth / 8)
+      return network
+    }
     try output.write(model(of: network).document())
     try output.finish()
   }

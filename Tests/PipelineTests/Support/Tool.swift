@@ -44,12 +44,14 @@ enum Tool {
   }
 
   /// Runs a script under plain `sh`, with the programs on its path.
+  ///
+  /// - Parameter arguments: what the script knows as `$1`, `$2`, …
   static func sh(
-    _ script: String, input: [UInt8]? = nil, in directory: Scratch,
+    _ script: String, arguments: [String] = [], input: [UInt8]? = nil, in directory: Scratch,
     environment: [String: String] = [:], shell: String = "/bin/sh"
   ) throws -> Outcome {
     try execute(
-      URL(fileURLWithPath: shell), ["-c", script], input: input, in: directory.url,
+      URL(fileURLWithPath: shell), ["-c", script, shell] + arguments, input: input, in: directory.url,
       environment: environment)
   }
 

@@ -1,0 +1,156 @@
+import Foundation
+import Scratch
+import Testing
+
+private let mebibyte = 1 << 20
+
+/// Files that claim or blow up to more than they are: every program ends by itself, with the memory that docs/FUZZING.md
+/// allows for the bytes that really came.
+@Suite(.serialized) struct MemoryTests {
+  private let folder: Scratch
+
+  init() throws { folder = try Step.folder() }
+
+  /// A program without data; it may not need more for what a header claims.
+  private static let base = 96 * mebibyte
+
+  @Test(arguments: [
+    // The length of a header.
+    Claim(rawDocument("{", length: 1 << 63)),
+    Claim(rawDocument("{", length: 100_000_000)),
+    // Dimensions.
+    Claim(rawDocument(entry("[1099511627776]", "0,1099511627776"))),
+    Claim(rawDocument(entry("[4294967296,4294967296]", "0,0"))),
+    Claim(rawDocument(entry("[9223372036854775807,0]", "0,0")), tool: "nn-batch"),
+    // A name in a gzip header, and members of nothing.
+    Claim([0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 255] + [UInt8](repeating: 65, count: 8 << 20)),
+    // IDX: 2³¹ rows, 255 dimensions.
+    Claim([0, 0, 8, 3, 127, 255, 255, 255, 0, 0, 0, 28, 0, 0, 0, 28, 1], tool: "nn-import"),
+    Claim([0, 0, 8, 255] + [UInt8](repeating: 1, count: 1020), tool: "nn-import"),
+  ])
+  fileprivate func aClaimCostsNothing(_ claim: Claim) throws {
+    try folder.write("bad", claim.bytes)
+    let (outcome, peak) = try run(claim.tool, ["bad"])
+    #expect(outcome.status == 65, "\(outcome.message)")
+    #expect(peak < Self.base)
+  }
+
+  @Test func aGigabyteOfZerosEndsAtTheLimit() throws {
+    let bomb = try zeros(behind: rawDocument(entry("[1073741824]", "0,1073741824")), 1 << 30)
+    #expect(bomb.count < 3 * mebibyte)
+    try folder.write("bomb.gz", bomb)
+    for command in [
+      ["nn-inspect", "bomb.gz"], ["nn-batch", "bomb.gz"], ["nn-forward", "-m", "bomb.gz", "batch"],
+      ["nn-split", "bomb.gz", "--fraction", "0.5", "-o", "a", "--rest", "b"],
+      ["nn-import", "bomb.gz"], ["nn-sum", "bomb.gz"], ["nn-eval", "bomb.gz"],
+    ] {
+      let (outcome, peak) = try run(
+        command[0], Array(command.dropFirst()), limit: 64 * mebibyte)
+      #expect(outcome.status == 65)
+      #expect(outcome.message.contains("found more than 67108864 decompressed bytes"))
+      // An array that grows is copied, a tensor is not.
+      #expect(peak < Self.base + (command[0] == "nn-import" ? 3 : 1) * 64 * mebibyte, "\(command)")
+    }
+  }
+
+  @Test func aTopologyOfAGigabyteIsNotReadToItsEnd() throws {
+    try folder.write("bomb.net.gz", zeros(behind: [], 1 << 30))
+    let (outcome, peak) = try run("nn-init", ["bomb.net.gz"])
+    #expect(outcome.status == 65)
+    #expect(
+      outcome.message
+        == "nn-init: bomb.net.gz: found more than 1048576 bytes, expected a text of at most that many\n"
+    )
+    #expect(peak < Self.base)
+  }
+
+  @Test func aNetworkOfHugeLayersIsRefusedBeforeItsWeightsAreDrawn() throws {
+    try folder.write("huge.net", "input 1\ndense 2147483647\nloss squared\n")
+    let (outcome, peak) = try run("nn-init", ["huge.net"], limit: 64 * mebibyte)
+    #expect(outcome.status == 65)
+    #expect(
+      outcome.message
+        == "nn-init: huge.net: found parameters of 17179869176 bytes, expected at most 67108864 "
+        + "(NN_MAX_DOCUMENT_BYTES sets the limit)\n")
+    #expect(peak < Self.base)
+    try folder.write("huge.net", "input 2147483647\ndense 2147483647\nloss squared\n")
+    let (other, otherPeak) = try run("nn-init", ["huge.net"])
+    #expect(other.status == 65 && otherPeak < Self.base)
+  }
+
+  @Test func aModelMayBeAsLargeAsTheLimit() throws {
+    try folder.write("exact.net", "input 1023\ndense 1024\nloss squared\n")
+    let size = 4 * mebibyte
+    #expect(try run("nn-init", ["exact.net"], limit: size).0.status == 0)
+    #expect(try run("nn-init", ["exact.net"], limit: size - 1).0.status == 65)
+  }
+
+  @Test func deepNestingIsRefusedAtItsFirstLevel() throws {
+    let depth = 16 * mebibyte
+    try folder.write(
+      "deep", rawDocument("{\"a\":" + String(repeating: "[", count: depth)))
+    let (outcome, peak) = try run("nn-inspect", ["deep"])
+    #expect(outcome.status == 65)
+    #expect(peak < Self.base + 2 * depth)
+  }
+
+  @Test func manyTensorsCostAMultipleOfTheirHeader() throws {
+    let count = 200_000
+    var header = "{"
+    for number in 0..<count {
+      header += number > 0 ? "," : ""
+      header += #""t\#(number)":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}"#
+    }
+    try folder.write("many", rawDocument(header + "}"))
+    let (outcome, peak) = try run("nn-forward", ["-m", "many", "batch.safetensors.gz"])
+    #expect(outcome.status == 65)
+    #expect(peak < Self.base + 16 * header.utf8.count)
+  }
+
+  @Test func aTableOfOneLineCostsAMultipleOfIt() throws {
+    let cells = 4 * mebibyte
+    let line = [UInt8](repeating: UInt8(ascii: "1"), count: 2 * cells)
+      .enumerated().map { $0.offset % 2 == 0 ? $0.element : UInt8(ascii: ",") }
+    try folder.write("line.csv", line)
+    let (outcome, peak) = try run("nn-import", ["line.csv"])
+    // The last cell is empty.
+    #expect(outcome.status == 65)
+    #expect(peak < Self.base + 40 * line.count)
+  }
+
+  /// - Parameter limit: NN_MAX_DOCUMENT_BYTES.
+  private func run(
+    _ tool: String, _ arguments: [String], limit: Int? = nil
+  ) throws -> (Outcome, peak: Int) {
+    let program = Tool.project.appending(path: "Tests/Programs/peak.py").path
+    let outcome = try Tool.sh(
+      "exec python3 \"$@\" >/dev/null",
+      arguments: ["\(program)", "peak", Tool.folder.appending(path: tool).path] + arguments,
+      in: folder, environment: limit.map { ["NN_MAX_DOCUMENT_BYTES": String($0)] } ?? [:])
+    let text = String(decoding: try folder.read("peak"), as: UTF8.self)
+    let kibibytes = try #require(Int(text.filter(\.isNumber)))
+    return (outcome, kibibytes << 10)
+  }
+
+  /// A gzip file of the bytes and then `count` zeros at least, each of its members the same.
+  private func zeros(behind bytes: [UInt8], _ count: Int) throws -> [UInt8] {
+    let block = 0xff00
+    let member = try compressed([UInt8](repeating: 0, count: block), level: 9)
+    let members = repeatElement(member, count: (count + block - 1) / block).joined()
+    return (bytes.isEmpty ? [] : try compressed(bytes)) + members
+  }
+}
+
+/// A file and a program that must refuse it.
+private struct Claim: Sendable, CustomTestStringConvertible {
+  let bytes: [UInt8]
+  let tool: String
+
+  init(_ bytes: [UInt8], tool: String = "nn-inspect") { (self.bytes, self.tool) = (bytes, tool) }
+
+  var testDescription: String { "\(tool): \(bytes.count) bytes" }
+}
+
+private func entry(_ shape: String, _ offsets: String) -> String {
+  #"{"input":{"dtype":"U8","shape":\#(shape),"data_offsets":[\#(offsets)]}}"#
+}
