@@ -95,7 +95,8 @@ fi
 [ "$action" = rollback ] || need_tools
 command -v flock >/dev/null || die 66 'there is no flock: it comes with util-linux'
 # An absolute path, so that no name in it begins with a dash.
-folder=$(cd -- "$folder" 2>/dev/null && pwd) || die 66 "$folder: no such folder"
+found=$(cd -- "$folder" 2>/dev/null && pwd) || die 66 "$folder: no such folder"
+folder=$found
 incoming=$folder/incoming rejected=$folder/rejected archive=$folder/archive
 models=$folder/models holdout=$folder/holdout claimed=$folder/work/claimed
 if [ "$action" = init ]; then
