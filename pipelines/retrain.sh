@@ -155,7 +155,7 @@ quoted() { printf '%q' "$1"; }
 # ---------------------------------------------------------------------------------------------------- What is known
 
 # archived STATE: the names of the archive's datasets that are fresh (never learned), waiting (fresh, or learned by
-# challengers that were not promoted, fewer than $tries) or learned.
+# challengers that were not promoted, fewer than $tries) or learned (by one that was, or by so many in vain).
 archived() {
   local file table=$archive/learned.tsv
   [ -e "$table" ] || table=/dev/null
@@ -169,7 +169,8 @@ archived() {
     }
     {
       data = substr($0, 1, 32)
-      if (state == "learned" ? data in learned : !(data in learned) && kept[data] < (state == "fresh" ? 1 : tries)) print
+      is_old = data in learned || kept[data] >= tries
+      if (state == "learned" ? is_old : !is_old && (state == "waiting" || !kept[data])) print
     }' "$table" -
 }
 
