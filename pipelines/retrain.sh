@@ -95,7 +95,8 @@ fi
 [ "$action" = rollback ] || need_tools
 command -v flock >/dev/null || die 66 'there is no flock: it comes with util-linux'
 # An absolute path, so that no name in it begins with a dash.
-folder=$(cd -- "$folder" 2>/dev/null && pwd) || die 66 "$folder: no such folder"
+found=$(cd -- "$folder" 2>/dev/null && pwd) || die 66 "$folder: no such folder"
+folder=$found
 incoming=$folder/incoming rejected=$folder/rejected archive=$folder/archive
 models=$folder/models holdout=$folder/holdout claimed=$folder/work/claimed
 if [ "$action" = init ]; then
@@ -154,7 +155,7 @@ quoted() { printf '%q' "$1"; }
 # ---------------------------------------------------------------------------------------------------- What is known
 
 # archived STATE: the names of the archive's datasets that are fresh (never learned), waiting (fresh, or learned by
-# challengers that were not promoted, fewer than $tries) or learned.
+# challengers that were not promoted, fewer than $tries) or learned (by one that was, or by so many in vain).
 archived() {
   local file table=$archive/learned.tsv
   [ -e "$table" ] || table=/dev/null
@@ -168,7 +169,8 @@ archived() {
     }
     {
       data = substr($0, 1, 32)
-      if (state == "learned" ? data in learned : !(data in learned) && kept[data] < (state == "fresh" ? 1 : tries)) print
+      is_old = data in learned || kept[data] >= tries
+      if (state == "learned" ? is_old : !is_old && (state == "waiting" || !kept[data])) print
     }' "$table" -
 }
 

@@ -33,6 +33,9 @@ struct NumberRanges {
   /// The standard deviation of all numbers, the root of the mean square distance.
   var deviation: Double { (squares / count).squareRoot() }
 
+  /// The examples so far.
+  var examples: Int { lowest.isEmpty ? 0 : Int(count) / lowest.count }
+
   /// How many numbers lie outside their columns' ranges, and the first of them.
   func outside(_ examples: Tensor) -> (count: Int, first: Outlier?) {
     let width = examples.shape.perExample.count

@@ -20,7 +20,7 @@ struct CheckTool: Stage {
       of inputs, targets and names of classes, which names the content however the file is compressed.
 
         nn-import new.csv --class-column 65 \\
-        | nn-check -m model.safetensors.gz --learned old.safetensors.gz --holdout test.safetensors.gz
+        | nn-check -m model.safetensors.gz --learned old.safetensors.gz
 
       Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 1 a check refuses the dataset.
       """,

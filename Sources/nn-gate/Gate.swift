@@ -15,9 +15,9 @@ struct GateTool: Stage {
       the reason. "-" stands where targets name no class. The challenger is promoted when the lower bound is above --margin \
       and no class falls by more than --class-limit.
 
-        nn-forward -m champion.safetensors.gz holdout.safetensors.gz -o champion.predictions.gz
-        nn-forward -m challenger.safetensors.gz holdout.safetensors.gz \\
-        | nn-gate champion.predictions.gz -
+        nn-forward -m champion.safetensors.gz test.safetensors.gz -o old.gz
+        nn-forward -m challenger.safetensors.gz test.safetensors.gz \\
+        | nn-gate old.gz -
 
       Exit: 0 done, 64 usage, 65 bad data or other examples, 66 file missing, 73/74 output, 80 NaN or infinity, \
       1 keep the champion.

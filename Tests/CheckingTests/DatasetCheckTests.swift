@@ -78,22 +78,38 @@ private func dataset(
       try refused(check(), dataset([[1, 200], [2, 100]], [0, 1], classes: "b\na")) == ["classes"])
   }
 
+  /// Learned are 599 rows, so that chance adds 6 / 600 to the limit.
+  private func longCheck(_ limits: Limits) throws -> DatasetCheck {
+    var check = try check(limits, learned: false)
+    let steps: [Double] = (0..<599).map { Double($0) / 598 }
+    let rows: [[Double]] = steps.map { [3 * $0, 100 + 300 * $0] }
+    try check.addLearned(dataset(rows, rows.indices.map { Int64($0 % 3) }))
+    return check
+  }
+
   @Test func numbersOutsideTheirColumnsRangeAreCounted() throws {
     var limits = Limits()
-    (limits.outside, limits.spread) = (0.25, 100)
-    // One of four numbers is outside: 500 in a column of 100 to 400, while 250 would be in no other's.
+    (limits.outside, limits.spread) = (0, 100)
+    // One of four numbers is outside: 500 in a column of 100 to 400. Allowed: 0.01 + 3 √(0.01 / 4), then 0.04 + 3 √(0.04 / 4).
     let one = try dataset([[3, 500], [0, 250]], [0, 1])
-    #expect(try refused(check(limits), one) == [])
-    limits.outside = 0.2499
-    #expect(try refused(check(limits), one) == ["novelty"])
-    let finding = try check(limits).findings(on: one).first { $0.check == "novelty" }
+    #expect(try refused(longCheck(limits), one) == ["novelty"])
+    let finding = try longCheck(limits).findings(on: one).first { $0.check == "novelty" }
     #expect(
       finding?.found
         == "1 of 4 numbers outside what was learned, first 500 in row 0 at 1, where that is 100 to 400"
     )
+    #expect(finding?.expected == "at most a share of 0.16")
+    limits.outside = 0.03
+    #expect(try refused(longCheck(limits), one) == [])
     // Swapped columns are in the range of all numbers, and in none of their own.
-    limits.outside = 0.99
-    #expect(try refused(check(limits), dataset([[200, 1], [300, 2]], [0, 1])) == ["novelty"])
+    limits.outside = 0.2
+    #expect(
+      try refused(longCheck(limits), dataset([[200, 1], [300, 2]], [0, 1])) == ["novelty"])
+  }
+
+  @Test func fewExamplesLeaveMuchOutsideByChance() throws {
+    // Of four rows nobody can tell what a fifth will be like.
+    #expect(try refused(check(), dataset([[5, 500]], [0])) == [])
   }
 
   @Test func aGivenRangeIsStrict() throws {
@@ -185,14 +201,15 @@ private func dataset(
     func real(_ target: [Double]) throws -> Dataset {
       var document = Document(kind: .dataset)
       document.tensors["input"] = Tensor(
-        (0..<target.count).map { Double($0) }, shape: [target.count, 1])
+        (0..<target.count).map { Double($0 % 3) }, shape: [target.count, 1])
       document.tensors["target"] = Tensor(target, shape: [target.count, 1])
       return try Dataset(document)
     }
     var check = DatasetCheck(network, dtype: .f64, Limits())
-    try check.addLearned(real([-1, 0.5, 2]))
+    let steps: [Double] = (0..<599).map { Double($0) / 598 }
+    try check.addLearned(real(steps.map { 3 * $0 - 1 }))
     #expect(try refused(check, real([0, 1, 2])) == [])
-    #expect(try refused(check, real([0, 1, 2.5])) == ["target"])
+    #expect(try refused(check, real([2.25, 2.5, 1])) == ["target"])
   }
 
   @Test func contentIsWhatIsTaught() throws {
