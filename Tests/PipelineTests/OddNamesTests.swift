@@ -248,11 +248,13 @@ import Testing
     let ring = try Ring()
     let name = String(repeating: "ü", count: 120) + ".safetensors.gz"
     try #require(name.utf8.count == 255)
-    for attempt in 1...40 {
+    var delay = 0.05
+    while delay < 20 {
       let session = try RingSession(
         "exec nn-train train.safetensors -m start.safetensors --rate 0.1 --epochs 1000000 -o \(name)",
         in: ring.folder)
-      usleep(UInt32(attempt * 20_000))
+      usleep(UInt32(delay * 1e6))
+      delay *= 1.4
       try session.signal(SIGINT)
       let outcome = try session.outcome()
       if outcome.message.isEmpty { continue }
