@@ -8,7 +8,7 @@ import Testing
 @Suite struct OddNamesTests {
   static let names = [
     "red\u{1B}[31m", "line\nfeed", "bell\u{7}", "back\r\u{8}", "c1\u{9B}2J", "turned\u{202E}txt",
-    "para\u{2029}graph", "deleted\u{7F}", "quote'\"`$(touch evil)", "-dash", " ", "Ünïcödé",
+    "para\u{2029}graph", "deleted\u{7F}", "quote'\"`$(touch evil)", "-dark", " ", "Ünïcödé",
   ]
 
   /// A tool with what it needs, its input and its output left to be named.
