@@ -20,7 +20,7 @@ struct Augment: Stage {
         | nn-augment --shift 2 --rotate 10 --stretch 0.8..1.25 --flip 0.5 \\
         | nn-forward -m model.safetensors.gz --trace | nn-backprop | nn-sum
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 80 NaN or infinity, \
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken, 80 NaN or infinity, \
       141 reader gone.
       """,
     version: version)

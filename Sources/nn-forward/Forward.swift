@@ -22,7 +22,7 @@ struct ForwardTool: Stage {
       In a ring, --follow names the FIFO that nn-update --feedback writes: the first batch meets \
       --model, every later one the next model from there.
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 80 NaN or infinity, 141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken, 80 NaN or infinity, 141 reader gone.
       """,
     version: version)
 

@@ -24,7 +24,7 @@ struct Import: Stage {
           --target train-labels-idx1-ubyte.gz -o train.safetensors.gz
         nn-import iris.csv --class-column species | nn-inspect
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken.
       """,
     version: version)
 

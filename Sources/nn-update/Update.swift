@@ -23,7 +23,7 @@ struct Update: Stage {
       In a ring, --feedback names the FIFO that nn-forward --follow reads: after every gradient of the \
       stream the corrected model is sent there, and the last one is written to --output.
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 80 NaN or infinity, 141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken, 80 NaN or infinity, 141 reader gone.
       """,
     version: version)
 
