@@ -177,7 +177,8 @@ private struct Campaign {
       let table = try lines("out/table.md")
       #expect(table.first == "| promise | test | tried | lost |" && table.count == 7)
       #expect(table.dropFirst(2).allSatisfy { $0.hasSuffix(" | `flips.py` | 2 | 0 |") })
-      #expect(try lines("out/machine.md").contains("- seed 3; tries of a row: 2"))
+      #expect(try lines("out/runs.md").last?.contains(/^\| `flips\.py` \| [-0-9]+ \| .* \| 3 \| /) == true)
+      #expect(try lines("out/notes.md") == ["- nothing"])
     }
 
     @Test func refusesKnobsThatItDoesNotKnow() throws {
