@@ -150,9 +150,11 @@ def of_session(leader):
 
 
 def end_session(leader):
-    for process in of_session(leader):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
+    """Kills a whole session, with what one of its processes starts meanwhile."""
+    while processes := of_session(leader):
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
 
 class Campaign:

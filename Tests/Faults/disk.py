@@ -38,6 +38,8 @@ COMMANDS = {
     "nn-train": ["nn-train data -m model --rate 0.1 --epochs 1 --size 100"],
     "nn-eval": ["nn-eval prediction", "nn-eval prediction --append OUT"],
     "nn-inspect": ["nn-inspect --frame 0 batch"],
+    "nn-gate": ["nn-gate prediction prediction --margin=-1"],
+    "nn-check": ["nn-check -m model data"],
 }
 # Standard output, of tools that write text.
 TEXTS = {
@@ -80,6 +82,7 @@ class Disk:
         ).need()
         self.has_tmpfs = os.environ["NN_FAULTS_ISOLATED"] == "1"
         programs = {name for name in os.listdir(BIN) if re.fullmatch(r"nn-[a-z]+", name)}
+        self.tools = [tool for tool in COMMANDS if tool in programs]
         forgotten = programs - COMMANDS.keys() - TEXTS.keys()
         if forgotten:
             campaign.end(70, f"no command for {' '.join(sorted(forgotten))}: expected one in COMMANDS or TEXTS")
@@ -211,7 +214,7 @@ def main():
         disk = Disk(campaign)
         if not disk.has_tmpfs:
             campaign.say("no tmpfs can be mounted here: the disk is full by RLIMIT_FSIZE and the shim only")
-        for tool in COMMANDS:
+        for tool in disk.tools:
             campaign.row(tool, f"the disk is full under `{tool} -o`: exit 74, the old file intact", disk.attempt(tool))
         campaign.row("text", "the disk is full under text on standard output: exit 74", disk.into_stdout)
         campaign.row("epoch", "the disk is full under `epoch.sh`: exit 74, the old model intact", disk.make_epoch)

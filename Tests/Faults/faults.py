@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""Runs all campaigns and writes what they found as a page takes it.
+"""Runs the campaigns and writes what they found as a page takes it.
 
 usage: faults.py [--folder FOLDER] [CAMPAIGN…]
 
 The campaigns are the scripts beside this one, such as kills; all of them unless some are named. FAULT_TRIES bounds the
 tries of every row (empty: as many as each campaign thinks right), FAULT_SEED is the start of the random numbers (1).
-Writes table.md, notes.md and machine.md to FOLDER (build/faults); benchmarks/publish.py puts them into
-docs/RELIABILITY.md.
+Keeps the result of each in FOLDER/CAMPAIGN.json (build/faults), and makes table.md, runs.md and notes.md there of all that
+it finds, so that one campaign can be run again by itself; benchmarks/publish.py puts them into docs/RELIABILITY.md.
 Exit: 0 nothing was lost, 1 something was, 64 usage, 66 tools missing.
 """
 
 import argparse
 import datetime
+import json
 import os
 import platform
 import subprocess
@@ -75,9 +76,24 @@ def computer():
     ]
 
 
-def write(folder, **pages):
-    os.makedirs(folder, exist_ok=True)
-    for name, lines in pages.items():
+def write_pages(folder):
+    """What all campaigns have found, those of earlier runs too."""
+    table = ["| promise | test | tried | lost |", "| --- | --- | ---: | ---: |"]
+    runs = computer() + ["", "| test | date | commit | seed | load before | minutes |"]
+    runs.append("| --- | --- | --- | ---: | ---: | ---: |")
+    notes = []
+    for campaign in CAMPAIGNS:
+        path = os.path.join(folder, f"{campaign}.json")
+        if not os.path.exists(path):
+            continue
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+        table += [f"| {words} | `{campaign}.py` | {int(tried):,} | {lost} |" for words, tried, lost in found["rows"]]
+        cells = [f"`{campaign}.py`", found["date"], found["commit"], found["seed"]]
+        cells += [f"{found['load']:.1f}", f"{found['minutes']:.1f}"]
+        runs.append(f"| {' | '.join(cells)} |")
+        notes += [f"- {line.strip()}" for line in found["notes"]]
+    for name, lines in (("table", table), ("runs", runs), ("notes", notes or ["- nothing"])):
         with open(os.path.join(folder, f"{name}.md"), "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
 
@@ -95,22 +111,18 @@ def main():
             return 64
     tries, seed = whole("FAULT_TRIES", ""), whole("FAULT_SEED", "1")
     passed = ["--seed", seed] + (["--tries", tries] if tries else [])
-    load, begun, tested = os.getloadavg()[0], time.monotonic(), commit()
-    table = ["| promise | test | tried | lost |", "| --- | --- | ---: | ---: |"]
-    notes, worst = [], 0
+    os.makedirs(options.folder, exist_ok=True)
+    worst = 0
     for campaign in options.campaigns or CAMPAIGNS:
-        rows, messages, status = run(campaign, passed)
-        table += [f"| {words} | `{campaign}.py` | {int(tried):,} | {lost} |" for words, tried, lost in rows]
-        notes += [f"- {line.strip()}" for line in messages]
+        result = {"commit": commit(), "date": str(datetime.date.today()), "seed": seed, "load": os.getloadavg()[0]}
+        begun = time.monotonic()
+        result["rows"], result["notes"], status = run(campaign, passed)
+        result["minutes"] = (time.monotonic() - begun) / 60
+        with open(os.path.join(options.folder, f"{campaign}.json"), "w", encoding="utf-8") as file:
+            json.dump(result, file, indent=1)
         worst = max(worst, status)
-        machine = [
-            f"- date: {datetime.date.today()}; commit {tested}",
-            *computer(),
-            f"- load of the machine before: {load:.1f}; it took {(time.monotonic() - begun) / 60:.0f} minutes",
-            f"- seed {seed}; tries of a row: {tries or 'as many as each campaign has by itself'}",
-        ]
         # After each, so that a run that is ended half-way has not been for nothing.
-        write(options.folder, table=table, notes=notes or ["- nothing"], machine=machine)
+        write_pages(options.folder)
     return worst
 
 
