@@ -52,10 +52,10 @@ let fuzzing: Target =
   Context.environment["NN_FUZZER"] == nil
   ? .testTarget(
     name: "FuzzTests", dependencies: fuzzTargetImports,
-    exclude: ["Driver.swift", "Corpus", "Dictionaries"])
+    exclude: ["Driver.swift", "Corpus", "Dictionaries", "README.md"])
   : .executableTarget(
     name: "fuzzer", dependencies: fuzzTargetImports, path: "Tests/FuzzTests",
-    exclude: ["CorpusTests.swift", "Corpus", "Dictionaries"])
+    exclude: ["CorpusTests.swift", "Corpus", "Dictionaries", "README.md"])
 
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")

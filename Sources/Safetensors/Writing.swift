@@ -109,8 +109,10 @@ public struct DocumentWriter {
     var result: [Tensor] = []
     result.reserveCapacity(entries.count)
     for entry in entries {
-      guard let tensor = tensors[entry.name], tensor.dtype == entry.dtype,
-        tensor.shape == entry.shape
+      // To a dictionary names are equal that are composed of other characters.
+      guard let index = tensors.index(forKey: entry.name),
+        case let (name, tensor) = tensors[index], name.hasBytes(of: entry.name),
+        tensor.dtype == entry.dtype, tensor.shape == entry.shape
       else { return nil }
       result.append(tensor)
     }
@@ -149,7 +151,9 @@ public struct DocumentWriter {
   /// False where a key is not among the metadata.
   private mutating func updateKnownPairs(_ metadata: [String: String]) -> Bool {
     for index in pairs.indices {
-      guard let value = metadata[pairs[index].key] else { return false }
+      guard let place = metadata.index(forKey: pairs[index].key),
+        case let (key, value) = metadata[place], key.hasBytes(of: pairs[index].key)
+      else { return false }
       if value.hasBytes(of: pairs[index].value) { continue }
       pairs[index].value = value
       pairs[index].encode()

@@ -32,6 +32,16 @@ struct RepetitionTests {
     add {
       $0.tensors["target"] = nil; $0.tensors["goal"] = Tensor([7, 9] as [Int64])
     }
+    // Names that are equal to Swift, and not the same bytes.
+    add {
+      $0.metadata["\u{e9}"] = "1"; $0.tensors["\u{e9}"] = Tensor([1] as [Float])
+    }
+    add {
+      $0.metadata["\u{e9}"] = nil; $0.metadata["e\u{301}"] = "1"
+    }
+    add {
+      $0.tensors["\u{e9}"] = nil; $0.tensors["e\u{301}"] = Tensor([1] as [Float])
+    }
     add { $0.metadata = [:] }
     add { $0.metadata = ["a": "1"] }
     add { $0.tensors = [:] }
