@@ -86,11 +86,11 @@ public struct DatasetCheck {
       classes.map { printable($0.split(separator: "\n").joined(separator: ", ")) } ?? "none"
     }
     guard let other = learned ?? holdout else {
-      return Finding("classes", found: text(dataset.classes))
+      return Finding("classes", found: text(dataset.outline.classes))
     }
     return Finding(
-      "classes", found: text(dataset.classes), expected: text(other.classes),
-      isRefused: dataset.classes != other.classes)
+      "classes", found: text(dataset.outline.classes), expected: text(other.outline.classes),
+      isRefused: dataset.outline.classes != other.outline.classes)
   }
 
   private func range(of input: Tensor) -> [Finding] {

@@ -179,7 +179,7 @@ public struct Trainer {
         _ = try loss(again, step)
       }
     }
-    let batch = epoch.batch(step, isWhole: true)
+    let batch = try epoch.batch(step, isWhole: true)
     return try augmentation?.distorted(batch, workers) ?? batch
   }
 

@@ -50,12 +50,22 @@ public func readData(
 ) throws -> any TrainingData {
   let paths = paths.isEmpty ? ["-"] : paths
   if batching.buffer != nil { return try ShardedData(paths, epochs: epochs, watching: output) }
+  let (dataset, digest) = try readDatasets(paths, watching: output)
+  return HeldData(dataset, digest: digest)
+}
+
+/// The datasets of several files, or of standard input, as one in memory, and the hash that names their data in lineages.
+///
+/// - Parameter output: whose closing ends a wait for input.
+/// - Throws: what reading and `Dataset` throw, located.
+public func readDatasets(
+  _ paths: [String], watching output: DocumentOutput
+) throws -> (dataset: Dataset, digest: String) {
   let digest = Digest()
-  let datasets = try paths.map { path in
+  let datasets = try (paths.isEmpty ? ["-"] : paths).map { path in
     let input = try openInput(path, as: "the dataset", watching: output, digest: digest)
     let document = try input.one()
     return try input.locating { try Dataset(document) }
   }
-  return HeldData(
-    try locating("the datasets") { try Dataset(joining: datasets) }, digest: digest.hex)
+  return (try locating("the datasets") { try Dataset(joining: datasets) }, digest.hex)
 }
