@@ -91,7 +91,7 @@ def main_rows(work):
     yield forward(work)
     yield neuron(work)
     yield memory(work)
-    title = "convnet of 91,738 parameters, an epoch, batch 128"
+    title = "convnet of 81,994 parameters, an epoch, batch 128"
     yield training(work, "convnet", title, 61, size=128)
     yield loading(work)
     yield start_up(work)
