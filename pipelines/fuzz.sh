@@ -69,7 +69,7 @@ for target in "${targets[@]}"; do
   dictionary=()
   [ ! -f "Tests/FuzzTests/Dictionaries/$target.txt" ] || dictionary=("-dict=Tests/FuzzTests/Dictionaries/$target.txt")
   status=0
-  FUZZ_TARGET=$target "$fuzzer" -runs="$runs" -seed="$seed" -max_len=4096 -timeout=20 -rss_limit_mb=1024 \
+  FUZZ_TARGET=$target "$fuzzer" -runs="$runs" -seed="$seed" -max_len=4096 -timeout=120 -rss_limit_mb=1024 \
     -malloc_limit_mb=256 -artifact_prefix="$findings/" "${dictionary[@]}" "$grown" "$corpus" >"$log" 2>&1 || status=$?
   awk -v target="$target" -v status="$status" '
     $1 ~ /^#[0-9]/ { runs = substr($1, 2); for (i = 2; i < NF; i++) if ($i == "cov:") edges = $(i + 1) }

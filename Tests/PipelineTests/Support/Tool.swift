@@ -51,7 +51,8 @@ enum Tool {
     environment: [String: String] = [:], shell: String = "/bin/sh"
   ) throws -> Outcome {
     try execute(
-      URL(fileURLWithPath: shell), ["-c", script, shell] + arguments, input: input, in: directory.url,
+      URL(fileURLWithPath: shell), ["-c", script, shell] + arguments, input: input,
+      in: directory.url,
       environment: environment)
   }
 
