@@ -367,16 +367,13 @@ measure() { tool nn-forward -m "$1" "$frozen" -o "$2"; }
 
 # retrain: trains a copy of the current model on $new and part of the old, and promotes it if it is better.
 retrain() {
-  local status=0 words next verdict stop=(--time-limit "$limit")
-  # BRIDGE: these two lines go when nn-train has --time-limit.
-  tool nn-train --help >"$tmp/help"
-  grep -q -e --time-limit "$tmp/help" || stop=()
+  local status=0 words next verdict
   replay_old
   copy_current
   measure "$models/current" "$tmp/champion.safetensors"
   read -r -a words <<<"$train"
   in_group "$bin/nn-train" "${new[@]}" ${old[@]+"${old[@]}"} -m "$tmp/start.safetensors" --epochs "$epochs" \
-    ${words[@]+"${words[@]}"} ${stop[@]+"${stop[@]}"} -o "$tmp/challenger.safetensors.gz" || status=$?
+    ${words[@]+"${words[@]}"} --time-limit "$limit" -o "$tmp/challenger.safetensors.gz" || status=$?
   if [ "$status" -eq 0 ]; then
     measure "$tmp/challenger.safetensors.gz" "$tmp/challenger.safetensors" || status=$?
   fi

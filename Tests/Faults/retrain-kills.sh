@@ -9,6 +9,7 @@ kills=${1:-100}
 digits
 nights 8
 set_up before
+echo 'gate --class-limit 1' >>before/settings
 deliver before night-1.safetensors.gz one.safetensors.gz
 deliver before holdout.safetensors.gz leaked.safetensors.gz
 
