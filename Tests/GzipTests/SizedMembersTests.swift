@@ -150,7 +150,7 @@ struct SkippingTests {
       SizedMembersTests.bytes, SizedMembersTests.hidden(SizedMembersTests.bytes),
       try gzip(SizedMembersTests.plain + noise(10), level: 0),
     ] {
-      for pieceSize in [1000, .max] {
+      for pieceSize in [100_000, .max] {
         let reader = GzipReader(bytes, pieceSize: pieceSize)
         #expect(try reader.skip(count) == count)
         let (delivered, error) = reader.readAll()
