@@ -102,7 +102,7 @@ public final class BytesInput {
   public func text(limit: Int) throws -> String {
     let bytes: [UInt8]
     do {
-      bytes = try self.bytes(limit: limit)
+      bytes = try self.bytes(limit: min(limit, documentLimit()))
     } catch let error as Located where error.cause as? StageError == .tooLarge(limit: limit) {
       throw locatedError(name, StageError.longText(limit: limit))
     }

@@ -88,7 +88,7 @@ struct PoolingTests {
         checked += 1
       }
     }
-    #expect(checked > 2500)
+    #expect(checked > 1200)
   }
 
   @Test(arguments: [DType.f32, .f64])
@@ -132,9 +132,9 @@ struct PoolingTests {
   }
 }
 
-/// Lengths 1 to 4, strides 1 to 4, all paddings of at most half.
+/// Lengths 1 to 4, strides 1 to 3, all paddings of at most half.
 private let axes: [Window.Axis] = (1...4).flatMap { length in
-  (1...4).flatMap { stride in
+  (1...3).flatMap { stride in
     (0...length / 2).map { Window.Axis(length, stride: stride, padding: $0) }
   }
 }

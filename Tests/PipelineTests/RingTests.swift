@@ -70,13 +70,14 @@ import Testing
     #expect(try first.folder.read("second.safetensors") == expected)
   }
 
+  /// Whoever comes second is refused, unless the first one has ended already.
   @Test func twoRingsIntoOneFileLeaveItWhole() throws {
     let ring = try Ring()
     let both =
       "(\(ring.script)) & other=$!\n(\(ring.script))\nstatus=$?; wait $other && exit $status"
     let outcome = try RingSession(both, in: ring.folder).outcome()
     outcome.expectEndedByItself(within: 15)
-    #expect(outcome.status == 0, "\(outcome.message)")
+    #expect([0, 75].contains(outcome.status), "\(outcome.message)")
     #expect(try ring.folder.read("next.safetensors") == expected(ring, steps: 40))
   }
 }

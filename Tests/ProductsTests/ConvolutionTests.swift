@@ -67,16 +67,16 @@ struct ConvolutionTests {
   /// With fewer products than the window has elements, whether that pays or not: rows of tiles with one, two and more
   /// tiles of which the last ones lie beyond the picture or not, and channels that fill no tile of rows.
   @Test(
-    arguments: [(1, 3), (3, 3), (4, 6), (7, 9), (8, 5), (13, 34)],
+    arguments: [(1, 3), (3, 3), (4, 6), (7, 9), (8, 5), (6, 34)],
     [(1, 3, 5), (1, 18, 17), (2, 4, 9)])
   func fewerProductsAgreeWithThePlainLoops(
     picture: (Int, Int), channels: (groups: Int, input: Int, output: Int)
   ) throws {
     let workers = try Workers(count: 2)
-    let paddings = (0...2).flatMap { down in (0...2).map { (down, $0) } }
+    let paddings = [(0, 0), (1, 1), (2, 0), (1, 2), (2, 2)]
     for (down, across) in paddings where picture.0 + 2 * down >= 3 && picture.1 + 2 * across >= 3 {
       let window = Window(height: .init(3, padding: down), width: .init(3, padding: across))
-      try check(examples: 19, workers) {
+      try check(examples: 9, workers) {
         Convolution(
           window, input: [channels.groups * channels.input, picture.0, picture.1],
           outputs: channels.groups * channels.output, groups: channels.groups, $0, minimal: true)
