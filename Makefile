@@ -332,11 +332,13 @@ $(RUN)/metrics.tsv: $(metrics) $(RUN)/patience
 	@$(call join-metrics,$(metrics))
 else
 # One epoch after another, each made as it is without PATIENCE, until patience.sh says no. Nothing is kept of that but
-# the epochs, so an interrupted run asks again and comes to the same. The best model is there when all is done.
+# the epochs, so an interrupted run asks again and comes to the same. The best model is there when all is done. A dry run
+# makes no epoch to go by, and ends at the first.
 $(RUN)/metrics.tsv $(RUN)/best.safetensors.gz &: $(RUN)/settings $(RUN)/patience
 	+@tables=; \
 	for number in $(trained); do \
 	  $(MAKE) --no-print-directory $(RUN)/epoch-$$number.tsv; \
+	  [ -e $(RUN)/epoch-$$number.tsv ] || exit 0; \
 	  tables="$$tables $(RUN)/epoch-$$number.tsv"; \
 	  status=0; best=$$(pipelines/patience.sh --patience $(PATIENCE) $$tables) || status=$$?; \
 	  case $$status in 0) ;; 1) break ;; *) exit $$status ;; esac; \

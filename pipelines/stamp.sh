@@ -14,12 +14,12 @@ fi
 
 new=$(cat)
 if [ -e "$1" ]; then
-  changes=$(diff "$1" - <<<"$new" || true)
+  changes=$(diff -- "$1" - <<<"$new" || true)
   [ -n "$changes" ] || exit 0
   say "$1 changes:"
   sed -n 's/^</  -/p; s/^>/  +/p' <<<"$changes" |
     while IFS= read -r line; do printf '%s\n' "$(visible "$line")"; done >&2
 fi
-mkdir -p "$(dirname "$1")" || exit 73
+mkdir -p -- "$(dirname -- "$1")" || exit 73
 printf '%s\n' "$new" >"$1.partial.$$"
-mv "$1.partial.$$" "$1"
+mv -- "$1.partial.$$" "$1"

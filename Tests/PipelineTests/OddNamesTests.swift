@@ -162,7 +162,9 @@ import Testing
       ["nn.classes": odd.filter { !$0.contains("\n") }.joined(separator: "\n")])
     for name in odd { data.metadata[name] = name }
     try outer.write("work/data.safetensors", data)
-    try outer.write("work/net", "input 3\ndense 2 softmax\nloss cross-entropy # \u{1B}[31m\n")
+    try outer.write("work/net", "input 3\ndense 2 softmax\nloss cross-entropy # …\n")
+    try outer.write(
+      "work/net-escape", "input 3\ndense 2 softmax\nloss cross-entropy # \u{1B}[31m\n")
     for (number, name) in odd.enumerated() {
       var document = data
       document.tensors[name] = Tensor([1.0])

@@ -31,8 +31,16 @@ struct MakeRun {
     try RingSession("exec \(command)", in: folder, environment: ["MAKEFLAGS": "", "MAKELEVEL": ""])
   }
 
-  func model(_ epoch: Int, run: String = "run") -> String {
-    "\(run)/epoch-" + String(repeating: "0", count: 4 - "\(epoch)".count)
-      + "\(epoch).safetensors.gz"
+  func model(_ epoch: Int, run: String = "run") -> String { model(epoch, named: run + "/epoch-") }
+
+  func model(_ epoch: Int, named name: String) -> String {
+    name + String(repeating: "0", count: 4 - "\(epoch)".count) + "\(epoch).safetensors.gz"
+  }
+
+  /// What an interrupted run has left of an epoch.
+  func partial() throws -> [UInt8]? {
+    let epochs = knobs["EPOCHS"].flatMap(Int.init) ?? 1
+    return try (1...epochs).map { model($0, named: "run/partial.epoch-") }
+      .first(where: folder.exists).map(folder.read)
   }
 }
