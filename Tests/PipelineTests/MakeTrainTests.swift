@@ -35,12 +35,14 @@ import Testing
       let outcome = try session.outcome()
       #expect(!outcome.hasHung && outcome.left == 0 && outcome.seconds < 10, "\(outcome.message)")
       let partial = try make.folder.names(in: "run").filter { $0.hasPrefix("partial.") }
-      #expect(partial.count <= 1 && (engine == "fused" || partial == []))
+      #expect(partial.count <= 1)
       #expect(try !make.folder.names(in: "run").contains { $0.hasSuffix(".tmp") })
-      if let left = try make.partial(), left != before {
-        partials += 1
-        #expect(outcome.messages(of: "nn-train").count == 1, "\(outcome.message)")
-      }
+      // A whole epoch whose file Make has not yet named as one is silent.
+      let left = try make.partial()
+      let messages = outcome.messages(of: "nn-train").count
+      #expect(messages == 0 || (messages == 1 && left != nil && left != before))
+      #expect(engine == "fused" || messages == 0)
+      partials += messages
       if !make.folder.exists(make.model(epochs)) { #expect(outcome.status == 128 + signal) }
     }
     #expect(interruptions > 0 && (partials > 0 || engine == "ring"))
@@ -58,10 +60,11 @@ import Testing
     let make = try MakeRun(["EPOCHS": "1"])
     let other = ["RATE": "0.01"]
     try expectTrained(make, run: "whole", other)
-    for _ in 1...20 where !make.folder.exists("run/partial.epoch-0001.safetensors.gz") {
+    for delay in [200, 100, 50, 25, 10, 0, 100, 50, 25, 10, 0] as [UInt32]
+    where !make.folder.exists("run/partial.epoch-0001.safetensors.gz") {
       let session = try make.start(make.command())
       try session.wait { make.folder.exists("run/.partial.epoch-0001.safetensors.gz.tmp") }
-      usleep(200_000)
+      usleep(1000 * delay)
       try session.signal(SIGINT)
       _ = try session.outcome()
       if make.folder.exists(make.model(1)) { try make.folder.remove("run") }
