@@ -338,7 +338,7 @@ $(RUN)/metrics.tsv $(RUN)/best.safetensors.gz &: $(RUN)/settings $(RUN)/patience
 	+@tables=; \
 	for number in $(trained); do \
 	  $(MAKE) --no-print-directory $(RUN)/epoch-$$number.tsv; \
-	  [ -e $(RUN)/epoch-$$number.tsv ] || exit 0; \
+	  $(if $(only-looks),exit 0;) \
 	  tables="$$tables $(RUN)/epoch-$$number.tsv"; \
 	  status=0; best=$$(pipelines/patience.sh --patience $(PATIENCE) $$tables) || status=$$?; \
 	  case $$status in 0) ;; 1) break ;; *) exit $$status ;; esac; \

@@ -15,12 +15,7 @@ struct RowHash: Hashable {
     (low, high) = (hash.low64, hash.high64)
   }
 
-  var hex: String {
-    [high, low].map { word in
-      let digits = String(word, radix: 16)
-      return String(repeating: "0", count: 16 - digits.count) + digits
-    }.joined()
-  }
+  var hex: String { hexadecimal(high, low) }
 
   /// Of every example, by its numbers: 0 and −0 are the same.
   ///

@@ -73,13 +73,13 @@ struct LaneConvolution: Sendable {
     let plane = result.shape[2] * result.shape[3]
     withPointers(pictures, into: &result, of: Float.self) { x, result in
       workers.run(pieces: pieces.count) { piece in
-        Scratch.with(plan.channels * plan.plane * lanes, of: Float.self) { registers in
+        Scratch.with(plan.pictures.registers * lanes, of: Float.self) { registers in
           Scratch.with(height * plane * lanes, of: Float.self) { tile in
             for block in pieces[piece] {
               for group in 0..<groups {
-                spread(
-                  x + block.lowerBound * exampleStride, block.count, exampleStride, plan, group,
-                  registers)
+                plan.pictures.spread(
+                  x + block.lowerBound * exampleStride + group * plan.pictures.count, block.count,
+                  exampleStride, by: kernels, into: registers)
                 for number in 0..<weight.tiles {
                   let rows = number * height..<min(weight.rows, (number + 1) * height)
                   weight.forEachPhase(group, number) { phase, weight, bias in
@@ -154,14 +154,14 @@ struct LaneConvolution: Sendable {
     let phase = plan.phases[0]
     let deltaElements = deltaElements.value
     let parts = (places + Self.placesAtOnce - 1) / Self.placesAtOnce
-    Scratch.with(plan.channels * plan.plane * lanes, of: Float.self) { registers in
+    Scratch.with(plan.pictures.registers * lanes, of: Float.self) { registers in
       Scratch.with(tall * places * lanes, of: Float.self) { deltas in
         (deltas + outputsPerGroup * places * lanes).update(
           repeating: 0, count: (tall - outputsPerGroup) * places * lanes)
         for group in 0..<groups {
-          spread(
-            x + block.lowerBound * input.count, block.count, input.count, plan, group,
-            registers)
+          plan.pictures.spread(
+            x + block.lowerBound * input.count + group * plan.pictures.count, block.count,
+            input.count, by: kernels, into: registers)
           kernels.spread(
             d + block.lowerBound * output.count + group * deltaElements.count, block.count,
             output.count, deltaElements, deltaElements.count, deltas)
@@ -193,15 +193,5 @@ struct LaneConvolution: Sendable {
 
   private func pieces(_ examples: Int) -> ConvolutionPieces {
     ConvolutionPieces(examples: examples, atOnce: kernels.lanes)
-  }
-
-  private func spread(
-    _ pictures: UnsafePointer<Float>, _ examples: Int, _ exampleStride: Int, _ plan: LanePlan,
-    _ group: Int, _ registers: UnsafeMutablePointer<Float>
-  ) {
-    kernels.clear(registers, plan.channels, plan.plane, plan.margin, plan.margin.count)
-    kernels.spread(
-      pictures + group * plan.elements.count, examples, exampleStride, plan.elements,
-      plan.elements.count, registers)
   }
 }

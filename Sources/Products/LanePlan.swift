@@ -27,13 +27,7 @@ struct LanePlan: Sendable {
     let taps: Range<Int>
   }
 
-  /// Registers of one channel's picture with its margin.
-  let plane: Int
-  /// By element of all channels of an example, the register.
-  let elements: [Int32]
-  /// The registers of the margin, in channel 0.
-  let margin: [Int32]
-  let channels: Int
+  let pictures: LanePictures
   let phases: [Phase]
 
   /// What the window sees of `channels` pictures of `height` × `width`.
@@ -105,30 +99,9 @@ struct LanePlan: Sendable {
   private init(
     _ rows: Axis, _ columns: Axis, channels: Int, results: Int, kernelWidth: Int
   ) {
-    let (seenRows, seenColumns) = (rows.seen, columns.seen)
-    let width = seenColumns.count
-    let plane = seenRows.count * width
-    func register(_ row: Int, _ column: Int) -> Int {
-      (row - seenRows.lowerBound) * width + column - seenColumns.lowerBound
-    }
-
-    var elements = [Int32]()
-    elements.reserveCapacity(channels * rows.extent * columns.extent)
-    for channel in 0..<channels {
-      for row in 0..<rows.extent {
-        for column in 0..<columns.extent {
-          elements.append(Int32(channel * plane + register(row, column)))
-        }
-      }
-    }
-    var margin = [Int32]()
-    for row in seenRows {
-      for column in seenColumns
-      where !(0..<rows.extent).contains(row) || !(0..<columns.extent).contains(column) {
-        margin.append(Int32(register(row, column)))
-      }
-    }
-
+    let pictures = LanePictures(
+      channels: channels, height: rows.extent, width: columns.extent, rows: rows.seen,
+      columns: columns.seen)
     var phases = [Phase]()
     for (rowPlaces, rowTaps) in zip(rows.phases, rows.taps) {
       for (columnPlaces, columnTaps) in zip(columns.phases, columns.taps) {
@@ -136,7 +109,8 @@ struct LanePlan: Sendable {
         for row in rowTaps {
           for channel in 0..<channels {
             for column in columnTaps {
-              phase.taps.append(channel * plane + row.distance * width + column.distance)
+              phase.taps.append(
+                channel * pictures.plane + row.distance * pictures.width + column.distance)
               phase.channels.append(channel)
               phase.kernel.append(row.tap * kernelWidth + column.tap)
             }
@@ -151,7 +125,7 @@ struct LanePlan: Sendable {
           let taps = first..<first + reached.count * channels * columnTaps.count
           let start = phase.bases.count
           for column in columnPlaces {
-            phase.bases.append(register(row.base, column.base))
+            phase.bases.append(pictures.register(row.base, column.base))
             phase.targets.append(row.target * results + column.target)
           }
           if let last = phase.runs.last, last.taps == taps {
@@ -163,7 +137,6 @@ struct LanePlan: Sendable {
         phases.append(phase)
       }
     }
-    (self.plane, self.elements, self.margin) = (plane, elements, margin)
-    (self.channels, self.phases) = (channels, phases)
+    (self.pictures, self.phases) = (pictures, phases)
   }
 }

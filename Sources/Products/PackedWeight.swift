@@ -50,12 +50,7 @@ struct PackedWeight: Sendable {
         }
       }
     }
-    var biases = [Float](repeating: 0, count: groups * tiles * height)
-    if let bias = bias?.values(of: Float.self) {
-      for (index, number) in bias.enumerated() {
-        biases[index / rows * tiles * height + index % rows] = number
-      }
-    }
+    let biases = packedBias(bias, groups: groups, rows: rows, in: tiles * height)
     (self.rows, self.tiles, self.height) = (rows, tiles, height)
     (self.values, self.biases, self.starts, self.size) = (values, biases, starts, size)
   }
@@ -76,4 +71,16 @@ struct PackedWeight: Sendable {
       }
     }
   }
+}
+
+/// The bias of the rows of all groups, or none, with as many numbers for each group as its tiles have rows; those of rows that
+/// are not there are 0.
+func packedBias(_ bias: Tensor?, groups: Int, rows: Int, in padded: Int) -> [Float] {
+  var biases = [Float](repeating: 0, count: groups * padded)
+  if let bias = bias?.values(of: Float.self) {
+    for (index, number) in bias.enumerated() {
+      biases[index / rows * padded + index % rows] = number
+    }
+  }
+  return biases
 }

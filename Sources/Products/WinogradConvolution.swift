@@ -13,6 +13,8 @@ struct WinogradConvolution: Sendable {
   /// [C, H, W], [O, H', W'] and [O, C/G, 3, 3].
   private let input, output, weight: Shape
   private let forwardPlan, backwardPlan: Once<WinogradPlan>
+  /// What a tile of rows begins with: the bias comes where the products are narrowed.
+  private let noBias: [Float]
 
   /// Elements of a tile.
   private static let matrices = 16
@@ -28,6 +30,7 @@ struct WinogradConvolution: Sendable {
     let groups = input[0] / weight[1]
     let (channels, outputs) = (weight[1], output[0] / groups)
     (self.kernels, self.groups) = (kernels, groups)
+    noBias = [Float](repeating: 0, count: kernels.tileHeight)
     (self.input, self.output, self.weight) = (input, output, weight)
     let (down, across) = (window.height.padding, window.width.padding)
     let (places, together) = ((output[1], output[2]), kernels.placesTogether)
@@ -90,19 +93,21 @@ struct WinogradConvolution: Sendable {
     withPointers(pictures, into: &result, of: Float.self) { x, result in
       workers.run(pieces: pieces.count) { piece in
         withScratch(
-          plan.channels * plan.plane,
-          matrices * plan.channels * roundedUp(tiles, to: kernels.placesTogether),
+          plan.pictures.registers,
+          matrices * plan.pictures.channels * roundedUp(tiles, to: kernels.placesTogether),
           matrices * weight.tiles * height * tiles, height * results
         ) { registers, filtered, products, narrow in
           for block in pieces[piece] {
             for group in 0..<groups {
-              spread(x, block, exampleStride, plan, group, registers)
+              plan.pictures.spread(
+                x + block.lowerBound * exampleStride + group * plan.pictures.count, block.count,
+                exampleStride, by: kernels, into: registers)
               let target =
                 result + block.lowerBound * resultStride + group * weight.rows * plane
               for strip in plan.strips {
                 filter(registers, plan, strip, into: filtered)
                 weight.withGroup(group) { values, bias in
-                  multiply(filtered, values, plan.channels, weight.tiles, strip, into: products)
+                  multiply(filtered, values, plan, weight.tiles, strip, into: products)
                   for tile in 0..<weight.tiles {
                     kernels.narrowTiles(
                       products + tile * matrices * height * strip.tiles * lanes, strip.tiles,
@@ -125,27 +130,23 @@ struct WinogradConvolution: Sendable {
 
   /// products[tile of rows][matrix] = weight[matrix][tile of rows] · filtered[matrix], for all rows.
   private func multiply(
-    _ filtered: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ channels: Int,
+    _ filtered: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ plan: WinogradPlan,
     _ rowTiles: Int, _ strip: WinogradPlan.Strip, into products: UnsafeMutablePointer<Float>
   ) {
     let (lanes, height, together) = (kernels.lanes, kernels.tileHeight, kernels.placesTogether)
-    let targets = Array(0..<strip.tiles)
-    let taps = Array(Swift.stride(from: 0, to: channels * together, by: together))
-    let bias = [Float](repeating: 0, count: height)
+    let channels = plan.pictures.channels
     let size = roundedUp(strip.tiles, to: together) * channels
     let atOnce = max(1, Self.registersAtOnce / (channels * together)) * together
-    for matrix in 0..<Self.matrices {
-      for first in Swift.stride(from: 0, to: strip.tiles, by: atOnce) {
-        for tile in 0..<rowTiles {
-          strip.columns.withUnsafeBufferPointer { columns in
-            targets.withUnsafeBufferPointer { targets in
-              guard let columns = columns.baseAddress, let targets = targets.baseAddress else {
-                return
-              }
+    strip.columns.withUnsafeBufferPointer { columns in
+      plan.tileNumbers.withUnsafeBufferPointer { targets in
+        guard let columns = columns.baseAddress, let targets = targets.baseAddress else { return }
+        for matrix in 0..<Self.matrices {
+          for first in Swift.stride(from: 0, to: strip.tiles, by: atOnce) {
+            for tile in 0..<rowTiles {
               kernels.convolve(
                 filtered + matrix * size * lanes, columns + first, targets + first,
-                min(atOnce, strip.tiles - first), taps, channels,
-                weight + (matrix * rowTiles + tile) * channels * height, bias,
+                min(atOnce, strip.tiles - first), plan.taps, channels,
+                weight + (matrix * rowTiles + tile) * channels * height, noBias,
                 products + (tile * Self.matrices + matrix) * height * strip.tiles * lanes,
                 strip.tiles)
             }
@@ -166,19 +167,9 @@ struct WinogradConvolution: Sendable {
     into filtered: UnsafeMutablePointer<Float>
   ) {
     kernels.filterTiles(
-      registers, plan.channels, plan.plane, plan.width, strip.bases, strip.tiles, filtered,
-      strip.columns, kernels.placesTogether,
-      plan.channels * roundedUp(strip.tiles, to: kernels.placesTogether))
-  }
-
-  private func spread(
-    _ pictures: UnsafePointer<Float>, _ block: Range<Int>, _ exampleStride: Int,
-    _ plan: WinogradPlan, _ group: Int, _ registers: UnsafeMutablePointer<Float>
-  ) {
-    kernels.clear(registers, plan.channels, plan.plane, plan.margin, plan.margin.count)
-    kernels.spread(
-      pictures + block.lowerBound * exampleStride + group * plan.elements.count, block.count,
-      exampleStride, plan.elements, plan.elements.count, registers)
+      registers, plan.pictures.channels, plan.pictures.plane, plan.pictures.width, strip.bases,
+      strip.tiles, filtered, strip.columns, kernels.placesTogether,
+      plan.pictures.channels * roundedUp(strip.tiles, to: kernels.placesTogether))
   }
 
   /// Calls `body` with room for so many registers each.

@@ -22,19 +22,17 @@ struct WinogradPlan: Sendable {
     var tiles: Int { bases.count }
   }
 
-  let channels: Int
-  /// Registers of a row, and of one channel's picture with its margin.
-  let width, plane: Int
-  /// By element of all channels of an example, the register.
-  let elements: [Int32]
-  /// The registers of the margin, in channel 0.
-  let margin: [Int32]
+  let pictures: LanePictures
   let strips: [Strip]
 
   /// Tiles of a strip, if a row does not have more.
   private static let tilesPerStrip = 16
 
-  var mostTiles: Int { strips.reduce(0) { max($0, $1.tiles) } }
+  /// The tiles of a strip one after the other; and, of its matrices once they are multiplied, by channel the distance from
+  /// the first.
+  let tileNumbers, taps: [Int]
+
+  var mostTiles: Int { tileNumbers.count }
   var mostResults: Int { strips.reduce(0) { max($0, $1.results.count) } }
 
   /// - Parameters:
@@ -47,25 +45,11 @@ struct WinogradPlan: Sendable {
     together: Int
   ) {
     let (down, across) = ((places.0 + 1) / 2, (places.1 + 1) / 2)
-    let (rows, columns) = (2 * down + 2, 2 * across + 2)
-    func isPicture(_ row: Int, _ column: Int) -> Bool {
-      (0..<height).contains(row - padding.0) && (0..<width).contains(column - padding.1)
-    }
-    var (elements, margin) = ([Int32](), [Int32]())
-    for register in 0..<rows * columns {
-      let (row, column) = (register / columns, register % columns)
-      if isPicture(row, column) {
-        elements.append(Int32(register))
-      } else {
-        margin.append(Int32(register))
-      }
-    }
-    precondition(elements.count == height * width, "pictures larger than their tiles")
-    self.elements = (0..<channels).flatMap { channel in
-      elements.map { $0 + Int32(channel * rows * columns) }
-    }
-    (self.channels, self.margin, self.width, plane) = (channels, margin, columns, rows * columns)
-
+    let pictures = LanePictures(
+      channels: channels, height: height, width: width,
+      rows: -padding.0..<2 * down + 2 - padding.0,
+      columns: -padding.1..<2 * across + 2 - padding.1)
+    self.pictures = pictures
     let rowsPerStrip = max(1, Self.tilesPerStrip / across)
     strips = stride(from: 0, to: down, by: rowsPerStrip).map { first in
       let last = min(down, first + rowsPerStrip)
@@ -74,7 +58,7 @@ struct WinogradPlan: Sendable {
         for column in 0..<across {
           let tile = strip.tiles
           strip.columns.append(tile / together * together * channels + tile % together)
-          strip.bases.append(2 * row * columns + 2 * column)
+          strip.bases.append(2 * row * pictures.width + 2 * column)
           for (y, x) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             let (y, x) = (2 * row + y, 2 * column + x)
             strip.targets.append(
@@ -84,5 +68,7 @@ struct WinogradPlan: Sendable {
       }
       return strip
     }
+    tileNumbers = Array(0..<(strips.map(\.tiles).max() ?? 0))
+    taps = (0..<channels).map { $0 * together }
   }
 }

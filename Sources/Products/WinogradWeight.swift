@@ -40,12 +40,7 @@ struct WinogradWeight: Sendable {
         }
       }
     }
-    var biases = [Float](repeating: 0, count: groups * tiles * height)
-    if let bias = bias?.values(of: Float.self) {
-      for (index, number) in bias.enumerated() {
-        biases[index / rows * tiles * height + index % rows] = number
-      }
-    }
+    let biases = packedBias(bias, groups: groups, rows: rows, in: tiles * height)
     (self.rows, self.tiles, self.channels, self.height) = (rows, tiles, channels, height)
     (self.values, self.biases) = (values, biases)
   }

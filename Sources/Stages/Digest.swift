@@ -1,4 +1,5 @@
 import CXXHash
+import Tensors
 
 /// A running XXH3-128 hash: the 32 hex digits that `xxh128sum` prints for the same bytes.
 ///
@@ -23,9 +24,6 @@ public final class Digest {
   /// The hash of everything so far.
   public var hex: String {
     let hash = XXH3_128bits_digest(state)
-    return [hash.high64, hash.low64].map { word in
-      let digits = String(word, radix: 16)
-      return String(repeating: "0", count: 16 - digits.count) + digits
-    }.joined()
+    return hexadecimal(hash.high64, hash.low64)
   }
 }

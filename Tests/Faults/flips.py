@@ -16,6 +16,15 @@ from campaign import Campaign, Lost, examples
 REFUSALS = (65, 80)
 
 
+def need_refusal(trial, outcome):
+    """Bad data, one line about it, nothing written."""
+    outcome.need(65)
+    if not re.fullmatch(r"nn-inspect: bad\.gz: [^\n]+\n", outcome.message):
+        raise Lost(f"found message {outcome.message!r}, expected one line about bad.gz")
+    if os.path.exists(trial.path("out.safetensors")):
+        raise Lost("it was refused and written")
+
+
 class Models:
     def __init__(self, campaign):
         self.files = files = campaign.once()
@@ -44,11 +53,7 @@ class Models:
             if outcome.message:
                 raise Lost(f"found message {outcome.message!r}, expected none")
         else:
-            outcome.need(65)
-            if not re.fullmatch(r"nn-inspect: bad\.gz: [^\n]+\n", outcome.message):
-                raise Lost(f"found message {outcome.message!r}, expected one line about bad.gz")
-            if os.path.exists(trial.path("out.safetensors")):
-                raise Lost("it was refused and written")
+            need_refusal(trial, outcome)
 
     def flip(self, name, places):
         """`places(trial)` is the bit to flip."""
@@ -70,11 +75,7 @@ class Models:
             trial.write("bad.gz", self.bytes[name][:length])
             outcome = trial.run(["nn-inspect", "--frame", "0", "bad.gz", "-o", "out.safetensors"])
             try:
-                outcome.need(65)
-                if not re.fullmatch(r"nn-inspect: bad\.gz: [^\n]+\n", outcome.message):
-                    raise Lost(f"found message {outcome.message!r}, expected one line about bad.gz")
-                if os.path.exists(trial.path("out.safetensors")):
-                    raise Lost("it was refused and written")
+                need_refusal(trial, outcome)
             except Lost as loss:
                 raise Lost(f"cut at {length}: {loss}") from None
 

@@ -26,23 +26,8 @@ import Testing
     batches() { nn-batch train.safetensors --size 64 --seed 5 "$@"; }
     update() { nn-update --rate 0.25 "$@"; }
     fused() { nn-train train.safetensors --size 64 --seed 5 --rate 0.25 --epochs 2 "$@"; }
-    by_hand() { # FROM TO FIRST LAST, steps of both epochs counted from 0
-      cp "$1" by-hand.safetensors
-      for step in $(seq "$3" "$4"); do
-        batches --epochs 2 --skip "$step" --limit 1 -o batch.safetensors
-        nn-forward -m by-hand.safetensors --trace batch.safetensors -o trace.safetensors
-        nn-backprop trace.safetensors -o gradient.safetensors
-        update -m by-hand.safetensors gradient.safetensors -o by-hand.safetensors
-      done
-      mv by-hand.safetensors "$2"
-    }
-    ring() { # FROM TO, the batches from standard input
-      rm -f weights; mkfifo weights
-      nn-forward -m "$1" --follow weights --trace | nn-backprop \\
-      | update -m "$1" --feedback weights -o "$2"
-    }
 
-    """
+    """ + routeFunctions
 
   private static let routes = [
     "by hand": "by_hand start.safetensors end.safetensors 0 9",

@@ -127,23 +127,8 @@ import Testing
     batches() { nn-batch $batching "$@"; }
     update() { nn-update --rate 0.25 "$@"; }
     fused() { nn-train $batching --rate 0.25 --epochs 2 "$@"; }
-    ring() { # FROM TO, the batches from standard input
-      rm -f weights; mkfifo weights
-      nn-forward -m "$1" --follow weights --trace | nn-backprop \\
-      | update -m "$1" --feedback weights -o "$2"
-    }
-    by_hand() { # FROM TO FIRST LAST, steps of both epochs counted from 0
-      cp "$1" by-hand.safetensors
-      for step in $(seq "$3" "$4"); do
-        batches --epochs 2 --skip "$step" --limit 1 -o batch.safetensors
-        nn-forward -m by-hand.safetensors --trace batch.safetensors -o trace.safetensors
-        nn-backprop trace.safetensors -o gradient.safetensors
-        update -m by-hand.safetensors gradient.safetensors -o by-hand.safetensors
-      done
-      mv by-hand.safetensors "$2"
-    }
 
-    """
+    """ + routeFunctions
 
   private static let routes = [
     "ring, both epochs": "batches --epochs 2 | ring start end.safetensors",

@@ -1,0 +1,60 @@
+/// Pictures of some channels in registers, each with one element of as many examples as it has numbers: [C, rows, columns], with
+/// a margin of zeros around every picture.
+struct LanePictures: Sendable {
+  let channels: Int
+  /// Registers of a row, and of one channel's picture, with its margin.
+  let width, plane: Int
+  /// Registers of all channels.
+  var registers: Int { channels * plane }
+  /// Elements of all channels of an example.
+  var count: Int { elements.count }
+  /// By element, its register.
+  private let elements: [Int32]
+  /// The registers of the margin, in channel 0.
+  private let margin: [Int32]
+  /// The picture's row and column that register 0 is of: 0, or negative in a margin.
+  private let firstRow, firstColumn: Int
+
+  /// - Parameters:
+  ///   - height, width: of a picture.
+  ///   - rows, columns: of it and its margin, counted from the picture's first; they include all of it.
+  init(channels: Int, height: Int, width: Int, rows: Range<Int>, columns: Range<Int>) {
+    precondition(
+      rows.lowerBound <= 0 && height <= rows.upperBound && columns.lowerBound <= 0
+        && width <= columns.upperBound, "pictures larger than their margin")
+    let plane = rows.count * columns.count
+    var (elements, margin) = ([Int32](), [Int32]())
+    for row in rows {
+      for column in columns {
+        let register = Int32(
+          (row - rows.lowerBound) * columns.count + column - columns.lowerBound)
+        if (0..<height).contains(row) && (0..<width).contains(column) {
+          elements.append(register)
+        } else {
+          margin.append(register)
+        }
+      }
+    }
+    self.elements = (0..<channels).flatMap { channel in
+      elements.map { $0 + Int32(channel * plane) }
+    }
+    (self.channels, self.margin, self.width, self.plane) = (channels, margin, columns.count, plane)
+    (firstRow, firstColumn) = (rows.lowerBound, columns.lowerBound)
+  }
+
+  /// Where an element of channel 0, or of its margin, lies.
+  func register(_ row: Int, _ column: Int) -> Int {
+    (row - firstRow) * width + column - firstColumn
+  }
+
+  /// Fills the registers.
+  ///
+  /// - Parameter pictures: the first of `examples`, which begin `exampleStride` elements apart.
+  func spread(
+    _ pictures: UnsafePointer<Float>, _ examples: Int, _ exampleStride: Int,
+    by kernels: LaneKernels, into registers: UnsafeMutablePointer<Float>
+  ) {
+    kernels.clear(registers, channels, plane, margin, margin.count)
+    kernels.spread(pictures, examples, exampleStride, elements, elements.count, registers)
+  }
+}
