@@ -169,6 +169,30 @@ import Training
     }
   }
 
+  /// Whoever stops a training, a signal or a limit of time, is asked before every step, and the model is where a limit of as
+  /// many steps leaves it.
+  @Test func isStoppedBeforeWhicheverStepIsNotWanted() throws {
+    let topology = "input 1x4x4\ndense 4 softmax\nloss cross-entropy\n"
+    let dataset = try Self.dataset()
+    let training = Training(testDescription: "", topology: topology, rule: "sgd", size: 7)
+    let start = try makeModel(topology)
+    func run(_ stop: Int?, limit: Int?) throws -> (Trainer.Ending, made: Int, Document) {
+      var trainer = try Self.trainer(training, start, on: dataset, threads: 1)
+      var made = 0
+      let ending = try trainer.run(
+        untilEpoch: 2, limit: limit, isStopped: { made == stop }
+      ) { _ in made += 1 }
+      return (ending, made, trainer.model.document())
+    }
+    let (ending, steps, _) = try run(nil, limit: nil)
+    #expect(ending == .finished && steps > 4)
+    for stop in 0..<steps {
+      let (ending, made, model) = try run(stop, limit: nil)
+      #expect(ending == .stopped && made == stop)
+      #expect(try model == run(nil, limit: stop).2)
+    }
+  }
+
   /// Every rule with every schedule, on the documents that a file would hold.
   @Test(arguments: optimizerWords)
   func interruptedAtEveryStepEveryScheduleGoesOnTheSame(_ rule: String) throws {
