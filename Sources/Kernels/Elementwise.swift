@@ -53,17 +53,18 @@ extension Tensor {
 
   @inlinable
   mutating func map<R: Real>(of type: R.Type, by f: some ElementFunction, _ workers: Workers) {
-    withMutableValues(of: type) { x in
-      workers.run(overElements: x.count) { range in
+    withMutableValues(of: type) { values in
+      guard let x = values.baseAddress else { return }
+      workers.run(overElements: values.count) { range in
         // By way of other memory: where a function leaves an element as it is, the compiler would leave out the store and
-        // make a jump of a choice, element by element, where it else writes whole vectors.
+        // make a jump of a choice, element by element, where it else writes whole vectors. It does so only if no sum of
+        // places can overflow, so each part has a pointer to its start.
         withUnsafeTemporaryAllocation(of: R.self, capacity: min(range.count, 512)) { results in
-          var start = range.lowerBound
-          while start < range.upperBound {
-            let count = min(results.count, range.upperBound - start)
-            for index in 0..<count { results[index] = f(x[start + index]) }
-            for index in 0..<count { x[start + index] = results[index] }
-            start += count
+          guard let results = results.baseAddress else { return }
+          for start in stride(from: range.lowerBound, to: range.upperBound, by: 512) {
+            let (part, count) = (x + start, min(512, range.upperBound - start))
+            for index in 0..<count { results[index] = f(part[index]) }
+            part.update(from: results, count: count)
           }
         }
       }

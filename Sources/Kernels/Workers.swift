@@ -67,7 +67,7 @@ private final class Crew: @unchecked Sendable {
 
   /// The nanoseconds for which a thread that waits looks around before it sleeps. To wake a thread takes as long as many a
   /// piece of work, and one work follows the other.
-  private static let patience = 10_000
+  private static let patience = 100_000
 
   init() {
     pthread_mutex_init(mutex, nil)
