@@ -46,7 +46,8 @@ func lanes(_ count: Int, for processor: String) -> Target {
 /// The readers under fuzzing with their promises: a plain test on the corpus, or in its place, where pipelines/fuzz.sh asks for
 /// it, a fuzzer, which only special flags compile.
 let fuzzTargetImports: [Target.Dependency] = [
-  "CZlib", "Tensors", "Documents", "Gzip", "Safetensors", "Formats", "Layers", "Networks", "Stages",
+  "CZlib", "CPNG", "Tensors", "Documents", "Gzip", "Safetensors", "Formats", "Layers", "Networks",
+  "Stages",
 ]
 let fuzzing: Target =
   Context.environment["NN_FUZZER"] == nil
@@ -75,6 +76,8 @@ let package = Package(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
     .systemLibrary(
+      name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(
       name: "CBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
     .systemLibrary(
@@ -91,7 +94,7 @@ let package = Package(
     library("Gzip", ["Tensors", "Kernels", "CZlib", "CDeflate"]),
     library("Safetensors", ["Tensors"]),
     library("Documents", ["Tensors", "Safetensors"]),
-    library("Formats", ["Tensors"]),
+    library("Formats", ["Tensors", "CPNG"]),
     library("Layers", ["Tensors", "Random", "Kernels", "Products"]),
     library("Losses", ["Tensors", "Kernels", "Layers"]),
     // A root of which C's errno need not hear is one instruction, for four numbers at once.
@@ -136,7 +139,7 @@ let package = Package(
     tests(of: "Gzip", ["CZlib"]),
     tests(of: "Safetensors", ["Tensors"]),
     tests(of: "Documents", ["Tensors", "Safetensors"]),
-    tests(of: "Formats", ["Tensors"]),
+    tests(of: "Formats", ["Tensors", "CPNG"]),
     tests(of: "Layers", ["Tensors", "Kernels", "Comparison"]),
     tests(of: "Losses", ["Tensors", "Kernels", "Layers", "Comparison"]),
     tests(of: "Optimizers", ["Tensors", "Kernels", "Comparison"]),

@@ -10,9 +10,32 @@ public enum FormatError: Fault, Equatable {
   case magic(found: [UInt8])
   case unknownElementType(UInt8)
   case truncatedDimensions(found: Int, expected: Int)
-  case dimensionOverflow([Int], DType)
+  case dimensionOverflow(offset: Int, [Int], DType)
 
-  // IDX: the data.
+  // NPY: the header.
+  case npyMagic(found: [UInt8])
+  case npyVersion(UInt8, UInt8)
+  case truncatedNPYHeader(found: Int, expected: Int)
+  case npyKey(String, offset: Int)
+  case npyKeyMissing(String)
+  case npyType(String, offset: Int)
+  case npyAxes(Int, offset: Int)
+
+  // NPY and netpbm: the header. Nil for the end.
+  case unexpected(offset: Int, found: String?, expected: String)
+
+  // Pictures.
+  case truncatedPicture(offset: Int, shape: Shape, samples: Int)
+  case sampleAboveWhite(offset: Int, found: Int, white: Int)
+  case secondPlainPicture(offset: Int)
+  case png(String)
+  case deepPNG
+  case transparentPNG(row: Int, column: Int)
+  case otherPicture(number: Int, found: Shape, DType, expected: Shape, DType)
+  case picturesTooLarge(limit: Int)
+  case noPicture
+
+  // IDX and NPY: the data.
   case truncatedData(offset: Int, shape: Shape, dtype: DType, found: Int, expected: Int)
   case trailingBytes(offset: Int, shape: Shape, dtype: DType, found: Int)
 
@@ -77,9 +100,53 @@ public enum FormatError: Fault, Equatable {
           separator: ", ")
     case .truncatedDimensions(let found, let expected):
       "byte \(4 + found): input ended inside the dimensions: found \(found) of \(expected) bytes"
-    case .dimensionOverflow(let dimensions, let dtype):
-      "byte 4: found dimensions \(abridged(dimensions.map(String.init))) of \(dtype.rawValue), "
+    case .dimensionOverflow(let offset, let dimensions, let dtype):
+      "byte \(offset): found dimensions \(abridged(dimensions.map(String.init))) of \(dtype.rawValue), "
         + "expected at most \(Int.max) bytes"
+
+    case .npyMagic(let found):
+      "byte 0: found \(found.isEmpty ? "the end" : hexadecimal(found)), "
+        + "expected \(hexadecimal(NPY.magic)) as every NPY file begins"
+    case .npyVersion(let major, let minor):
+      "byte 6: found format version \(major).\(minor), expected 1.0, 2.0 or 3.0"
+    case .truncatedNPYHeader(let found, let expected):
+      "byte \(found): input ended inside the header: found \(found) of \(expected) bytes"
+    case .npyKey(let found, let offset):
+      "byte \(offset): found key \(quoted(found)), expected 'descr', 'fortran_order' and 'shape', each once"
+    case .npyKeyMissing(let name):
+      "found a header without '\(name)', expected 'descr', 'fortran_order' and 'shape'"
+    case .npyType(let found, let offset):
+      "byte \(offset): found element type \(quoted(found)), expected < or > and one of "
+        + NPY.elementTypes.map(\.code).joined(separator: ", ")
+    case .npyAxes(let found, let offset):
+      "byte \(offset): found \(found) axes, expected at most \(NPY.mostAxes)"
+    case .unexpected(let offset, let found, let expected):
+      "byte \(offset): found \(found.map { quoted($0) } ?? "the end"), expected \(expected)"
+
+    case .truncatedPicture(let offset, let shape, let samples):
+      "byte \(offset): input ended inside a picture: found \(samples) of \(shape.count) samples "
+        + "of \(shape.topologyText)"
+    case .sampleAboveWhite(let offset, let found, let white):
+      "byte \(offset): found sample \(found), expected at most \(white), the header's value of white"
+    case .secondPlainPicture(let offset):
+      "byte \(offset): found more behind a plain picture, expected the end "
+        + "(raw ones, P5 and P6, may follow each other)"
+    case .png(let message):
+      "not readable as PNG: \(printable(message))"
+    case .deepPNG:
+      "found samples of 16 bits, expected at most 8 (pngtopnm keeps them whole)"
+    case .transparentPNG(let row, let column):
+      "found a transparent pixel in row \(row), column \(column), expected an opaque picture "
+        + "(pngtopnm -mix puts something behind it)"
+    case .otherPicture(let number, let found, let dtype, let expected, let expectedDType):
+      "picture \(number): found \(dtype.rawValue) \(found.topologyText), "
+        + "expected \(expectedDType.rawValue) \(expected.topologyText) as the first"
+    case .picturesTooLarge(let limit):
+      "found pictures of more than \(limit) bytes, expected at most that many "
+        + "(NN_MAX_DOCUMENT_BYTES sets the limit)"
+    case .noPicture:
+      "found no picture, expected at least one"
+
     case .truncatedData(let offset, let shape, let dtype, let found, let expected):
       "byte \(offset): input ended inside the data: found \(found) of \(expected) bytes "
         + "for \(dtype.rawValue) \(abridged(shape.dimensions.map(String.init)))"

@@ -22,7 +22,7 @@ public enum IDX {
   public static func tensor(from bytes: UnsafeRawBufferPointer) throws -> Tensor {
     let (dtype, shape, start) = try header(of: bytes)
     guard let expected = dtype.byteCount(of: shape.count) else {
-      throw FormatError.dimensionOverflow(shape.dimensions, dtype)
+      throw FormatError.dimensionOverflow(offset: 4, shape.dimensions, dtype)
     }
     let found = bytes.count - start
     if found < expected {
@@ -36,12 +36,7 @@ public enum IDX {
     var tensor = Tensor(uninitialized: shape, dtype)
     tensor.withUnsafeMutableBytes { target in
       target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start...]))
-      switch dtype.bitWidth {
-      case 16: convertToLittleEndian(target, UInt16.self)
-      case 32: convertToLittleEndian(target, UInt32.self)
-      case 64: convertToLittleEndian(target, UInt64.self)
-      default: break
-      }
+      makeLittleEndian(target, width: dtype.bitWidth / 8)
     }
     return tensor
   }
@@ -65,15 +60,8 @@ public enum IDX {
       Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
     }
     guard let shape = Shape(checking: dimensions) else {
-      throw FormatError.dimensionOverflow(dimensions, dtype)
+      throw FormatError.dimensionOverflow(offset: 4, dimensions, dtype)
     }
     return (dtype, shape, byteCount)
-  }
-
-  private static func convertToLittleEndian<I: FixedWidthInteger & BitwiseCopyable>(
-    _ bytes: UnsafeMutableRawBufferPointer, _ type: I.Type
-  ) {
-    let elements = bytes.assumingMemoryBound(to: type)
-    for index in elements.indices { elements[index] = I(bigEndian: elements[index]).littleEndian }
   }
 }

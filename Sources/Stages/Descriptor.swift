@@ -216,7 +216,7 @@ final class Descriptor {
 }
 
 /// The system's words for an error number, in the manner of our messages.
-func systemError(_ number: Int32 = errno) -> String {
+public func systemError(_ number: Int32 = errno) -> String {
   let words = String(cString: strerror(number))
   return words.prefix(1).lowercased() + words.dropFirst()
 }

@@ -135,7 +135,8 @@ struct Located: Error {
   let cause: any Error
 }
 
-func locatedError(_ place: String, _ cause: any Error) -> any Error {
+/// The error with the place it happened at.
+public func locatedError(_ place: String, _ cause: any Error) -> any Error {
   Located(place: place, cause: cause)
 }
 

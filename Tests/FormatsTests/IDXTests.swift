@@ -89,13 +89,13 @@ import Testing
 @Test func refusesDimensionsWhoseProductOverflows() {
   let large: [UInt8] = [0xFF, 0xFF, 0xFF, 0xFF]
   expectError(
-    .dimensionOverflow([4_294_967_295, 4_294_967_295], .u8),
+    .dimensionOverflow(offset: 4, [4_294_967_295, 4_294_967_295], .u8),
     "byte 4: found dimensions [4294967295, 4294967295] of U8, expected at most "
       + "9223372036854775807 bytes"
   ) { _ = try readIDX([0, 0, 8, 2] + large + large) }
   // Here the elements can be counted, and their bytes cannot.
   expectError(
-    .dimensionOverflow([4_294_967_295, 536_870_912], .f64),
+    .dimensionOverflow(offset: 4, [4_294_967_295, 536_870_912], .f64),
     "byte 4: found dimensions [4294967295, 536870912] of F64, expected at most "
       + "9223372036854775807 bytes"
   ) { _ = try readIDX([0, 0, 0x0E, 2] + large + [0x20, 0, 0, 0]) }

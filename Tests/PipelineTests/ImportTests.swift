@@ -112,11 +112,11 @@ private func idx(_ shape: [Int], _ bytes: [UInt8]) -> [UInt8] {
       ),
       (
         ["t.csv", "--target", "pictures"],
-        "--target: goes with an IDX file, in a table --class-column names the ids"
+        "--target: goes with an array or pictures, in a table --class-column names the ids"
       ),
       (
         ["pictures", "--class-column", "1"],
-        "--class-column and --target-columns: an IDX file has no columns"
+        "--class-column and --target-columns: only a table has columns"
       ),
       (
         ["t.csv", "--tensor", "__metadata__"],
@@ -130,6 +130,87 @@ private func idx(_ shape: [Int], _ bytes: [UInt8]) -> [UInt8] {
     try PipelineTests.expectRefusal(
       "nn-import", ["-", "--target", "-", "-o", "out.gz"], 64,
       "two inputs from standard input: the numbers and --target", input: idx([2, 1], [1, 2]),
+      in: folder)
+  }
+
+  /// An NPY file.
+  private func npy(_ type: String, _ shape: String, _ data: [UInt8]) -> [UInt8] {
+    let text = "{'descr': '\(type)', 'fortran_order': False, 'shape': \(shape), }"
+    return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(text.utf8.count), 0] + text.utf8 + data
+  }
+
+  @Test func npyFilesBecomeDatasets() throws {
+    try folder.write("x.npy", npy("|u1", "(2, 3)", [1, 2, 3, 4, 5, 6]))
+    try folder.write("ids.npy", npy("|u1", "(2,)", [1, 0]))
+    try folder.write("numbers.npy", npy("<f4", "(2,)", [0, 0, 0xC0, 0x3F, 0, 0, 0x20, 0xC0]))
+    for (target, expected) in [("ids", "U8 [2]\n1\t0"), ("numbers", "F32 [2, 1]\n1.5\n-2.5")] {
+      let outcome = try Tool.sh(
+        "nn-import x.npy --target \(target).npy | nn-inspect --values", in: folder)
+      #expect(outcome.text == "# input U8 [2, 3]\n1\t2\t3\n4\t5\t6\n# target \(expected)\n")
+    }
+    try folder.write("bad.npy", npy("<U1", "(2,)", []))
+    try PipelineTests.expectRefusal(
+      "nn-import", ["x.npy", "--target", "bad.npy", "-o", "out.gz"], 65,
+      "bad.npy: byte 20: found element type '<U1', expected < or > and one of "
+        + "b1, u1, i1, u2, i2, f2, u4, i4, f4, u8, i8, f8, c8", in: folder)
+    try folder.write("bad.npy", npy("|b1", "(2,)", [0, 1]))
+    try PipelineTests.expectRefusal(
+      "nn-import", ["x.npy", "--target", "bad.npy", "-o", "out.gz"], 65,
+      "bad.npy: tensor 'target': found BOOL, expected integers as class ids, F32 or F64", in: folder
+    )
+  }
+
+  private func gray(_ samples: UInt8...) -> [UInt8] {
+    Array("P5 \(samples.count) 1 255\n".utf8) + samples
+  }
+
+  @Test func aFolderOfFoldersIsADatasetWithClasses() throws {
+    for name in ["photos/dog", "photos/a cat"] { try folder.makeFolder(name) }
+    try folder.write("photos/dog/b.pgm", gray(5, 6))
+    try folder.write("photos/dog/a.pgm.gz", try compressed(gray(3, 4)))
+    try folder.write("photos/a cat/\u{e9}.pgm", gray(1, 2))
+    try folder.write("photos/.hidden", "no picture")
+    _ = try Tool.run("nn-import", ["photos/", "-o", "d.gz"], in: folder)
+    let outcome = try Tool.run("nn-inspect", ["d.gz", "--values"], in: folder)
+    #expect(
+      outcome.text == "# input U8 [3, 1, 1, 2]\n1\t2\n3\t4\n5\t6\n# target I64 [3]\n0\t1\t1\n")
+    #expect(try folder.document("d.gz").metadata["nn.classes"] == "a cat\ndog")
+    // Without folders in it a folder has no classes, and a file of several pictures is a dataset too.
+    let flat = try Tool.run("nn-import", ["photos/dog"], in: folder)
+    try folder.write("both.pgm", gray(3, 4) + gray(5, 6))
+    #expect(try Tool.run("nn-import", ["both.pgm"], in: folder).output == flat.output)
+  }
+
+  @Test func whatMakesAFolderNoDatasetIsSaid() throws {
+    try folder.makeFolder("photos/dog")
+    func refused(
+      _ message: String, _ options: [String] = [], status: Int32 = 65,
+      sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+      try PipelineTests.expectRefusal(
+        "nn-import", ["photos"] + options + ["-o", "out.gz"], status, message, in: folder,
+        sourceLocation: sourceLocation)
+    }
+    try refused("photos/dog: found no picture, expected at least one of every class")
+    try folder.write("photos/dog/a.pgm", gray(1))
+    try folder.write("t.npy", npy("|u1", "(1,)", [1]))
+    try refused("--target: the folders tell the classes", ["--target", "t.npy"], status: 64)
+    try refused(
+      "--class-column and --target-columns: only a table has columns", ["--class-column", "1"],
+      status: 64)
+    try folder.write("photos/dog/b.pgm", gray(1, 2))
+    try refused("photos/dog/b.pgm: picture 2: found U8 1x1x2, expected U8 1x1x1 as the first")
+    try folder.write("photos/dog/b.pgm", gray(1) + gray(2))
+    try refused(
+      "photos/dog/b.pgm: found several pictures in one file, expected one a file in a folder")
+    try folder.write("photos/dog/b.pgm", "a,b\n1,2\n")
+    try refused("photos/dog/b.pgm: found no picture, expected PNG or netpbm's PGM or PPM")
+    try folder.write("photos/x.pgm", gray(1))
+    try refused(
+      "photos: found 'x.pgm' beside folders, expected all pictures in the folders of their classes")
+    try folder.makeFolder("none")
+    try PipelineTests.expectRefusal(
+      "nn-import", ["none", "-o", "out.gz"], 65, "none: found no picture, expected at least one",
       in: folder)
   }
 

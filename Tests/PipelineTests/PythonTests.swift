@@ -60,6 +60,43 @@ import Testing
     }
   }
 
+  @Test func numpyFilesHoldWhatNumPyHasInThem() throws {
+    let files = try python([
+      "-c",
+      """
+      import numpy
+      for code in "?BbHhIiQqefdF":
+          array = numpy.arange(24).reshape(2, 3, 4).astype(code)
+          for order, other in [("C", "<"), ("F", "<"), ("C", ">"), ("F", ">")]:
+              name = f"{array.dtype.name}-{order}-{'little' if other == '<' else 'big'}.npy"
+              numpy.save(name, numpy.asarray(array, array.dtype.newbyteorder(other), order))
+              print(name)
+      """,
+    ]).split(separator: "\n").map(String.init)
+    #expect(files.count == 52)
+    for file in files {
+      let outcome = try Tool.run(
+        "nn-import", [file, "--tensor", "array", "-o", file + ".safetensors"], in: folder)
+      #expect(outcome.status == 0 && outcome.message == "")
+    }
+    let different = try python(
+      [
+        "-c",
+        """
+        import gzip, sys, numpy
+        from safetensors.numpy import load
+        for file in sys.argv[1:]:
+            expected = numpy.load(file)
+            with open(file + ".safetensors", "rb") as stream:
+                data = stream.read()
+            found = load(gzip.decompress(data) if data[:2] == b"\\x1f\\x8b" else data)["array"]
+            if found.dtype != expected.dtype.newbyteorder("=") or not numpy.array_equal(found, expected):
+                print(file)
+        """,
+      ] + files)
+    #expect(different == "")
+  }
+
   @Test func aModelOpensInTheReferenceLibrary() throws {
     _ = try Tool.sh("zcat model.safetensors.gz > model.safetensors", in: folder)
     try folder.write(

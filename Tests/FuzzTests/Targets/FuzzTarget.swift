@@ -18,8 +18,10 @@ struct FuzzTarget: Sendable {
     FuzzTarget(name: "topology", check: checkTopology),
     FuzzTarget(name: "idx", check: checkIDX),
     FuzzTarget(name: "csv", check: checkCSV),
+    FuzzTarget(name: "npy", check: checkNPY),
+    FuzzTarget(name: "netpbm", check: checkNetpbm),
+    FuzzTarget(name: "png", check: checkPNG),
   ]
-
 }
 
 /// A reader did not what it promises.

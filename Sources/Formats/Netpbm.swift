@@ -1,0 +1,158 @@
+import Tensors
+
+/// The formats PGM and PPM of netpbm, gray and colored pictures: raw (P5, P6), of which several may follow each other, and plain
+/// (P2, P3).
+///
+/// What a picture calls white, its maxval, becomes 255, or 65535 where it is more than 255, so that pictures can be
+/// compared. Source: netpbm's manual, "PGM format specification" and "PPM format specification".
+public enum Netpbm {
+  /// Whether the bytes begin as a picture of netpbm's does: with P, a digit from 1 to 7, and the end of a word.
+  public static func looksLikeNetpbm(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.count >= 3 && bytes[0] == UInt8(ascii: "P")
+      && (UInt8(ascii: "1")...UInt8(ascii: "7")).contains(bytes[1])
+      && (isSpace(bytes[2]) || bytes[2] == UInt8(ascii: "#"))
+  }
+
+  /// The pictures that the bytes hold, all of them, [C, H, W] each, C being 1 or 3; U8, or U16 where white is more than 255.
+  ///
+  /// - Throws: `FormatError` when they are not exactly such pictures; memory is taken only for data that is there.
+  public static func forEachPicture(
+    in bytes: UnsafeRawBufferPointer, _ body: (Tensor) throws -> Void
+  ) throws {
+    var reader = NetpbmReader(bytes: bytes)
+    var isPlain = false
+    repeat {
+      // A plain picture has no end that another one could begin at.
+      if isPlain { throw FormatError.secondPlainPicture(offset: reader.position) }
+      try body(try reader.picture(isPlain: &isPlain))
+      if isPlain { reader.skipSpaces() }
+    } while reader.position < bytes.count
+  }
+
+  static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+}
+
+private struct NetpbmReader {
+  let bytes: UnsafeRawBufferPointer
+  private(set) var position = 0
+
+  init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+  mutating func skipSpaces() {
+    while position < bytes.count, Netpbm.isSpace(bytes[position]) { position += 1 }
+  }
+
+  mutating func picture(isPlain: inout Bool) throws -> Tensor {
+    let channels = try kind(isPlain: &isPlain)
+    let width = try number("the width", in: 1...Int(Int32.max))
+    let height = try number("the height", in: 1...Int(Int32.max))
+    let white = try number("the value of white", in: 1...65535)
+    guard position < bytes.count, Netpbm.isSpace(bytes[position]) else {
+      throw wrong(expected: "a space behind the header")
+    }
+    position += 1
+    guard let shape = Shape(checking: [channels, height, width]) else {
+      throw FormatError.dimensionOverflow(offset: position, [channels, height, width], .u16)
+    }
+    let isWide = white > 255
+    // Of a plain picture a number takes a digit, and a space before the next one.
+    let (taken, left) = (isPlain ? 2 : isWide ? 2 : 1, bytes.count - position)
+    if (left + (isPlain ? 1 : 0)) / taken < shape.count {
+      throw FormatError.truncatedPicture(offset: bytes.count, shape: shape, samples: left / taken)
+    }
+    if isWide {
+      return try samples(shape, white, 65535, isPlain, of: UInt16.self, bytesOfSample: 2)
+    }
+    return try samples(shape, white, 255, isPlain, of: UInt8.self, bytesOfSample: 1)
+  }
+
+  /// How many channels the picture has.
+  private mutating func kind(isPlain: inout Bool) throws -> Int {
+    guard position + 1 < bytes.count, bytes[position] == UInt8(ascii: "P") else {
+      throw wrong(expected: "P5 or P6 as a picture begins")
+    }
+    let digit = bytes[position + 1]
+    let channels: Int
+    switch digit {
+    case UInt8(ascii: "2"), UInt8(ascii: "5"): channels = 1
+    case UInt8(ascii: "3"), UInt8(ascii: "6"): channels = 3
+    default: throw wrong(expected: "P2, P3, P5 or P6 (netpbm's other kinds: pamtopnm, pbmtopgm)")
+    }
+    isPlain = digit < UInt8(ascii: "5")
+    position += 2
+    return channels
+  }
+
+  /// A number of the header, behind spaces and comments.
+  private mutating func number(_ what: String, in range: ClosedRange<Int>) throws -> Int {
+    let start = position
+    skipSpaces()
+    while position < bytes.count, bytes[position] == UInt8(ascii: "#") {
+      while position < bytes.count, bytes[position] != 0x0A, bytes[position] != 0x0D {
+        position += 1
+      }
+      skipSpaces()
+    }
+    guard position > start else { throw wrong(expected: "a space before \(what)") }
+    return try digits(what, in: range)
+  }
+
+  private mutating func digits(_ what: String, in range: ClosedRange<Int>) throws -> Int {
+    let start = position
+    var value = 0
+    while position < bytes.count {
+      let digit = bytes[position] &- UInt8(ascii: "0")
+      if digit > 9 { break }
+      value = min(value * 10 + Int(digit), Int(Int32.max) + 1)
+      position += 1
+    }
+    if position == start || !range.contains(value) {
+      position = start
+      throw wrong(expected: "\(what), \(range.lowerBound) to \(range.upperBound)")
+    }
+    return value
+  }
+
+  /// Colors lie side by side in the file, and become planes.
+  private mutating func samples<Sample: FixedWidthInteger & UnsignedInteger>(
+    _ shape: Shape, _ white: Int, _ full: Int, _ isPlain: Bool, of type: Sample.Type,
+    bytesOfSample: Int
+  ) throws -> Tensor {
+    var values = [Sample](repeating: 0, count: shape.count)
+    let (channels, plane) = (shape[0], shape[1] * shape[2])
+    for pixel in 0..<plane {
+      for channel in 0..<channels {
+        let offset = position
+        var value: Int
+        if isPlain {
+          skipSpaces()
+          if position == bytes.count {
+            throw FormatError.truncatedPicture(
+              offset: position, shape: shape, samples: pixel * channels + channel)
+          }
+          value = try digits("a sample", in: 0...white)
+        } else {
+          value = Int(bytes[position])
+          if bytesOfSample == 2 { value = value << 8 | Int(bytes[position + 1]) }
+          position += bytesOfSample
+        }
+        if value > white {
+          throw FormatError.sampleAboveWhite(offset: offset, found: value, white: white)
+        }
+        values[channel * plane + pixel] = Sample((value * full + white / 2) / white)
+      }
+    }
+    return values.withUnsafeBytes { bytes in
+      var tensor = Tensor(uninitialized: shape, bytesOfSample == 2 ? .u16 : .u8)
+      tensor.withUnsafeMutableBytes { $0.copyMemory(from: bytes) }
+      return tensor
+    }
+  }
+
+  private func wrong(expected: String) -> FormatError {
+    let found = bytes[position..<min(bytes.count, position + 12)]
+    return .unexpected(
+      offset: position, found: found.isEmpty ? nil : String(decoding: found, as: UTF8.self),
+      expected: expected)
+  }
+}
