@@ -156,7 +156,8 @@ venv := build/venv
 export NN_PYTHON := $(abspath $(venv)/bin/python)
 
 .PHONY: test lint packages
-# The ring under faults must end within two seconds, and so is watched alone, with no other tests beside it.
+# What must end within two seconds, the ring under faults and nn-train under signals, is watched alone, with no other tests
+# beside it.
 test: $(built) lint $(venv)/installed ## build, check and test everything
 	swift test $(if $(FILTER),--filter '$(FILTER)',--skip RingTestsUnderFaults)
 	$(if $(FILTER),,swift test --skip-build --filter RingTestsUnderFaults)

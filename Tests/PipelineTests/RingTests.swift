@@ -18,7 +18,7 @@ import Testing
 
   private func expectEndsRight(_ ring: Ring, steps: Int = 40) throws {
     let outcome = try ring.run()
-    outcome.expectEndedByItself(within: 15)
+    outcome.expectEndedByItself(within: 60)
     #expect(outcome.message == "")
     #expect(outcome.status == 0)
     #expect(try ring.folder.read("next.safetensors") == expected(ring, steps: steps))
@@ -34,7 +34,7 @@ import Testing
     var ring = try Ring()
     ring.batch += " --limit 0"
     let (outcome, statuses) = try ring.runForStatuses()
-    outcome.expectEndedByItself(within: 15)
+    outcome.expectEndedByItself(within: 60)
     #expect(outcome.message == "nn-update: <stdin>: no gradients: the stream has 0 frames\n")
     #expect(statuses == [.batch: 0, .forward: 0, .backprop: 0, .update: 65])
     #expect(!ring.folder.exists("next.safetensors"))
@@ -62,7 +62,7 @@ import Testing
     let second = first.script.replacing("next.safetensors", with: "second.safetensors")
     let both = "(\(first.script)) & other=$!\n(\(second))\nstatus=$?; wait $other && exit $status"
     let outcome = try RingSession(both, in: first.folder).outcome()
-    outcome.expectEndedByItself(within: 15)
+    outcome.expectEndedByItself(within: 60)
     #expect(outcome.message == "")
     #expect(outcome.status == 0)
     let expected = try expected(first, steps: 40)
@@ -76,7 +76,7 @@ import Testing
     let both =
       "(\(ring.script)) & other=$!\n(\(ring.script))\nstatus=$?; wait $other && exit $status"
     let outcome = try RingSession(both, in: ring.folder).outcome()
-    outcome.expectEndedByItself(within: 15)
+    outcome.expectEndedByItself(within: 60)
     #expect([0, 75].contains(outcome.status), "\(outcome.message)")
     #expect(try ring.folder.read("next.safetensors") == expected(ring, steps: 40))
   }
@@ -89,7 +89,7 @@ import Testing
     #expect(outcome.status == 7)
     #expect(outcome.output == "out\n")
     #expect(outcome.message == "no\n")
-    outcome.expectEndedByItself(within: 15)
+    outcome.expectEndedByItself(within: 60)
   }
 
   @Test func aSignalIsAStatus() throws {

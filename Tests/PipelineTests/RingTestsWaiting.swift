@@ -100,7 +100,8 @@ extension RingTestsUnderFaults {
       #expect(try ring.folder.read("c.safetensors") == expected)
     }
 
-    /// A stage that waits inside a stream writes empty gzip members; who reads them sees the same documents.
+    /// A stage that waits inside a stream writes empty gzip members; who reads them sees the same documents. The wait is that
+    /// of several members, so that a stage that starts late waits for one too.
     @Test func waitingChangesNoDocument() throws {
       let ring = try Ring()
       let outcome = try Tool.sh(
@@ -108,7 +109,7 @@ extension RingTestsUnderFaults {
         set -e
         nn-batch train.safetensors --size 40 | cat >batches
         nn-forward -m start.safetensors <batches | cat >predictions
-        { head -c $(($(wc -c <batches) / 2 + 100)) batches; sleep 0.7
+        { head -c $(($(wc -c <batches) / 2 + 100)) batches; sleep 3
           tail -c +$(($(wc -c <batches) / 2 + 101)) batches; } \\
         | nn-forward -m start.safetensors | cat >slow
         nn-eval predictions -o a

@@ -25,9 +25,13 @@ import Testing
 
   /// As many steps as it had time for, and not one that is not whole: the rest makes the same bytes.
   @Test func theModelIsThatOfAShorterRunAndGoesOnTheSame() throws {
-    let began = Date()
-    let stopped = try train("start.safetensors", epochs: 1_000_000, "--time-limit", "0.4")
-    #expect(Date().timeIntervalSince(began) < 10)
+    var stopped = try ring.folder.document("start.safetensors")
+    // Until it has begun within its limit, which a busy machine may not let it.
+    for limit in [0.4, 1, 3, 10] where stopped.metadata["nn.step", default: "0"] == "0" {
+      let began = Date()
+      stopped = try train("start.safetensors", epochs: 1_000_000, "--time-limit", "\(limit)")
+      #expect(Date().timeIntervalSince(began) < limit + 10)
+    }
     let steps = try #require(stopped.metadata["nn.step"].flatMap { Int($0) })
     try #require(steps > 0)
     #expect(stopped.metadata["nn.epoch"] == "\(steps / 40)")

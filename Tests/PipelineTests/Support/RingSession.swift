@@ -5,7 +5,8 @@ import Testing
 /// A script that runs in a session of its own, so that everything it starts can be found and none of it can outlive
 /// the test.
 final class RingSession {
-  private static let watchdog = 15.0
+  /// Far more than anything takes on a busy machine, for what hangs does so for ever.
+  private static let watchdog = 60.0
 
   /// The script's process, its process group and its session.
   let leader: pid_t
@@ -60,14 +61,15 @@ final class RingSession {
     return try #require(process)
   }
 
-  /// Waits until the script and everything it started have ended; kills what does not end after `watchdog` seconds.
+  /// Waits until the script and everything it started have ended; kills what does not end in `watchdog` seconds from now.
   func outcome(watchdog: Double = watchdog) throws -> RingOutcome {
+    let end = Date() + watchdog
     var status: Int32 = 0
     var hasEnded = false
     var processes = [pid_t]()
     while true {
       if !hasEnded { hasEnded = waitpid(leader, &status, WNOHANG) == leader }
-      let isOver = Date() > began + watchdog
+      let isOver = Date() > end
       if hasEnded || isOver { processes = processesOfSession(leader) }
       if hasEnded && processes.isEmpty || isOver { break }
       usleep(2000)
