@@ -141,10 +141,10 @@ final class ByteSource {
   }
 }
 
-/// The most bytes a document may have, so that a small file cannot fill the memory.
+/// The most bytes a document may have, so that a small file cannot fill the memory; nor may a batch's signals have more.
 ///
 /// - Throws: `StageError.usage` when the environment names no number.
-func documentLimit() throws -> Int {
+public func documentLimit() throws -> Int {
   guard let text = getenv("NN_MAX_DOCUMENT_BYTES") else { return 16 << 30 }
   guard let limit = Int(String(cString: text)), limit > 0 else {
     throw StageError.usage(
