@@ -9,6 +9,7 @@ public struct DatasetCheck {
   private let network: Network
   private let dtype: DType
   private let limits: Limits
+  private let memoryLimit: Int
   private var inputs = NumberRanges()
   private var targets = NumberRanges()
   private var classCounts = [Int: Int]()
@@ -16,9 +17,20 @@ public struct DatasetCheck {
   private var learned: Dataset?
   private var holdout: Dataset?
 
-  /// - Parameter dtype: that the network computes in: rows are compared as it sees them.
-  public init(_ network: Network, dtype: DType, _ limits: Limits) {
+  /// - Parameters:
+  ///   - dtype: that the network computes in: rows are compared as it sees them.
+  ///   - memoryLimit: the most bytes that class ids may take, written out as rows of outputs.
+  public init(_ network: Network, dtype: DType, _ limits: Limits, memoryLimit: Int = .max) {
     (self.network, self.dtype, self.limits) = (network, dtype, limits)
+    self.memoryLimit = memoryLimit
+  }
+
+  /// Refuses a dataset whose targets would not fit into memory.
+  ///
+  /// - Throws: `NetworkFault.tooMuchMemory`.
+  public func checkMemory(of dataset: Dataset) throws {
+    guard dataset.target?.dtype.isInteger == true else { return }
+    try network.checkMemory(ofTargets: dataset.count, dtype, limit: memoryLimit)
   }
 
   // MARK: What it is seen beside
@@ -27,6 +39,7 @@ public struct DatasetCheck {
   ///
   /// - Throws: `NetworkFault` or `LossFault` when it does not fit the network.
   public mutating func addLearned(_ dataset: Dataset) throws {
+    try checkMemory(of: dataset)
     inputs.add(try network.prepared(input: dataset.input, dtype: dtype))
     if let target = dataset.target {
       let prepared = try network.prepared(target: target, examples: dataset.count, dtype: dtype)

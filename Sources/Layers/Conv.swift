@@ -51,6 +51,12 @@ public struct Conv: SingleInputLayer {
     wantsInputGradient ? ["weight"] : []
   }
 
+  public func workingMemory(
+    examples: Int, _ dtype: DType, threads: Int, _ passage: Passage
+  ) -> WorkingMemory {
+    convolution.workingMemory(examples: examples, dtype, threads: threads, passage)
+  }
+
   /// sum[o, y, x] = bias[o] + Σ weight[o, c, i, j] · input[c, row of y and i, column of x and j]
   public func forward(
     _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass

@@ -21,6 +21,8 @@ public struct Dropout: SingleInputLayer {
 
   public var isRandom: Bool { true }
 
+  public func handsOnMemory(in mode: Mode) -> Bool { mode == .inference }
+
   public func forward(
     _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
   ) -> LayerOutput {

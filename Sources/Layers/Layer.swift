@@ -33,6 +33,16 @@ public protocol Layer: Sendable {
   /// What `forward` finds on its way and `backward` reads again, besides inputs and parameters.
   func kept(in mode: Mode) -> [KeptSignal]
 
+  /// Whether `forward` gives its input's own memory on, so that the result takes none.
+  func handsOnMemory(in mode: Mode) -> Bool
+
+  /// What it takes besides signals and parameters.
+  ///
+  /// - Parameter threads: that compute at once.
+  func workingMemory(
+    examples: Int, _ dtype: DType, threads: Int, _ passage: Passage
+  ) -> WorkingMemory
+
   /// Whether a training pass draws random numbers.
   var isRandom: Bool { get }
 
@@ -63,6 +73,10 @@ extension Layer {
   public var parameters: [Parameter] { [] }
   public func parametersForBackward(_ mode: Mode, wantsInputGradient: Bool) -> [String] { [] }
   public func kept(in mode: Mode) -> [KeptSignal] { [] }
+  public func handsOnMemory(in mode: Mode) -> Bool { false }
+  public func workingMemory(
+    examples: Int, _ dtype: DType, threads: Int, _ passage: Passage
+  ) -> WorkingMemory { .none }
   public var isRandom: Bool { false }
   public func objection(toTrainingOn examples: Int) -> String? { nil }
 }
@@ -136,11 +150,14 @@ public struct KeptSignal: Sendable {
   /// Per example, or of the whole batch.
   public let shape: Shape
   public let isPerExample: Bool
+  /// Whether it is what `forward` returns, under another name.
+  public let isSum: Bool
 
-  public init(_ name: String, _ shape: Shape, isPerExample: Bool) {
+  public init(_ name: String, _ shape: Shape, isPerExample: Bool, isSum: Bool = false) {
     self.name = name
     self.shape = shape
     self.isPerExample = isPerExample
+    self.isSum = isSum
   }
 }
 

@@ -14,8 +14,11 @@ public struct Normalize: SingleInputLayer {
   /// Whether the topology states the constants.
   public let isFitted: Bool
 
+  /// One for all channels, or one each: a line must not take the memory of as many channels as it claims.
   private let mean: [Double]
   private let deviation: [Double]
+
+  private var channels: Int { output[0] }
 
   public init(_ words: inout LayerWords, input: Shape) throws {
     output = input
@@ -31,14 +34,7 @@ public struct Normalize: SingleInputLayer {
       throw words.objection("'mean=' and 'std=' go together, found only one of them")
     }
     isFitted = mean != nil
-    func perChannel(_ numbers: [Double]?) -> [Double] {
-      guard let numbers, numbers.count > 1 else {
-        return Array(repeating: numbers?[0] ?? 0, count: channels)
-      }
-      return numbers
-    }
-    self.mean = perChannel(mean)
-    self.deviation = perChannel(deviation)
+    (self.mean, self.deviation) = (mean ?? [0], deviation ?? [0])
   }
 
   /// sum = (input − mean) / std
@@ -53,17 +49,19 @@ public struct Normalize: SingleInputLayer {
     delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
     wantsInputGradient: Bool, _ pass: Pass
   ) -> LayerGradient {
-    let zeros = mean.map { _ in 0.0 }
-    return LayerGradient(input: wantsInputGradient ? mapped(delta, minus: zeros, pass) : nil)
+    LayerGradient(input: wantsInputGradient ? mapped(delta, minus: [0], pass) : nil)
   }
 
   private func mapped(_ tensor: Tensor, minus mean: [Double], _ pass: Pass) -> Tensor {
     precondition(isFitted, "normalize without its constants")
-    func constants(_ numbers: [Double]) -> Tensor { Tensor(numbers).converted(to: tensor.dtype) }
-    return tensor.reshaped([tensor.shape[0], mean.count, output.perExample.count])
+    func constants(_ numbers: [Double]) -> Tensor {
+      Tensor(numbers.count == channels ? numbers : Array(repeating: numbers[0], count: channels))
+        .converted(to: tensor.dtype)
+    }
+    return tensor.reshaped([tensor.shape[0], channels, output.perExample.count])
       .channelsMapped(
         minus: constants(mean), times: constants(deviation.map { 1 / $0 }),
-        plus: constants(mean.map { _ in 0 }), pass.workers
+        plus: constants([0]), pass.workers
       ).reshaped(tensor.shape)
   }
 }

@@ -8,6 +8,8 @@ public struct PassThrough: SingleInputLayer {
 
   public init(_ words: inout LayerWords, input: Shape) { output = input }
 
+  public func handsOnMemory(in mode: Mode) -> Bool { true }
+
   public func forward(
     _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
   ) -> LayerOutput {

@@ -16,6 +16,8 @@ public struct Reshape: SingleInputLayer {
     }
   }
 
+  public func handsOnMemory(in mode: Mode) -> Bool { true }
+
   public func forward(
     _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
   ) -> LayerOutput {

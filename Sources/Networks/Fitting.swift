@@ -5,11 +5,15 @@ import Tensors
 /// The constants of `normalize` lines, found from data.
 public struct NormalizationFit {
   private let workers: Workers
+  private let memoryLimit: Int
 
   /// Examples whose signals are in memory together.
   private static let chunk = 256
 
-  public init(_ workers: Workers) { self.workers = workers }
+  /// - Parameter memoryLimit: the most bytes that the signals of some examples may take; see `SignalMemory`.
+  public init(_ workers: Workers, memoryLimit: Int = .max) {
+    (self.workers, self.memoryLimit) = (workers, memoryLimit)
+  }
 
   /// The topology with the gaps in its `normalize` lines filled in: for every channel the mean and the standard deviation
   /// (√ of the mean square distance) of what reaches the line over all examples, computed in F64 and written as F32
@@ -17,7 +21,8 @@ public struct NormalizationFit {
   ///
   /// - Parameter input: [N, …], as the network takes it.
   /// - Throws: `TopologyFault` for a topology that is wrong, for a gap behind layers with parameters, and for a channel
-  ///   that never changes; `NetworkFault` for an input that does not fit.
+  ///   that never changes; `NetworkFault` for an input that does not fit or signals that are
+  ///   too large.
   public func filled(_ topology: String, with input: Tensor) throws -> String {
     var text = topology
     while true {
@@ -50,6 +55,8 @@ public struct NormalizationFit {
         reason: "what reaches this 'normalize' depends on parameters: 'batchnorm' is for that")
     }
     let input = try network.prepared(input: input, dtype: .f64)
+    try network.checkMemory(
+      reaching: index, of: min(Self.chunk, input.shape[0]), .f64, limit: memoryLimit)
     let channels = node.output[0]
     var count = 0.0
     var mean = [Double](repeating: 0, count: channels)

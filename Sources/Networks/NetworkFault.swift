@@ -12,6 +12,8 @@ public enum NetworkFault: Fault, Equatable {
   case negativeVariance(tensor: String, value: Double, position: [Int])
   case noDerivative(layer: String, reason: String)
   case tooFewExamples(layer: String, batch: String, reason: String)
+  /// What a batch takes, and what of that the layer that takes the most; nil beyond what Int can count.
+  case tooMuchMemory(layer: String, ofLayer: Int?, found: Int?, examples: Int, limit: Int)
 
   public var description: String {
     switch self {
@@ -35,6 +37,12 @@ public enum NetworkFault: Fault, Equatable {
       "layer '\(layer)': \(reason)"
     case .tooFewExamples(let layer, let batch, let reason):
       "layer '\(layer)': \(batch) has \(reason)"
+    case .tooMuchMemory(let layer, let ofLayer, let found, let examples, let limit):
+      "layer '\(layer)': found signals of \(count(ofLayer)) bytes, \(count(found)) in all layers, for "
+        + "a batch of \(examples), expected at most \(limit) in all "
+        + "(NN_MAX_DOCUMENT_BYTES sets the limit)"
     }
   }
 }
+
+private func count(_ bytes: Int?) -> String { bytes.map(String.init) ?? "more than \(Int.max)" }

@@ -25,7 +25,11 @@ public struct Convolution: Sendable {
   /// For F32, where the processor has the registers; all else is done by the BLAS.
   private let inLanes: LaneConvolution?
   /// For F32 too, where the window allows it.
-  private let inTiles: WinogradConvolution?
+  let inTiles: WinogradConvolution?
+  /// Those of `inLanes`.
+  let lanes: LaneKernels?
+  /// Registers of one channel's picture with its margin, on the way there and on the way back.
+  let registersForward, registersBackward: Double
 
   /// - Parameters:
   ///   - input: [C, H, W]; the groups divide C, and the window fits into the padded picture.
@@ -44,6 +48,14 @@ public struct Convolution: Sendable {
     output = [outputs, window.height.places(over: input[1]), window.width.places(over: input[2])]
     precondition(output.count > 0, "a window larger than the picture")
     weight = [outputs, input[0] / groups, window.height.length, window.width.length]
+    registersForward = window.registersForward(over: input)
+    registersBackward = window.registersBackward(over: input)
+    // Pictures that claim more padding than registers can be counted are left to the BLAS, which needs no margin; a row and
+    // a column of tiles more may come to it.
+    let most = max(
+      registersForward * Double(weight[1]), registersBackward * Double(outputs / groups))
+    let kernels = 2 * most < Double(Int32.max) ? kernels : nil
+    lanes = kernels
     inLanes = kernels.map { [output, weight] in
       LaneConvolution($0, window, input: input, output: output, weight: weight)
     }

@@ -10,11 +10,15 @@ import Training
 public struct Backprop: Sendable {
   private let workers: Workers
   private let keepsDeltas: Bool
+  private let memoryLimit: Int
   /// The network of the last trace; the next one usually is of the same.
   private var network: Network?
 
-  /// - Parameter keepingDeltas: whether the errors, derivatives and deltas of every layer and example are written too.
-  public init(keepingDeltas: Bool = false, _ workers: Workers) {
+  /// - Parameters:
+  ///   - keepingDeltas: whether the errors, derivatives and deltas of every layer and example are written too.
+  ///   - memoryLimit: the most bytes that a trace's gradients and what is needed to find them may take; see `SignalMemory`.
+  public init(keepingDeltas: Bool = false, _ workers: Workers, memoryLimit: Int = .max) {
+    self.memoryLimit = memoryLimit
     self.workers = workers
     keepsDeltas = keepingDeltas
   }
@@ -38,6 +42,8 @@ public struct Backprop: Sendable {
     }
     let input = try network.prepared(input: trace.tensor(Role.input), dtype: dtype)
     let count = input.shape[0]
+    try network.checkMemory(
+      of: count, for: .gradients(mode), dtype, threads: workers.count, limit: memoryLimit)
     let signals = try network.signals(
       outputs: outputs, sums: trace.signals("sum", of: network), others: trace.tensors, mode,
       examples: count, dtype: dtype)

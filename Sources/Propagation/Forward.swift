@@ -11,15 +11,18 @@ public struct Forward: Sendable {
   public private(set) var model: Model
   private let network: Network
   let workers: Workers
+  private let memoryLimit: Int
 
   /// Examples whose signals are in memory together when only predictions are asked for. A multiple of the pieces
   /// that products are cut into, so that the same examples give the same bytes in one document or in several.
   static let chunk = 256
 
+  /// - Parameter memoryLimit: the most bytes that a document's signals may take; see `SignalMemory`.
   /// - Throws: `TopologyFault`, `NetworkFault` when the model's parameters are not the network's.
-  public init(_ model: Model, _ workers: Workers) throws {
+  public init(_ model: Model, _ workers: Workers, memoryLimit: Int = .max) throws {
     self.model = model
     self.workers = workers
+    self.memoryLimit = memoryLimit
     network = try Network(topology: model.topology)
     try network.checkParameters(model.parameters)
   }
@@ -38,9 +41,11 @@ public struct Forward: Sendable {
   /// What the network answers to a batch or a dataset, and how wrong that is where the target is known.
   ///
   /// - Returns: a prediction document: `output` [N, …]; `loss` [N], `target` and `index` where there are any.
-  /// - Throws: `NetworkFault` when the input or target does not fit; `DocumentError.notFinite` for the result.
+  /// - Throws: `NetworkFault` when the input or target does not fit, or the signals are too large; `DocumentError.notFinite` for the result.
   public func prediction(of batch: Document) throws -> Document {
-    let batch = try ExampleBatch(batch, for: network, dtype: model.dtype)
+    let batch = try ExampleBatch(batch, for: network, dtype: model.dtype) {
+      try checkMemory(of: $0, together: Self.chunk, for: .answer, hasClassIDs: $1)
+    }
     var outputs = [Tensor]()
     var losses = [Tensor]()
     for start in stride(from: 0, to: batch.count, by: Self.chunk) {
@@ -97,7 +102,10 @@ public struct Forward: Sendable {
   public func trace(
     of batch: Document, _ mode: Mode = .training, keepingSums: Bool = false
   ) throws -> Document {
-    let batch = try ExampleBatch(batch, for: network, dtype: model.dtype)
+    let batch = try ExampleBatch(batch, for: network, dtype: model.dtype) {
+      try checkMemory(
+        of: $0, for: keepingSums ? .everything(mode) : .trace(mode), hasClassIDs: $1)
+    }
     if mode == .training { try network.checkTraining(on: batch.count) }
     let signals = network.forward(
       batch.input, parameters: model.parameters,
@@ -121,6 +129,14 @@ public struct Forward: Sendable {
     }
     return result
   }
+
+  private func checkMemory(
+    of examples: Int, together: Int? = nil, for purpose: SignalMemory.Purpose, hasClassIDs: Bool
+  ) throws {
+    try network.checkMemory(
+      of: examples, together: together, for: purpose, model.dtype, threads: workers.count,
+      hasClassIDs: hasClassIDs, limit: memoryLimit)
+  }
 }
 
 /// A batch or dataset, checked against a network and converted to its type.
@@ -133,7 +149,12 @@ struct ExampleBatch {
 
   var count: Int { input.shape[0] }
 
-  init(_ document: Document, for network: Network, dtype: DType) throws {
+  /// - Parameter check: refuses what would need too much memory; it is told how many examples there are, and whether their
+  ///   targets are class ids, before more is made than the input in the network's type.
+  init(
+    _ document: Document, for network: Network, dtype: DType,
+    _ check: (_ examples: Int, _ hasClassIDs: Bool) throws -> Void = { _, _ in }
+  ) throws {
     try document.require(.batch, .dataset)
     source = document
     let input = try document.tensor(Role.input)
@@ -141,7 +162,9 @@ struct ExampleBatch {
       throw DocumentError.noExamples(Role.input)
     }
     self.input = try network.prepared(input: input, dtype: dtype)
-    target = try document.tensors[Role.target].map {
+    let known = document.tensors[Role.target]
+    try check(input.shape[0], known?.dtype.isInteger == true)
+    target = try known.map {
       try network.prepared(target: $0, examples: input.shape[0], dtype: dtype)
     }
     try document.tensors[Role.index]?.requireExamples(input.shape[0], as: Role.index)

@@ -53,14 +53,21 @@ public struct GradientCheck {
   /// - Parameters:
   ///   - batch: a batch or a dataset with targets.
   ///   - tolerance: the relative error that is allowed.
+  ///   - memoryLimit: the most bytes that the signals may take; see `SignalMemory`.
   /// - Throws: `TopologyFault`, `NetworkFault`, `DocumentError` where model and batch do not fit or the loss is not finite.
   public init(
-    of model: Model, on batch: Document, _ mode: Mode, tolerance: Double, _ workers: Workers
+    of model: Model, on batch: Document, _ mode: Mode, tolerance: Double, _ workers: Workers,
+    memoryLimit: Int = .max
   ) throws {
-    network = try Network(topology: model.topology)
+    let network = try Network(topology: model.topology)
+    self.network = network
     try network.checkParameters(model.parameters)
     parameters = model.parameters.mapValues { $0.converted(to: .f64) }
-    let examples = try ExampleBatch(batch, for: network, dtype: .f64)
+    let examples = try ExampleBatch(batch, for: network, dtype: .f64) {
+      try network.checkMemory(
+        of: $0, for: .gradientCheck(mode), .f64, threads: workers.count, hasClassIDs: $1,
+        limit: memoryLimit)
+    }
     guard let target = examples.target else {
       throw DocumentError.missingTensor(Role.target, kind: batch.kind)
     }

@@ -48,6 +48,7 @@ public struct Trainer {
   private let augmentation: Augmentation?
   private let settings: UpdateSettings
   private let workers: Workers
+  private let memoryLimit: Int
   private var workspace: Workspace
   private var corrector: Corrector
   private var examples: TrainingExamples
@@ -60,11 +61,14 @@ public struct Trainer {
   private var isNoted = false
   private var snapshot: TrainerSnapshot?
 
-  /// - Parameter augmentation: how every batch is distorted; nil for not at all.
+  /// - Parameters:
+  ///   - augmentation: how every batch is distorted; nil for not at all.
+  ///   - memoryLimit: the most bytes that a batch's signals may take; see `SignalMemory`.
   /// - Throws: as `Forward.init`.
   public init(
     _ model: Model, on data: any TrainingData, _ batching: Batching,
-    _ settings: UpdateSettings, _ workers: Workers, distorting augmentation: Augmentation? = nil
+    _ settings: UpdateSettings, _ workers: Workers, distorting augmentation: Augmentation? = nil,
+    memoryLimit: Int = .max
   ) throws {
     network = try Network(topology: model.topology)
     try network.checkParameters(model.parameters)
@@ -74,6 +78,7 @@ public struct Trainer {
     self.augmentation = augmentation
     self.settings = settings
     self.workers = workers
+    self.memoryLimit = memoryLimit
     pass = Pass(.training, workers)
     workspace = Workspace(network, parameters: model.parameters, dtype: model.dtype)
     corrector = try Corrector(of: model, named: workspace.names, settings)
@@ -116,6 +121,7 @@ public struct Trainer {
       var position = model.position ?? 0
       if position > 0 { try requireSameSettings(epoch, position) }
       if let goal, position == 0, hasReached(goal, before: epoch) { return .goal }
+      if position < epoch.steps { try checkMemory(of: epoch.examples(in: position + 1)) }
       if epoch.steps - position <= remaining {
         try network.checkTraining(
           on: epoch.examples(in: epoch.steps), of: "the epoch's last batch")
@@ -129,6 +135,13 @@ public struct Trainer {
       }
     }
     return .finished
+  }
+
+  /// - Throws: `NetworkFault.tooMuchMemory`.
+  private func checkMemory(of examples: Int) throws {
+    try network.checkMemory(
+      of: examples, for: .training, model.dtype, threads: workers.count,
+      hasClassIDs: data.outline.target?.dtype.isInteger == true, limit: memoryLimit)
   }
 
   /// Whether the epoch that the model has finished was one of this training, and its loss low enough.

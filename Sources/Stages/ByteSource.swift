@@ -141,7 +141,7 @@ final class ByteSource {
   }
 }
 
-/// The most bytes a document may have, so that a small file cannot fill the memory.
+/// The most bytes a document may have, so that a small file cannot fill the memory; nor may a batch's signals have more.
 ///
 /// - Throws: `StageError.usage` when the environment names no number.
 public func documentLimit() throws -> Int {

@@ -88,11 +88,16 @@ struct CheckTool: Stage {
       let model = try Model(document)
       let network = try Network(topology: model.topology)
       try network.checkParameters(model.parameters)
-      return DatasetCheck(network, dtype: model.dtype, limits)
+      return try DatasetCheck(
+        network, dtype: model.dtype, limits, memoryLimit: documentLimit())
     }
     let input = try openInput(dataset, as: "the dataset")
     let document = try input.one()
-    let dataset = try input.locating { try Dataset(document) }
+    let dataset = try input.locating {
+      let dataset = try Dataset(document)
+      try check.checkMemory(of: dataset)
+      return dataset
+    }
     for path in learned { try read(path, as: "--learned") { try check.addLearned($0) } }
     for path in holdout { try read(path, as: "--holdout") { try check.addHoldout($0) } }
     let findings = check.findings(on: dataset)

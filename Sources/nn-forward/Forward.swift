@@ -59,7 +59,9 @@ struct ForwardTool: Stage {
     let feedback = try follow.map { try FeedbackInput($0) }
     let output = try output.open()
     let workers = try Workers(count: jobs.count)
-    let start = try model.read(watching: output) { try Forward(Model($0), workers) }
+    let start = try model.read(watching: output) {
+      try Forward(Model($0), workers, memoryLimit: documentLimit())
+    }
     var forward = start
     var isFirst = true
     let input = try openInput(batches, as: "the batches", watching: output)

@@ -56,7 +56,7 @@ struct GradCheckTool: Stage {
     let check = try input.locating {
       try GradientCheck(
         of: model, on: document, inference ? .inference : .training, tolerance: tolerance.value,
-        workers)
+        workers, memoryLimit: documentLimit())
     }
     try text.write("parameter\tchecked\tkinks\terror\tposition\tanalytic\tnumerical\n")
     var progress = Progress(quiet: messages.quiet)

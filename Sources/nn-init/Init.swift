@@ -84,7 +84,8 @@ struct Init: Stage {
     let dataset = try input.locating { try Dataset(document) }
     return try locating(topology.name) {
       do {
-        return try NormalizationFit(Workers(count: 1)).filled(text, with: dataset.input)
+        return try NormalizationFit(Workers(count: 1), memoryLimit: documentLimit()).filled(
+          text, with: dataset.input)
       } catch let fault as NetworkFault {
         return try input.locating { throw fault }
       }

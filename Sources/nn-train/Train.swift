@@ -77,7 +77,8 @@ struct Train: Stage {
     let workers = try Workers(count: jobs.count)
     var trainer = try locating(model.model == "-" ? "<stdin>" : printable(model.model)) {
       try Trainer(
-        start, on: data, batching.batching, settings, workers, distorting: distortions.augmentation)
+        start, on: data, batching.batching, settings, workers, distorting: distortions.augmentation,
+        memoryLimit: documentLimit())
     }
     if output.hasFolder { Interruption.noteSignals() }
     let ending: Trainer.Ending

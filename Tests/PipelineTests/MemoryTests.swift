@@ -1,5 +1,7 @@
 import Foundation
+import Safetensors
 import Scratch
+import Tensors
 import Testing
 
 private let mebibyte = 1 << 20
@@ -117,6 +119,130 @@ private let mebibyte = 1 << 20
     #expect(peak < Self.base + 40 * line.count)
   }
 
+  /// A model of 400 bytes whose one layer gives 40,001² numbers for each example, and four examples.
+  @Test(arguments: [nil, 64 * mebibyte])
+  func signalsBeyondAllMemoryAreRefusedBeforeOneIsComputed(limit: Int?) throws {
+    try folder.write("huge.net", "input 1x1x1\nconv 1 1x1 pad=20000\nloss squared\n")
+    let (made, peakOfInit) = try run("nn-init", ["huge.net", "-o", "huge.gz"], limit: limit)
+    #expect(made.status == 0 && peakOfInit < Self.base, "\(made.message)")
+    try folder.write("four", .dataset(["input": Tensor([1, 2, 3, 4] as [UInt8], shape: [4, 1])]))
+    for options in [[], ["--trace"], ["--trace", "--inference"]] {
+      let (outcome, peak) = try run(
+        "nn-forward", ["-m", "huge.gz", "four"] + options, limit: limit)
+      #expect(outcome.status == 65)
+      // 4 · 40,001² · 4 bytes of outputs, 40,001² · 4 for a lowered example, 16 for each of its rows.
+      #expect(
+        outcome.message
+          == "nn-forward: four: layer 'conv1': found signals of 32002240036 bytes, 32002240036 in all layers, "
+          + "for a batch of 4, expected at most \(limit ?? 16 << 30) in all "
+          + "(NN_MAX_DOCUMENT_BYTES sets the limit)\n")
+      #expect(peak < Self.base)
+    }
+  }
+
+  @Test(arguments: [nil, 64 * mebibyte])
+  func twoThousandMillionClassesAreNotWrittenOut(limit: Int?) throws {
+    try folder.write(
+      "classes.net",
+      "input 1x1x1\nconv 1 1x1 pad=0x1000000000\nreshape 2000000001\nsoftmax\nloss cross-entropy\n")
+    try #require(try run("nn-init", ["classes.net", "-o", "classes.gz"]).0.status == 0)
+    try folder.write(
+      "four",
+      .dataset([
+        "input": Tensor([1, 2, 3, 4] as [UInt8], shape: [4, 1]),
+        "target": Tensor([0, 1, 2, 3] as [UInt8]),
+      ]))
+    for command in [
+      ["nn-forward"], ["nn-forward", "--trace"], ["nn-gradcheck"], ["nn-check"],
+      ["nn-check", "--learned", "four"], ["nn-train", "--epochs", "1", "--rate", "0.1"],
+    ] {
+      let (outcome, peak) = try run(
+        command[0], ["-m", "classes.gz", "four"] + command.dropFirst(), limit: limit)
+      #expect(outcome.status == 65, "\(command)")
+      #expect(outcome.message.contains("found signals of "), "\(outcome.message)")
+      #expect(peak < Self.base, "\(command)")
+    }
+  }
+
+  @Test(arguments: [nil, 64 * mebibyte])
+  func aGradientBeyondAllMemoryIsNotComputed(limit: Int?) throws {
+    // A weight of 2 · 10⁹ numbers that the way back does not read.
+    try folder.write("trace.gz", from: "trace.safetensors.gz") {
+      $0.metadata["nn.topology"] =
+        "input 1x1x1\nconv 2 1x1000000000 pad=0x500000000\nloss squared\n"
+      let signal = Tensor([1, 2, 3, 4] as [Double], shape: [1, 2, 1, 2])
+      $0.tensors = [
+        "input": Tensor([1] as [Double], shape: [1, 1, 1, 1]), "conv1.output": signal,
+        "target": signal, "loss": Tensor([1] as [Double]),
+      ]
+    }
+    let (outcome, peak) = try run("nn-backprop", ["trace.gz"], limit: limit)
+    #expect(outcome.status == 65)
+    #expect(outcome.message.contains("layer 'conv1': found signals of "), "\(outcome.message)")
+    #expect(peak < Self.base)
+  }
+
+  @Test(arguments: [nil, 64 * mebibyte])
+  func dataIsNotSpreadBeyondAllMemoryToFindConstants(limit: Int?) throws {
+    func thousand(_ name: String) -> String {
+      "concat" + String(repeating: " \(name)", count: 999) + "\n"
+    }
+    try folder.write(
+      "wide.net",
+      "input 1000\n" + thousand("input") + thousand("concat1")
+        + "normalize\ndense 1\nloss squared\n")
+    let numbers = (0..<4000).map { UInt8(truncatingIfNeeded: $0) }
+    try folder.write("four", .dataset(["input": Tensor(numbers, shape: [4, 1000])]))
+    let (outcome, peak) = try run("nn-init", ["wide.net", "--fit", "four"], limit: limit)
+    #expect(outcome.status == 65)
+    #expect(
+      outcome.message.contains("layer 'concat2': found signals of 32000000000 bytes, 32032000000"),
+      "\(outcome.message)")
+    #expect(peak < Self.base)
+  }
+
+  @Test func aLineDoesNotTakeTheMemoryOfTheChannelsThatItClaims() throws {
+    try folder.write(
+      "channels.net", "input 2147483647x1x1\nnormalize mean=0 std=1\ndense 1\nloss squared\n")
+    let (outcome, peak) = try run("nn-init", ["channels.net"], limit: 64 * mebibyte)
+    #expect(outcome.status == 65)
+    #expect(peak < Self.base)
+  }
+
+  /// Every tool computes what its signals are counted to be, and not with a byte less; how much that is for a convolution depends
+  /// on the processor and is taken from the refusal.
+  @Test(arguments: [
+    Passing("nn-forward", bytes: 30 * 1000 * (1 + 1) * 4),
+    Passing("nn-forward", "--trace", bytes: 30 * 1000 * (1 + 1 + 1) * 4),
+    Passing("nn-train", "--epochs", "1", "--rate", "0.1", "--size", "all", bytes: 360_000),
+    Passing("nn-gradcheck", "--samples", "1", bytes: 720_000),
+    Passing("nn-forward", padding: 200),
+    Passing("nn-forward", "--trace", padding: 200),
+    Passing("nn-train", "--epochs", "1", "--rate", "0.1", "--size", "all", padding: 200),
+  ])
+  fileprivate func signalsMayBeAsLargeAsTheLimit(_ passing: Passing) throws {
+    try folder.write("passing.net", passing.topology)
+    try #require(
+      try run("nn-init", ["passing.net", "-o", "passing.gz"], limit: 1 << 20).0.status == 0)
+    let rows = (0..<30).map { UInt8($0) }
+    try folder.write(
+      "data",
+      .dataset(["input": Tensor(rows, shape: [30, 1]), "target": Tensor(rows.map { $0 % 2 })])
+    )
+    let arguments = ["-m", "passing.gz", "data"] + passing.options
+    let refusal = try run(passing.tool, arguments, limit: 100_000).0
+    #expect(refusal.status == 65)
+    let words = refusal.message.split(separator: " ")
+    let place = try #require(
+      words.firstIndex(of: "in").map { words[$0 - 1] }, "\(refusal.message)")
+    let bytes = try #require(Int(place))
+    if let expected = passing.bytes { #expect(bytes == expected) }
+    #expect(try run(passing.tool, arguments, limit: bytes - 1).0.status == 65)
+    let (outcome, peak) = try run(passing.tool, arguments, limit: bytes)
+    #expect(outcome.status == 0, "\(outcome.message)")
+    #expect(peak < Self.base + 3 * bytes, "\(peak) of \(bytes)")
+  }
+
   /// - Parameter limit: NN_MAX_DOCUMENT_BYTES.
   private func run(
     _ tool: String, _ arguments: [String], limit: Int? = nil
@@ -148,6 +274,27 @@ private struct Claim: Sendable, CustomTestStringConvertible {
   init(_ bytes: [UInt8], tool: String = "nn-inspect") { (self.bytes, self.tool) = (bytes, tool) }
 
   var testDescription: String { "\(tool): \(bytes.count) bytes" }
+}
+
+/// A program that takes 30 examples through a network, and the bytes that this is counted to take.
+private struct Passing: Sendable, CustomTestStringConvertible {
+  let tool: String
+  let options: [String]
+  let bytes: Int?
+  let topology: String
+
+  init(_ tool: String, _ options: String..., bytes: Int) {
+    (self.tool, self.options, self.bytes) = (tool, options, bytes)
+    topology = "input 1\ndense 1000 softmax\nloss cross-entropy\n"
+  }
+
+  init(_ tool: String, _ options: String..., padding: Int) {
+    (self.tool, self.options, bytes) = (tool, options, nil)
+    topology =
+      "input 1x1x1\nconv 1 1x1 pad=\(padding)\nglobal-avgpool\ndense 2 softmax\nloss cross-entropy\n"
+  }
+
+  var testDescription: String { "\(tool): \(bytes.map { "\($0) bytes" } ?? "convolution")" }
 }
 
 private func entry(_ shape: String, _ offsets: String) -> String {

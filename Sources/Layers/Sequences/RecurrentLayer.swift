@@ -136,7 +136,11 @@ extension RecurrentLayer {
   }
 
   public func kept(in mode: Mode) -> [KeptSignal] {
-    Step.kept.map { KeptSignal($0, [form.steps, form.units], isPerExample: true) }
+    Step.kept.map {
+      KeptSignal(
+        $0, [form.steps, form.units], isPerExample: true,
+        isSum: form.returnsAll && $0 == Step.kept.last)
+    }
   }
 
   public func forward(

@@ -1,0 +1,74 @@
+import Kernels
+import Tensors
+
+extension Convolution {
+  /// What the products take besides signals and weights: lists of places, and for each piece that is under way the pictures in
+  /// registers or the lowered matrix. Counted without making any of it; what has a constant's size or the weight's is left out.
+  ///
+  /// - Parameter threads: that compute at once.
+  public func workingMemory(
+    examples: Int, _ dtype: DType, threads: Int, _ passage: Passage
+  ) -> WorkingMemory {
+    let pieces = (Double(examples) / Double(convolutionExamplesPerPiece)).rounded(.up)
+    let atOnce = min(Double(threads), pieces)
+    if dtype == .f32, let lanes { return inRegisters(lanes, atOnce: atOnce, passage) }
+    return lowered(Double(dtype.bitWidth / 8), atOnce: atOnce)
+  }
+
+  private func inRegisters(
+    _ kernels: LaneKernels, atOnce: Double, _ passage: Passage
+  ) -> WorkingMemory {
+    let register = Double(kernels.lanes * MemoryLayout<Float>.stride)
+    let number = Double(MemoryLayout<Int>.stride)
+    // A place and its target; Winograd's have a tile, its column and four targets for four places.
+    let listed = number * (inTiles == nil ? 2 : 1.5)
+    // Results that stand in registers before they are collected; with tiles only some rows do.
+    let height = inTiles == nil ? Double(kernels.tileHeight) : 0
+    let (places, elements) = (area(output), area(input))
+    let (channels, outputs) = (Double(weight[1]), Double(output[0] / groups))
+    /// By element of the pictures and of one margin, its register.
+    func elementLists(_ channels: Double, _ area: Double, of registers: Double) -> Double {
+      4 * (channels * area + registers - area)
+    }
+    let there = registersForward * channels
+    var lasting = listed * places + elementLists(channels, elements, of: registersForward)
+    var passing = there + height * places
+    if passage != .forward { passing = max(passing, there + outputs * places) }
+    if passage == .backToInput {
+      lasting += listed * elements + elementLists(outputs, places, of: registersBackward)
+      passing = max(passing, registersBackward * outputs + height * elements)
+    }
+    return WorkingMemory(lasting: lasting, passing: atOnce * register * passing)
+  }
+
+  private func lowered(_ bytes: Double, atOnce: Double) -> WorkingMemory {
+    if window.height.isPoint && window.width.isPoint { return .none }
+    let rows = Double(output[1]) * Double(MemoryLayout<Int?>.stride)
+    let matrix = Double(weight[1]) * Double(window.width.length) * area(output)
+    return WorkingMemory(lasting: 0, passing: rows + atOnce * matrix * bytes)
+  }
+
+  private func area(_ pictures: Shape) -> Double { Double(pictures[1]) * Double(pictures[2]) }
+}
+
+extension Window {
+  /// Registers of one channel's picture with all that the window sees around it.
+  func registersForward(over input: Shape) -> Double {
+    zip([height, width], input.dimensions.dropFirst()).reduce(1) { product, axis in
+      let (axis, extent) = axis
+      let last = axis.position(place: axis.places(over: extent) - 1, tap: axis.length - 1)
+      return product * Double(max(extent, last + 1) + axis.padding)
+    }
+  }
+
+  /// As `registersForward`, of the places that a picture's elements see on the way back; where the window moves by more than one
+  /// element perhaps a row and a column too many.
+  func registersBackward(over input: Shape) -> Double {
+    zip([height, width], input.dimensions.dropFirst()).reduce(1) { product, axis in
+      let (axis, extent) = axis
+      let before = max(0, axis.span - 1 - axis.padding) / axis.stride
+      let last = (extent - 1 + axis.padding) / axis.stride
+      return product * Double(max(axis.places(over: extent), last + 1) + before)
+    }
+  }
+}
