@@ -74,6 +74,8 @@ private let writers: [[String]] = [
       try expectRefusal(
         command[0], arguments + ["-o", "out.gz"], 66, "nope.gz: no such file or directory",
         in: folder)
+      // A folder may hold pictures: ImportTests.
+      if command[0] == "nn-import" { continue }
       arguments[index - 1] = "."
       try expectRefusal(
         command[0], arguments + ["-o", "out.gz"], 66, ".: is a directory", in: folder)
