@@ -8,13 +8,16 @@ if [ "${1-}" = --help ]; then
 usage: sanitize.sh [--tests PATTERN] [--build FOLDER] [address|thread]…
 
 Compiles the tests with the sanitizers (default: both), each in a folder of its own in FOLDER (default: build), and runs
-those whose names match. Prints a table: sanitizer, tests, findings.
-Exit: 0 nothing found, 1 something found or a test failed, 64 usage.
+those whose names match. NN_TESTS names other test targets than the usual ones, such as 'LayersTests|LossesTests'. Prints
+a table: sanitizer, tests that passed, findings.
+Exit: 0 nothing found, 1 something found, a test failed or none was run, 64 usage, 70 the tests could not be built.
 END
   exit 0
 fi
 
-tests='GzipTests|SafetensorsTests|StagesTests|KernelsTests|ProductsTests|PropagationTests|FuzzTests'
+# The test targets that are compiled: Package.swift.
+export NN_TESTS=${NN_TESTS:-GzipTests|SafetensorsTests|StagesTests|KernelsTests|ProductsTests|PropagationTests|FuzzTests}
+tests=$NN_TESTS
 build=$root/build
 while [ $# -gt 0 ]; do
   case $1 in
@@ -31,8 +34,6 @@ done
 cd "$root"
 # The runtime's own reports of a crash come in between the sanitizer's.
 export SWIFT_BACKTRACE=enable=no
-export ASAN_OPTIONS=detect_leaks=0
-export TSAN_OPTIONS=suppressions=$root/pipelines/thread-sanitizer.txt:halt_on_error=0:exitcode=1
 # Threads of the BLAS are its own business; here it is always called with one.
 export OPENBLAS_NUM_THREADS=1
 
@@ -40,21 +41,30 @@ found=0
 printf 'sanitizer\ttests\tfindings\n'
 for sanitizer in "$@"; do
   [[ $sanitizer == address || $sanitizer == thread ]] || die 64 "found '$sanitizer', expected address or thread"
-  log=$build/sanitize-$sanitizer.log
+  log=$build/sanitize-$sanitizer
   mkdir -p "$build"
-  options=(--scratch-path "$build/sanitize-$sanitizer" --sanitize="$sanitizer" -Xswiftc -use-ld=lld)
-  status=0
-  swift build "${options[@]}" --build-tests >"$log" 2>&1 || {
-    tail -20 "$log" >&2
-    die 70 "the tests could not be built (all of it in $log)"
+  rm -f "$log".*
+  # Optimized: otherwise it takes far too long, and optimized code is what runs.
+  options=(-c release --scratch-path "$log" --sanitize="$sanitizer" -Xswiftc -enable-testing -Xswiftc -use-ld=lld)
+  swift build "${options[@]}" --build-tests >"$log.build.log" 2>&1 || {
+    grep -m 20 'error:' "$log.build.log" >&2 || tail -20 "$log.build.log" >&2
+    die 70 "$sanitizer: the tests could not be built, nothing was run (all of it in $log.build.log)"
   }
-  swift test "${options[@]}" --skip-build --filter "$tests" >"$log" 2>&1 || status=$?
-  findings=$(grep -c -E '(ERROR|WARNING): (Address|Thread)Sanitizer' "$log" || true)
-  passed=$(grep -c -E 'Test .* passed after|Test case passing' "$log" || true)
+  # Every process writes its reports into a file of its own: what a test starts is silent otherwise.
+  export ASAN_OPTIONS=detect_leaks=0:log_path=$log.report
+  export TSAN_OPTIONS=suppressions=$root/pipelines/thread-sanitizer.txt:halt_on_error=0:exitcode=1:log_path=$log.report
+  status=0
+  swift test "${options[@]}" --skip-build --filter "$tests" >"$log.log" 2>&1 || status=$?
+  findings=$(cat "$log.log" "$log".report.* 2>/dev/null | grep -c -E '(ERROR|WARNING|FATAL): (Address|Thread)Sanitizer' || true)
+  # One with arguments counts once, not again for each of its cases; the last line, of all of them, is no test.
+  passed=$(grep -E '^[^ ]* +Test .* passed after ' "$log.log" | grep -c -v -E '^[^ ]* +Test (case passing|run with) ' || true)
   printf '%s\t%s\t%s\n' "$sanitizer" "$passed" "$findings"
   if [ "$status" -ne 0 ] || [ "$findings" -gt 0 ]; then
     found=1
-    say "$sanitizer: status $status, see $log"
+    say "$sanitizer: status $status, see $log.log$(printf ' %s' "$log".report.* | grep -v -F '*' || true)"
+  elif [ "$passed" -eq 0 ]; then
+    found=1
+    say "$sanitizer: no test was run, see $log.log"
   fi
 done
 exit "$found"

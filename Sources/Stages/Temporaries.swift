@@ -16,7 +16,16 @@ enum Temporaries {
   }()
   private static let capacity = 8
 
+  /// Keeps threads apart, but no handler of a signal, which only reads.
+  nonisolated(unsafe) private static let mutex = {
+    let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    pthread_mutex_init(mutex, nil)
+    return mutex
+  }()
+
   static func add(_ path: String) {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
     guard let free = (0..<capacity).first(where: { slots[$0] == nil }) else {
       preconditionFailure("more than \(capacity) output files in one stage")
     }
@@ -24,12 +33,16 @@ enum Temporaries {
   }
 
   static func contains(_ path: String) -> Bool {
-    (0..<capacity).contains { slot in slots[slot].map { strcmp($0, path) == 0 } ?? false }
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return (0..<capacity).contains { slot in slots[slot].map { strcmp($0, path) == 0 } ?? false }
   }
 
   /// - Returns: whether the path was registered.
   @discardableResult
   static func remove(_ path: String) -> Bool {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
     for slot in 0..<capacity {
       if let name = slots[slot], strcmp(name, path) == 0 {
         slots[slot] = nil
