@@ -23,9 +23,16 @@ let tools: [(name: String, imports: [Target.Dependency])] = [
   ("nn-check", ["Checking", "Networks", "Training"]),
 ]
 
+/// The modules of which pipelines/coverage.sh counts what is run: their names, or none. What is counted is slower, so the others
+/// are not; and what others would inline of a module into a counted one has no counters that could fall out of step.
+let counted = (Context.environment["NN_COVERAGE"] ?? "").split(separator: " ")
+
 /// A library target of this package: its name and the targets that it imports.
 func library(_ name: String, _ imports: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: imports)
+  .target(
+    name: name, dependencies: imports,
+    swiftSettings: counted.contains { $0 == name }
+      ? [.unsafeFlags(["-profile-generate", "-profile-coverage-mapping"])] : [])
 }
 
 /// The unit tests of the library `name`, which see what it sees.

@@ -29,7 +29,7 @@ extension OptionValue where Self: RawRepresentable & CaseIterable, RawValue == S
   public init?(text: String) { self.init(rawValue: text) }
 
   public init?(argument: String) {
-    guard let value = Self(rawValue: argument) else {
+    guard let value = Self(text: argument) else {
       refusal = (argument, Self.expected)
       return nil
     }

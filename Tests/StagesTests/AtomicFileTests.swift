@@ -43,6 +43,23 @@ import Testing
         == "there/real")
   }
 
+  @Test func aLinkMayNameItsTargetFromTheRoot() throws {
+    try folder.write("real", "old")
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.path("link"), withDestinationPath: folder.path("real"))
+    let file = try AtomicFile(folder.path("link"))
+    try write("new", to: file)
+    try file.commit()
+    #expect(try text("real") == "new")
+    #expect(try names() == ["link", "real"])
+  }
+
+  @Test func aPathIsAFolderAndAName() {
+    #expect(AtomicFile.split("a") == (".", "a"))
+    #expect(AtomicFile.split("a/b/c") == ("a/b", "c"))
+    #expect(AtomicFile.split("/a") == ("/", "a"))
+  }
+
   @Test func aLinkToNothingGetsItsTarget() throws {
     try FileManager.default.createSymbolicLink(
       atPath: folder.path("link"), withDestinationPath: "real")

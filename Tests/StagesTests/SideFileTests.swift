@@ -86,14 +86,3 @@ import Testing
     #expect(pipe.fileHandleForReading.readDataToEndOfFile() == Data(text.utf8))
   }
 }
-
-@Suite struct TimeLimitClockTests {
-  @Test func aLimitIsOverWhenItsSecondsHavePassed() {
-    #expect(!TimeLimit(seconds: nil).isOver)
-    #expect(!TimeLimit(seconds: 3600).isOver)
-    let limit = TimeLimit(seconds: 0.05)
-    #expect(!limit.isOver)
-    usleep(60_000)
-    #expect(limit.isOver)
-  }
-}
