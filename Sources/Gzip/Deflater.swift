@@ -7,7 +7,7 @@ final class Deflater {
   private let memory: UnsafeMutableRawBufferPointer
 
   /// A compressor that makes at most `capacity` bytes of a member's data.
-  init(level: Int, capacity: Int) throws(GzipError) {
+  init(level: Int, capacity: Int) {
     memory = .allocate(byteCount: capacity, alignment: 64)
     stream = .allocate(capacity: 1)
     stream.initialize(to: z_stream())
@@ -15,8 +15,7 @@ final class Deflater {
     let status = deflateInit2_(
       stream, Int32(level), Z_DEFLATED, -MAX_WBITS, defaultMemoryLevel, Z_DEFAULT_STRATEGY,
       ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-    precondition(status == Z_OK || status == Z_MEM_ERROR, "deflateInit2 answered \(status)")
-    if status == Z_MEM_ERROR { throw .outOfMemory }
+    precondition(status == Z_OK, "deflateInit2 answered \(status)")
   }
 
   deinit {

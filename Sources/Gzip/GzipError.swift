@@ -23,8 +23,6 @@ public enum GzipError: Fault, Equatable {
   case truncated(offset: Int)
   /// The stream goes on after as many decompressed bytes as the reader allowed.
   case ceiling(limit: Int)
-  /// zlib could not get the memory it works in.
-  case outOfMemory
 
   public var description: String {
     switch self {
@@ -48,8 +46,6 @@ public enum GzipError: Fault, Equatable {
       "byte \(offset): found end of input inside a gzip member, expected the rest of it"
     case .ceiling(let limit):
       "found more than \(limit) decompressed bytes, expected at most that many"
-    case .outOfMemory:
-      "found no memory for zlib to work in"
     }
   }
 }

@@ -187,7 +187,7 @@ public final class GzipReader {
   }
 
   private func beginMember() throws {
-    guard try input.skipMemberHeader(isFirst: isFirstMember) else { return }
+    try input.skipMemberHeader(isFirst: isFirstMember)
     isFirstMember = false
     isInLastBlock = false
     digest = Digest()
@@ -246,7 +246,7 @@ public final class GzipReader {
 
   /// Leaves the rest of the member to zlib, with what its blocks may refer back to.
   private func beginInflating(after delivered: UnsafeRawBufferPointer) throws {
-    let inflater = try self.inflater ?? Inflater()
+    let inflater = self.inflater ?? Inflater()
     self.inflater = inflater
     inflater.reset()
     history.append(delivered)
@@ -301,10 +301,8 @@ public final class GzipReader {
       if progress.isAtEnd { position = .beforeTrailer }
       digest.add(UnsafeRawBufferPointer(rebasing: room.prefix(progress.produced)))
       return progress.produced
-    } catch .badData(let reason, let consumed) {
-      throw GzipError.badDeflateData(reason: reason, offset: input.offset + consumed)
-    } catch .outOfMemory {
-      throw GzipError.outOfMemory
+    } catch {
+      throw GzipError.badDeflateData(reason: error.reason, offset: input.offset + error.consumed)
     }
   }
 }

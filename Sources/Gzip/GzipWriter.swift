@@ -28,7 +28,7 @@ public struct GzipWriter {
   /// - Parameter sink: Takes compressed bytes, some 64 KB at a call, in buffers one after the other
   ///   as `writev` does; it has taken all of them on return. Large stored pieces are those of `parts`
   ///   themselves, not copies.
-  /// - Throws: What the sink throws, or `GzipError.outOfMemory`.
+  /// - Throws: What the sink throws.
   public mutating func write(
     _ parts: [UnsafeRawBufferPointer], to sink: ([UnsafeRawBufferPointer]) throws -> Void
   ) throws {
@@ -38,7 +38,7 @@ public struct GzipWriter {
       try writeStoredMember(of: &pieces, to: sink)
     } else {
       let deflater =
-        try self.deflater
+        self.deflater
         ?? Deflater(level: level, capacity: Self.storedByteCount(of: Self.blockLimit))
       self.deflater = deflater
       repeat {

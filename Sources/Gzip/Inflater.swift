@@ -11,23 +11,21 @@ final class Inflater {
     var isInLastBlock: Bool
   }
 
-  /// Why zlib could not go on; the reader adds where in the stream that was.
-  enum Failure: Error {
-    /// The bytes after `consumed` bytes of the input are no deflate data.
-    case badData(reason: String, consumed: Int)
-    case outOfMemory
+  /// The bytes after `consumed` bytes of the input are no deflate data; the reader adds where in the stream that is.
+  struct BadData: Error {
+    var reason: String
+    var consumed: Int
   }
 
   // zlib's state points back at the stream, so it must not move.
   private let stream: UnsafeMutablePointer<z_stream>
 
-  init() throws(GzipError) {
+  init() {
     stream = .allocate(capacity: 1)
     stream.initialize(to: z_stream())
     let status = inflateInit2_(
       stream, -MAX_WBITS, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-    precondition(status == Z_OK || status == Z_MEM_ERROR, "inflateInit2 answered \(status)")
-    if status == Z_MEM_ERROR { throw .outOfMemory }
+    precondition(status == Z_OK, "inflateInit2 answered \(status)")
   }
 
   deinit {
@@ -51,7 +49,7 @@ final class Inflater {
   /// Decompresses until the input is used up, the output is full or the data end.
   func inflate(
     _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
-  ) throws(Failure) -> Progress {
+  ) throws(BadData) -> Progress {
     let inputCount = min(input.count, 1 << 30)
     let outputCount = min(output.count, 1 << 30)
     stream.pointee.next_in = UnsafeMutablePointer(
@@ -64,10 +62,9 @@ final class Inflater {
     // Z_BUF_ERROR only says that nothing could be done with this input and output.
     case Z_OK, Z_STREAM_END, Z_BUF_ERROR: break
     case Z_DATA_ERROR:
-      throw .badData(
+      throw BadData(
         reason: stream.pointee.msg.map { String(cString: $0) } ?? "unknown",
         consumed: inputCount - Int(stream.pointee.avail_in))
-    case Z_MEM_ERROR: throw .outOfMemory
     default: preconditionFailure("inflate answered \(status)")
     }
     return Progress(

@@ -1,12 +1,11 @@
 extension Input {
-  /// Consumes a member's header; false when the input ends before it.
+  /// Consumes a member's header, of which at least a byte is in hand.
   ///
   /// Name, comment, extra field, time and system are skipped: nothing that we do depends on them.
-  func skipMemberHeader(isFirst: Bool) throws -> Bool {
-    guard try fill(Self.beginning) else { return false }
+  func skipMemberHeader(isFirst: Bool) throws {
     if try hasShortHeader() {
       consume(Member.shortHeaderByteCount)
-      return true
+      return
     }
     let start = offset
     var digest = Digest()
@@ -49,7 +48,6 @@ extension Input {
         throw GzipError.headerChecksumMismatch(found: found, expected: expected, offset: offset - 2)
       }
     }
-    return true
   }
 
   /// Whether a header without optional fields begins the bytes in hand. No member is shorter than

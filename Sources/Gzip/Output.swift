@@ -49,17 +49,13 @@ final class Output {
     if gathered >= Self.enough { try flush(to: sink) }
   }
 
-  /// Adds bytes that are valid only now.
+  /// Adds bytes that are valid only now, at most those of a member.
   func copy(_ bytes: UnsafeRawBufferPointer, to sink: Sink) throws {
-    var rest = bytes
-    while !rest.isEmpty {
-      if copied == memory.count { try flush(to: sink) }
-      let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(memory.count - copied))
-      UnsafeMutableRawBufferPointer(rebasing: memory[copied...]).copyMemory(from: piece)
-      copied += piece.count
-      gathered += piece.count
-      rest = UnsafeRawBufferPointer(rebasing: rest[piece.count...])
-    }
+    // No member is longer than what is left behind the small pieces, which do not stay when there are enough.
+    precondition(bytes.count <= memory.count - copied)
+    UnsafeMutableRawBufferPointer(rebasing: memory[copied...]).copyMemory(from: bytes)
+    copied += bytes.count
+    gathered += bytes.count
     if gathered >= Self.enough { try flush(to: sink) }
   }
 

@@ -43,12 +43,11 @@ final class ByteSource {
     if case .unknown = form { try sniff() }
     let count: Int
     switch form {
-    case .unknown: return 0
     case .plain(let sniffed) where !sniffed.isEmpty:
       count = min(buffer.count, sniffed.count)
       buffer.copyBytes(from: sniffed.prefix(count))
       form = .plain(sniffed: Array(sniffed.dropFirst(count)))
-    case .plain:
+    case .plain, .unknown:
       count = try readRaw(into: buffer)
     case .gzip(let reader):
       do {

@@ -154,15 +154,16 @@ final class Descriptor {
   /// - Throws: `StageError.readerGone`.
   func waitForInput(watching output: Descriptor?) throws {
     if nature == .regular { return }
-    let watchesOutput = output?.nature == .pipe
+    // One below 0 is not looked at.
+    let outputNumber = output?.nature == .pipe ? output?.number : nil
     var watched = (
       input: pollfd(fd: number, events: Int16(POLLIN), revents: 0),
-      output: pollfd(fd: watchesOutput ? output?.number ?? -1 : -1, events: 0, revents: 0)
+      output: pollfd(fd: outputNumber ?? -1, events: 0, revents: 0)
     )
     while true {
       let timeout = output?.millisecondsToProbe ?? -1
       let ready = withUnsafeMutableBytes(of: &watched) {
-        poll($0.assumingMemoryBound(to: pollfd.self).baseAddress, watchesOutput ? 2 : 1, timeout)
+        poll($0.assumingMemoryBound(to: pollfd.self).baseAddress, 2, timeout)
       }
       if ready == 0 { try output?.sendProbe() }
       if ready < 0 && errno == EINTR { continue }

@@ -99,8 +99,8 @@ public final class DocumentInput {
   private func accept(_ document: Document) throws -> Document? {
     if document[.frame] != nil || document[.end] != nil { isStream = true }
     try document.checkFormat()
-    if document[.end] != nil {
-      try acceptEnd(of: document)
+    if let end = document[.end] {
+      try acceptEnd(end, of: document)
       return nil
     }
     guard let frame = document[.frame] else { return try acceptAlone(document) }
@@ -130,7 +130,7 @@ public final class DocumentInput {
     return document
   }
 
-  private func acceptEnd(of document: Document) throws {
+  private func acceptEnd(_ found: String, of document: Document) throws {
     guard document.tensors.isEmpty, document[.frame] == nil else { throw StageError.endWithTensors }
     let count: Int
     switch state {
@@ -138,7 +138,6 @@ public final class DocumentInput {
     case .inStream(let next): count = next
     case .afterOne: throw StageError.mixed
     }
-    let found = document[.end] ?? ""
     guard found == String(count) else { throw StageError.wrongEnd(found: found, frames: count) }
     state = .betweenStreams
   }

@@ -24,7 +24,7 @@ extension Stage {
 
   /// Parses the command line, runs, and reports: one line on standard error, and the exit status.
   public static func main() {
-    Messages.tool = configuration.commandName ?? _commandName
+    Messages.tool = _commandName
     Descriptor.occupyClosedStandardOnes()
     // Each is an error of the write as well, which says more and leaves no temporary file behind.
     signal(SIGPIPE, SIG_IGN)

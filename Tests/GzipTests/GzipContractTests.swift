@@ -55,4 +55,17 @@ struct GzipContractTests {
     }
     expectStays(Broken(), in: reader)
   }
+
+  /// Bytes that cannot be compressed, some few more or less than fill zlib's blocks of 16,383: what was taken for compressing
+  /// is taken again for storing.
+  @Test(arguments: [1, 6, 9]) func howThePartsAreCutDoesNotShow(_ level: Int) throws {
+    for count in (3 * 16_383 - 1)...(3 * 16_383 + 12) {
+      let bytes = noise(count)
+      var writer = GzipWriter(level: level)
+      let parts = stride(from: 0, to: count, by: 2).map { Array(bytes[$0..<min($0 + 2, count)]) }
+      let written = try Array(writer.pieces(of: parts).joined())
+      #expect(try written == gzip(bytes, level: level))
+      #expect(gunzippedByZlib(written) == bytes)
+    }
+  }
 }

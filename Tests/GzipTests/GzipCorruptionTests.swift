@@ -30,6 +30,7 @@ struct GzipCorruptionTests {
     var bytes = HandMadeMember([1]).bytes
     bytes[2] = 7
     #expect(error(bytes) == .unknownMethod(found: 7, offset: 2))
+    #expect(error(bytes)?.description == "byte 2: found gzip compression method 7, expected 8")
   }
 
   @Test(arguments: [0x20, 0x40, 0x80] as [UInt8])

@@ -52,6 +52,30 @@ import Testing
     }
   }
 
+  @Test func whatIsNotOpenIsAnErrorOfItsUse() throws {
+    let closed = Descriptor(1_000_000_000, name: "c", owned: false)
+    var byte: UInt8 = 0
+    #expect(throws: StageError.reading("c", reason: "bad file descriptor")) {
+      try withUnsafeMutableBytes(of: &byte) { try closed.read(into: $0, watching: nil) }
+    }
+    #expect(throws: StageError.writing("c", reason: "bad file descriptor")) {
+      try [UInt8(1)].withUnsafeBytes { try closed.write($0) }
+    }
+  }
+
+  @Test(arguments: 0...2 as ClosedRange<Int32>)
+  func noFileGetsTheNumberOfAClosedStandardOne(_ number: Int32) async {
+    await #expect(processExitsWith: .success) { [number = number as Int32] in
+      close(number)
+      Descriptor.occupyClosedStandardOnes()
+      #expect(open("/dev/null", O_RDWR) > 2)
+      // As when it was closed: neither what is read nor what is written goes anywhere.
+      var byte: UInt8 = 0
+      let count = number == 0 ? read(number, &byte, 1) : write(number, &byte, 1)
+      #expect(count < 0 && errno == EBADF)
+    }
+  }
+
   @Test func aFileNeedsNoReader() throws {
     let file = try Descriptor.reading("/dev/null")
     file.probe = [7]

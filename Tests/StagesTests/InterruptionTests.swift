@@ -51,6 +51,20 @@ import Testing
     }
   }
 
+  @Test func aToolThatFailsLeavesNoTemporaryFile() async throws {
+    let folder = try Scratch()
+    try folder.write("out", "old")
+    await #expect(processExitsWith: .success) { [path = folder.path("out") as String] in
+      let file = try AtomicFile(path)
+      #expect(FileManager.default.fileExists(atPath: path.replacing("/out", with: "/.out.tmp")))
+      Temporaries.removeAll()
+      #expect(!FileManager.default.fileExists(atPath: path.replacing("/out", with: "/.out.tmp")))
+      withExtendedLifetime(file) {}
+    }
+    #expect(try folder.names() == ["out"])
+    #expect(try folder.read("out") == Array("old".utf8))
+  }
+
   @Test func aToolThatIsEndedBySignalLeavesNoTemporaryFile() async throws {
     let folder = try Scratch()
     await #expect(processExitsWith: .signal(SIGHUP)) { [path = folder.path("out") as String] in

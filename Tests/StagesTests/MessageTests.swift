@@ -31,6 +31,12 @@ import Testing
     #expect(verdict(on: Surprise()).status == .software)
   }
 
+  @Test func helpSaysAValueAsItIsWritten() {
+    #expect(CountOrAll(text: "all")?.defaultValueDescription == "all")
+    #expect(CountOrAll(text: "7")?.defaultValueDescription == "7")
+    #expect(CountOrAll(text: "0") == nil && CountOrAll(text: "none") == nil)
+  }
+
   @Test func numbersAreRoundedAsPrintfDoes() {
     #expect(rounded(1.0 / 3, digits: 3) == "0.333")
     #expect(rounded(123_456_789, digits: 6) == "1.23457e+08")

@@ -51,4 +51,35 @@ import Testing
     #expect(Array(last.input) == [5, 6] && last.target == nil)
     try rows.finish()
   }
+
+  private func openedRows(of document: Document, cutTo byteCount: Int = .max) throws -> ShardRows {
+    try folder.write("shard", Array(document.encoded().prefix(byteCount)))
+    let output = try DocumentOutput(folder.path("out"))
+    return try Shard(folder.path("shard"), as: "the dataset", watching: output, digest: Digest())
+      .open(watchingChanges: true)
+  }
+
+  /// More than is read at once.
+  @Test func aRowMayBeLong() throws {
+    let bytes = (0..<6_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+    let rows = try openedRows(
+      of: Document(tensors: ["input": Tensor(bytes, shape: [2, 3_000_000])]))
+    #expect(try rows.next().input.elementsEqual(bytes[..<3_000_000]))
+    #expect(try rows.next().input.elementsEqual(bytes[3_000_000...]))
+    try rows.finish()
+  }
+
+  /// Found where the targets are looked for, behind inputs that were only passed over.
+  @Test func aFileThatEndsBeforeItsTargetsIsCut() throws {
+    let document = Document(tensors: [
+      "input": Tensor(zeros: [100, 1000], .i16), "target": Tensor(zeros: [100], .u8),
+    ])
+    let start = document.header().count
+    let error = #expect(throws: (any Error).self) {
+      try openedRows(of: document, cutTo: start + 150_000)
+    }
+    #expect(
+      (error as? Located)?.cause as? SafetensorsError
+        == .truncatedData(tensor: "input", found: 150_000, expected: 200_100))
+  }
 }

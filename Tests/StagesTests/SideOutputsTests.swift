@@ -47,6 +47,17 @@ import Testing
     }
   }
 
+  @Test func aDocumentIsNotPreparedForNobody() throws {
+    let fifo = folder.path("fifo")
+    try #require(mkfifo(fifo, 0o600) == 0)
+    let reader = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    let output = try DocumentOutput(fifo)
+    #expect(!output.hasFolder)
+    try output.checkReader()
+    close(reader)
+    #expect(throws: StageError.readerGone) { try output.checkReader() }
+  }
+
   @Test func besideAPipeOrADeviceThereIsNoPlace() throws {
     #expect(try !DocumentOutput("/dev/null").hasFolder)
   }
