@@ -20,22 +20,11 @@ public enum IDX {
   /// Throws `FormatError` when the bytes are not exactly one IDX file; memory is taken only for data that
   /// is there.
   public static func tensor(from bytes: UnsafeRawBufferPointer) throws -> Tensor {
-    let (dtype, shape, start) = try header(of: bytes)
-    guard let expected = dtype.byteCount(of: shape.count) else {
-      throw FormatError.dimensionOverflow(offset: 4, shape.dimensions, dtype)
-    }
-    let found = bytes.count - start
-    if found < expected {
-      throw FormatError.truncatedData(
-        offset: bytes.count, shape: shape, dtype: dtype, found: found, expected: expected)
-    }
-    if found > expected {
-      throw FormatError.trailingBytes(
-        offset: start + expected, shape: shape, dtype: dtype, found: found - expected)
-    }
+    let (dtype, dimensions, start) = try header(of: bytes)
+    let (shape, data) = try ArrayFile.data(in: bytes, from: start, dimensions, at: 4, dtype)
     var tensor = Tensor(uninitialized: shape, dtype)
     tensor.withUnsafeMutableBytes { target in
-      target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start...]))
+      target.copyMemory(from: data)
       makeLittleEndian(target, width: dtype.bitWidth / 8)
     }
     return tensor
@@ -43,7 +32,7 @@ public enum IDX {
 
   private static func header(
     of bytes: UnsafeRawBufferPointer
-  ) throws -> (dtype: DType, shape: Shape, byteCount: Int) {
+  ) throws -> (dtype: DType, dimensions: [Int], byteCount: Int) {
     // Bytes that begin wrongly are no IDX file, whether or not they also end early.
     if bytes.prefix(2).contains(where: { $0 != 0 }) {
       throw FormatError.magic(found: Array(bytes.prefix(2)))
@@ -59,9 +48,6 @@ public enum IDX {
     let dimensions = stride(from: 4, to: byteCount, by: 4).map { offset in
       Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
     }
-    guard let shape = Shape(checking: dimensions) else {
-      throw FormatError.dimensionOverflow(offset: 4, dimensions, dtype)
-    }
-    return (dtype, shape, byteCount)
+    return (dtype, dimensions, byteCount)
   }
 }

@@ -27,23 +27,9 @@ public enum NPY {
   /// - Throws: `FormatError` when the bytes are not exactly one NPY file of numbers; memory is taken only for data that is there.
   public static func tensor(from bytes: UnsafeRawBufferPointer) throws -> Tensor {
     let header = try NPYHeader(bytes)
-    let (dtype, start) = (header.dtype, header.byteCount)
-    guard let shape = Shape(checking: header.dimensions),
-      let expected = dtype.byteCount(of: shape.count)
-    else {
-      throw FormatError.dimensionOverflow(
-        offset: header.shapeOffset, header.dimensions, dtype)
-    }
-    let found = bytes.count - start
-    if found < expected {
-      throw FormatError.truncatedData(
-        offset: bytes.count, shape: shape, dtype: dtype, found: found, expected: expected)
-    }
-    if found > expected {
-      throw FormatError.trailingBytes(
-        offset: start + expected, shape: shape, dtype: dtype, found: found - expected)
-    }
-    let data = UnsafeRawBufferPointer(rebasing: bytes[start...])
+    let dtype = header.dtype
+    let (shape, data) = try ArrayFile.data(
+      in: bytes, from: header.byteCount, header.dimensions, at: header.shapeOffset, dtype)
     var tensor = Tensor(uninitialized: shape, dtype)
     tensor.withUnsafeMutableBytes { target in
       if header.firstAxisIsInnermost {
