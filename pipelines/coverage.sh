@@ -33,11 +33,11 @@ modules=(Gzip Safetensors Stages)
 cd "$root"
 mkdir -p "$build"
 tools=$(dirname "$(readlink -f "$(command -v swift)")")
-# Optimized, and with counters only where they are read: otherwise the pipelines take hours.
+# Optimized, for otherwise the pipelines take hours; with counters only where they are read (docs/FUZZING.md says why).
 export NN_COVERAGE=${modules[*]}
 options=(--scratch-path "$build" -Xswiftc -O -Xswiftc -enable-testing
   -Xswiftc -Xclang-linker -Xswiftc -fprofile-instr-generate)
-# Whatever is started writes its profile there; %m stands for the program, all of whose processes add to one file.
+# Whatever is started writes its profile there; %m stands for the counters: all processes with the same ones add to one file.
 export LLVM_PROFILE_FILE=$build/profiles/%m.profraw
 swift build "${options[@]}" --build-tests >"$build/build.log" 2>&1 || {
   tail -20 "$build/build.log" >&2
