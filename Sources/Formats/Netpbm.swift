@@ -6,11 +6,17 @@ import Tensors
 /// What a picture calls white, its maxval, becomes 255, or 65535 where it is more than 255, so that pictures can be
 /// compared. Source: netpbm's manual, "PGM format specification" and "PPM format specification".
 public enum Netpbm {
-  /// Whether the bytes begin as a picture of netpbm's does: with P, a digit from 1 to 7, and the end of a word.
+  /// Whether the bytes begin as a picture of netpbm's does: with P, a digit from 1 to 6, space, and a number or a comment.
+  ///
+  /// So does a table of one column whose name is such a word.
   public static func looksLikeNetpbm(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    bytes.count >= 3 && bytes[0] == UInt8(ascii: "P")
-      && (UInt8(ascii: "1")...UInt8(ascii: "7")).contains(bytes[1])
-      && (isSpace(bytes[2]) || bytes[2] == UInt8(ascii: "#"))
+    guard bytes.count >= 3, bytes[0] == UInt8(ascii: "P"),
+      (UInt8(ascii: "1")...UInt8(ascii: "6")).contains(bytes[1])
+    else { return false }
+    let header = bytes.dropFirst(2)
+    let next = header.first { !isSpace($0) }
+    guard isSpace(bytes[2]) || bytes[2] == UInt8(ascii: "#"), let next else { return false }
+    return next == UInt8(ascii: "#") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(next)
   }
 
   /// The pictures that the bytes hold, all of them, [C, H, W] each, C being 1 or 3; U8, or U16 where white is more than 255.

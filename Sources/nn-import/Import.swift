@@ -49,7 +49,7 @@ struct Import: Stage {
 
   @Option(
     help: ArgumentHelp(
-      "Write the whole table as one tensor of this name, as nn-init --weights takes it.",
+      "Write all numbers as one tensor of this name, as nn-init --weights takes it.",
       valueName: "name"))
   var tensor: String?
 
@@ -86,7 +86,9 @@ struct Import: Stage {
     return try locating(input.name) {
       try bytes.withUnsafeBytes { bytes in
         if ArrayFile.looksLikeArray(bytes) { return try dataset(of: ArrayFile.tensor(from: bytes)) }
-        guard PictureStack.looksLikePicture(bytes) else { return try tableDataset(bytes) }
+        // Who names columns has a table, whatever its first word looks like.
+        guard classColumn == nil && targetColumns == nil, PictureStack.looksLikePicture(bytes)
+        else { return try tableDataset(bytes) }
         var pictures = PictureStack(limit: try documentLimit())
         try pictures.append(contentsOf: bytes)
         return try dataset(of: pictures.tensor())

@@ -23,23 +23,26 @@ struct PictureFolder {
   /// - Returns: nil where the path is no folder.
   /// - Throws: `StageError.inputMissing`, `FolderFault`.
   init?(_ path: String) throws {
-    guard isFolder(path) else { return nil }
+    guard kind(of: path) == .folder else { return nil }
     name = printable(path)
-    let names = try visibleNames(in: path)
-    let folders = names.filter { isFolder(path + "/" + $0) }
+    let entries = try visibleEntries(of: path)
+    let folders = entries.filter { $0.kind == .folder }
     if folders.isEmpty {
       classes = nil
-      files = names.map { (path + "/" + $0, 0) }
+      files = entries.map { (path + "/" + $0.name, 0) }
     } else {
-      if let file = names.first(where: { !folders.contains($0) }) {
-        throw FolderFault.besideClasses(file).located(name)
+      if let file = entries.first(where: { $0.kind != .folder }) {
+        throw FolderFault.besideClasses(file.name).located(name)
       }
-      classes = folders
+      classes = folders.map(\.name)
       files = try folders.enumerated().flatMap { id, folder in
-        let inside = path + "/" + folder
-        let names = try visibleNames(in: inside)
-        if names.isEmpty { throw FolderFault.emptyClass.located(printable(inside)) }
-        return names.map { (inside + "/" + $0, id) }
+        let inside = path + "/" + folder.name
+        let entries = try visibleEntries(of: inside)
+        if entries.isEmpty { throw FolderFault.emptyClass.located(printable(inside)) }
+        if let nested = entries.first(where: { $0.kind == .folder }) {
+          throw FolderFault.nested.located(printable(inside + "/" + nested.name))
+        }
+        return entries.map { (inside + "/" + $0.name, id) }
       }
     }
   }
@@ -73,6 +76,8 @@ struct PictureFolder {
 enum FolderFault: Fault {
   case besideClasses(String)
   case emptyClass
+  case nested
+  case notAFile
   case nameNotUTF8
   case noPicture
   case severalPictures
@@ -82,6 +87,8 @@ enum FolderFault: Fault {
     case .besideClasses(let name):
       "found \(quoted(name)) beside folders, expected all pictures in the folders of their classes"
     case .emptyClass: "found no picture, expected at least one of every class"
+    case .nested: "found a folder inside of a class, expected only pictures"
+    case .notAFile: "found neither a file nor a folder, expected a picture"
     case .nameNotUTF8: "found a name that is not UTF-8"
     case .noPicture: "found no picture, expected PNG or netpbm's PGM or PPM"
     case .severalPictures: "found several pictures in one file, expected one a file in a folder"
@@ -91,13 +98,21 @@ enum FolderFault: Fault {
   func located(_ place: String) -> any Error { locatedError(place, self) }
 }
 
-private func isFolder(_ path: String) -> Bool {
+private enum Kind { case file, folder }
+
+/// What a path leads to; nil for what is not there, or neither: who opened a pipe might wait for ever.
+private func kind(of path: String) -> Kind? {
   var status = stat()
-  return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  if stat(path, &status) != 0 { return nil }
+  return switch status.st_mode & S_IFMT {
+  case S_IFDIR: .folder
+  case S_IFREG: .file
+  default: nil
+  }
 }
 
-/// The names in a folder that do not begin with a point, in the order of their bytes.
-private func visibleNames(in folder: String) throws -> [String] {
+/// What is in a folder, in the order of the names' bytes, but for names that begin with a point.
+private func visibleEntries(of folder: String) throws -> [(name: String, kind: Kind)] {
   guard let stream = opendir(folder) else {
     throw StageError.inputMissing(printable(folder), reason: systemError())
   }
@@ -110,7 +125,18 @@ private func visibleNames(in folder: String) throws -> [String] {
     }
     guard let name else { throw FolderFault.nameNotUTF8.located(printable(folder)) }
     if !name.hasPrefix(".") { names.append(name) }
+    errno = 0
   }
   if errno != 0 { throw StageError.inputMissing(printable(folder), reason: systemError()) }
-  return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  return try names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { name in
+    let path = folder + "/" + name
+    guard let kind = kind(of: path) else {
+      var status = stat()
+      if stat(path, &status) != 0 {
+        throw StageError.inputMissing(printable(path), reason: systemError())
+      }
+      throw FolderFault.notAFile.located(printable(path))
+    }
+    return (name, kind)
+  }
 }

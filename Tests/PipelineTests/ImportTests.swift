@@ -181,6 +181,26 @@ private func idx(_ shape: [Int], _ bytes: [UInt8]) -> [UInt8] {
     #expect(try Tool.run("nn-import", ["both.pgm"], in: folder).output == flat.output)
   }
 
+  /// To Swift both names are the same.
+  @Test func aPictureIsNotTakenForAFolderOfAlikeName() throws {
+    try folder.makeFolder("photos/e\u{301}")
+    try folder.write("photos/e\u{301}/1", gray(1))
+    try folder.write("photos/\u{e9}", gray(1))
+    try PipelineTests.expectRefusal(
+      "nn-import", ["photos", "-o", "out.gz"], 65,
+      "photos: found '\u{e9}' beside folders, expected all pictures in the folders of their classes",
+      in: folder)
+  }
+
+  @Test func aTableMayBeginAsAPictureDoes() throws {
+    try folder.write("t.tsv", "P1\tP2\tclass\n1\t2\t0\n3\t4\t1\n")
+    try folder.write("u.tsv", "P5\t1\t2\nP6\t3\t4\n")
+    for command in ["t.tsv --class-column class", "t.tsv", "u.tsv --class-column 1"] {
+      let outcome = try Tool.sh("nn-import \(command) | nn-inspect", in: folder)
+      #expect(outcome.status == 0 && outcome.message == "", "\(command)")
+    }
+  }
+
   @Test func whatMakesAFolderNoDatasetIsSaid() throws {
     try folder.makeFolder("photos/dog")
     func refused(
@@ -205,6 +225,14 @@ private func idx(_ shape: [Int], _ bytes: [UInt8]) -> [UInt8] {
       "photos/dog/b.pgm: found several pictures in one file, expected one a file in a folder")
     try folder.write("photos/dog/b.pgm", "a,b\n1,2\n")
     try refused("photos/dog/b.pgm: found no picture, expected PNG or netpbm's PGM or PPM")
+    // A pipe would be waited for.
+    try folder.remove("photos/dog/b.pgm")
+    try #require(mkfifo(folder.path("photos/dog/b.pgm"), 0o600) == 0)
+    try refused("photos/dog/b.pgm: found neither a file nor a folder, expected a picture")
+    try folder.remove("photos/dog/b.pgm")
+    try folder.makeFolder("photos/dog/b.pgm")
+    try refused("photos/dog/b.pgm: found a folder inside of a class, expected only pictures")
+    try folder.remove("photos/dog/b.pgm")
     try folder.write("photos/x.pgm", gray(1))
     try refused(
       "photos: found 'x.pgm' beside folders, expected all pictures in the folders of their classes")

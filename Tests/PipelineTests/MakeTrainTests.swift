@@ -138,8 +138,4 @@ extension Scratch {
   fileprivate func names(in folder: String) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: path(folder)).sorted()
   }
-
-  fileprivate func remove(_ name: String) throws {
-    try FileManager.default.removeItem(atPath: path(name))
-  }
 }

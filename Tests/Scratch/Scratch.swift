@@ -21,6 +21,10 @@ public final class Scratch {
       at: url.appending(path: name), withIntermediateDirectories: true)
   }
 
+  public func remove(_ name: String) throws {
+    try FileManager.default.removeItem(atPath: path(name))
+  }
+
   public func write(_ name: String, _ bytes: [UInt8]) throws {
     try Data(bytes).write(to: url.appending(path: name))
   }
