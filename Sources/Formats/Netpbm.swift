@@ -26,12 +26,10 @@ public enum Netpbm {
     in bytes: UnsafeRawBufferPointer, _ body: (Tensor) throws -> Void
   ) throws {
     var reader = NetpbmReader(bytes: bytes)
-    var isPlain = false
     repeat {
       // A plain picture has no end that another one could begin at.
-      if isPlain { throw FormatError.secondPlainPicture(offset: reader.position) }
-      try body(try reader.picture(isPlain: &isPlain))
-      if isPlain { reader.skipSpaces() }
+      if reader.isPlain { throw FormatError.secondPlainPicture(offset: reader.position) }
+      try body(try reader.picture())
     } while reader.position < bytes.count
   }
 
@@ -41,15 +39,17 @@ public enum Netpbm {
 private struct NetpbmReader {
   let bytes: UnsafeRawBufferPointer
   private(set) var position = 0
+  /// Whether the last picture's numbers are written out.
+  private(set) var isPlain = false
 
   init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
-  mutating func skipSpaces() {
+  private mutating func skipSpaces() {
     while position < bytes.count, Netpbm.isSpace(bytes[position]) { position += 1 }
   }
 
-  mutating func picture(isPlain: inout Bool) throws -> Tensor {
-    let channels = try kind(isPlain: &isPlain)
+  mutating func picture() throws -> Tensor {
+    let channels = try kind()
     let width = try number("the width", in: 1...Int(Int32.max))
     let height = try number("the height", in: 1...Int(Int32.max))
     let white = try number("the value of white", in: 1...65535)
@@ -66,14 +66,13 @@ private struct NetpbmReader {
     if (left + (isPlain ? 1 : 0)) / taken < shape.count {
       throw FormatError.truncatedPicture(offset: bytes.count, shape: shape, samples: left / taken)
     }
-    if isWide {
-      return try samples(shape, white, 65535, isPlain, of: UInt16.self, bytesOfSample: 2)
-    }
-    return try samples(shape, white, 255, isPlain, of: UInt8.self, bytesOfSample: 1)
+    defer { if isPlain { skipSpaces() } }
+    return isWide
+      ? try samples(shape, white, of: UInt16.self) : try samples(shape, white, of: UInt8.self)
   }
 
   /// How many channels the picture has.
-  private mutating func kind(isPlain: inout Bool) throws -> Int {
+  private mutating func kind() throws -> Int {
     guard position + 1 < bytes.count, bytes[position] == UInt8(ascii: "P") else {
       throw wrong(expected: "P5 or P6 as a picture begins")
     }
@@ -120,39 +119,38 @@ private struct NetpbmReader {
   }
 
   /// Colors lie side by side in the file, and become planes.
-  private mutating func samples<Sample: FixedWidthInteger & UnsignedInteger>(
-    _ shape: Shape, _ white: Int, _ full: Int, _ isPlain: Bool, of type: Sample.Type,
-    bytesOfSample: Int
+  private mutating func samples<Sample: FixedWidthInteger & TensorElement>(
+    _ shape: Shape, _ white: Int, of type: Sample.Type
   ) throws -> Tensor {
     var values = [Sample](repeating: 0, count: shape.count)
-    let (channels, plane) = (shape[0], shape[1] * shape[2])
+    let (channels, plane, full) = (shape[0], shape[1] * shape[2], Int(Sample.max))
     for pixel in 0..<plane {
       for channel in 0..<channels {
-        let offset = position
-        var value: Int
-        if isPlain {
-          skipSpaces()
-          if position == bytes.count {
-            throw FormatError.truncatedPicture(
-              offset: position, shape: shape, samples: pixel * channels + channel)
-          }
-          value = try digits("a sample", in: 0...white)
-        } else {
-          value = Int(bytes[position])
-          if bytesOfSample == 2 { value = value << 8 | Int(bytes[position + 1]) }
-          position += bytesOfSample
-        }
-        if value > white {
-          throw FormatError.sampleAboveWhite(offset: offset, found: value, white: white)
-        }
+        let value =
+          isPlain
+          ? try writtenSample(white, pixel * channels + channel, of: shape)
+          : try rawSample(white, bytes: Sample.bitWidth / 8)
         values[channel * plane + pixel] = Sample((value * full + white / 2) / white)
       }
     }
-    return values.withUnsafeBytes { bytes in
-      var tensor = Tensor(uninitialized: shape, bytesOfSample == 2 ? .u16 : .u8)
-      tensor.withUnsafeMutableBytes { $0.copyMemory(from: bytes) }
-      return tensor
+    return Tensor(values, shape: shape)
+  }
+
+  private mutating func writtenSample(_ white: Int, _ number: Int, of shape: Shape) throws -> Int {
+    skipSpaces()
+    if position == bytes.count {
+      throw FormatError.truncatedPicture(offset: position, shape: shape, samples: number)
     }
+    return try digits("a sample", in: 0...white)
+  }
+
+  private mutating func rawSample(_ white: Int, bytes count: Int) throws -> Int {
+    let value = bytes[position..<position + count].reduce(0) { $0 << 8 | Int($1) }
+    if value > white {
+      throw FormatError.sampleAboveWhite(offset: position, found: value, white: white)
+    }
+    position += count
+    return value
   }
 
   private func wrong(expected: String) -> FormatError {

@@ -59,10 +59,11 @@ extension Tensor {
         // By way of other memory: where a function leaves an element as it is, the compiler would leave out the store and
         // make a jump of a choice, element by element, where it else writes whole vectors. It does so only if no sum of
         // places can overflow, so each part has a pointer to its start.
-        withUnsafeTemporaryAllocation(of: R.self, capacity: min(range.count, 512)) { results in
+        let length = min(range.count, 512)
+        withUnsafeTemporaryAllocation(of: R.self, capacity: length) { results in
           guard let results = results.baseAddress else { return }
-          for start in stride(from: range.lowerBound, to: range.upperBound, by: 512) {
-            let (part, count) = (x + start, min(512, range.upperBound - start))
+          for start in stride(from: range.lowerBound, to: range.upperBound, by: length) {
+            let (part, count) = (x + start, min(length, range.upperBound - start))
             for index in 0..<count { results[index] = f(part[index]) }
             part.update(from: results, count: count)
           }

@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
-
 /// Memory for what lives only inside a kernel, used again and again: that of a large result would be mapped and cleared by
 /// the system every time.
 public enum Scratch {
@@ -28,34 +20,32 @@ public enum Scratch {
 @usableFromInline
 final class ScratchPool: @unchecked Sendable {
   private var free: [UnsafeMutableRawBufferPointer] = []
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let lock = Lock()
   /// The sizes of what is in use, by its address.
   private var sizes: [UnsafeMutableRawPointer: Int] = [:]
 
-  init() { pthread_mutex_init(mutex, nil) }
-
   @usableFromInline
   func take(byteCount: Int) -> UnsafeMutableRawPointer {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    var room: UnsafeMutableRawBufferPointer
-    if let index = free.lastIndex(where: { $0.count >= byteCount }) {
-      room = free.remove(at: index)
-    } else {
-      // Too small for this, what was given back last would only pile up.
-      if let small = free.popLast() { small.deallocate() }
-      room = .allocate(byteCount: byteCount, alignment: 64)
+    lock.withLock {
+      let room: UnsafeMutableRawBufferPointer
+      if let index = free.lastIndex(where: { $0.count >= byteCount }) {
+        room = free.remove(at: index)
+      } else {
+        // Too small for this, what was given back last would only pile up.
+        if let small = free.popLast() { small.deallocate() }
+        room = .allocate(byteCount: byteCount, alignment: 64)
+      }
+      guard let start = room.baseAddress else { preconditionFailure("no memory") }
+      sizes[start] = room.count
+      return start
     }
-    guard let start = room.baseAddress else { preconditionFailure("no memory") }
-    sizes[start] = room.count
-    return start
   }
 
   @usableFromInline
   func giveBack(_ start: UnsafeMutableRawPointer) {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    guard let count = sizes.removeValue(forKey: start) else { return }
-    free.append(UnsafeMutableRawBufferPointer(start: start, count: count))
+    lock.withLock {
+      guard let count = sizes.removeValue(forKey: start) else { return }
+      free.append(UnsafeMutableRawBufferPointer(start: start, count: count))
+    }
   }
 }

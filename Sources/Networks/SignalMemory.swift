@@ -4,12 +4,12 @@ import Tensors
 
 /// What the signals of a batch take in memory: a model of few bytes may ask for more than any machine has.
 ///
-/// Counted is, once, what a pass cannot do without, so that none is refused that would have come out within the limit: outputs, those
-/// that are in memory together; sums and what layers keep, where the way back reads them; the lists, registers and matrices of
-/// convolutions; class ids written out as rows of outputs. Not counted is what outputs share with others (`reshape`, a sum without
-/// activation), and what is bounded by the bytes of model and data: parameters, their gradients and the input. A pass takes
-/// more than is counted, at most some few times as much: the errors on the way back, an output beside the sum that it is made of, the
-/// answers of many batches while they are joined.
+/// Counted is, once, what a pass cannot do without, so that none is refused that would have come out within the limit:
+/// outputs, those that are in memory together; sums and what layers keep, where the way back reads them; the lists, registers
+/// and matrices of convolutions; class ids written out as rows of outputs. Not counted is what outputs share with others
+/// (`reshape`, a sum without activation), and what is bounded by the bytes of model and data: parameters, their gradients and
+/// the input. A pass takes more than is counted, at most some few times as much: the errors on the way back, an output beside
+/// the sum that it is made of, the answers of many batches while they are joined.
 public struct SignalMemory: Sendable, Equatable {
   /// What a batch is brought into memory for.
   public enum Purpose: Sendable, Equatable {
@@ -31,6 +31,18 @@ public struct SignalMemory: Sendable, Equatable {
   public let largest: String
   /// What it takes, and all layers together; nil beyond what Int can count.
   public let bytesOfLargest, bytes: Int?
+
+  fileprivate init(largest: String, takes bytesOfLargest: Double, of bytes: Double) {
+    self.largest = largest
+    (self.bytesOfLargest, self.bytes) = (Int(exactly: bytesOfLargest), Int(exactly: bytes))
+  }
+
+  /// - Throws: `NetworkFault.tooMuchMemory` when it is more than `limit`.
+  fileprivate func check(for examples: Int, limit: Int) throws {
+    if let bytes, bytes <= limit { return }
+    throw NetworkFault.tooMuchMemory(
+      layer: largest, ofLayer: bytesOfLargest, found: bytes, examples: examples, limit: limit)
+  }
 }
 
 extension Network {
@@ -55,9 +67,7 @@ extension Network {
     ofNodes[nodes.count - 1] += answers + targets
     all += answers + targets
     let largest = nodes.indices.max { ofNodes[$0] < ofNodes[$1] } ?? 0
-    return SignalMemory(
-      largest: nodes[largest].name, bytesOfLargest: Int(exactly: ofNodes[largest]),
-      bytes: Int(exactly: all))
+    return SignalMemory(largest: nodes[largest].name, takes: ofNodes[largest], of: all)
   }
 
   /// Refuses a batch whose signals would take more than `limit` bytes, before there is memory for any of them.
@@ -68,14 +78,10 @@ extension Network {
     of examples: Int, together: Int? = nil, for purpose: SignalMemory.Purpose, _ dtype: DType,
     threads: Int, hasClassIDs: Bool = false, limit: Int
   ) throws {
-    let found = signalMemory(
+    try signalMemory(
       of: examples, together: together, for: purpose, dtype, threads: threads,
-      hasClassIDs: hasClassIDs)
-    if found.bytes.map({ $0 > limit }) ?? true {
-      throw NetworkFault.tooMuchMemory(
-        layer: found.largest, ofLayer: found.bytesOfLargest, found: found.bytes,
-        examples: examples, limit: limit)
-    }
+      hasClassIDs: hasClassIDs
+    ).check(for: examples, limit: limit)
   }
 
   /// As `checkMemory`, of targets alone that are class ids.
@@ -83,10 +89,8 @@ extension Network {
   /// - Throws: `NetworkFault.tooMuchMemory`.
   public func checkMemory(ofTargets examples: Int, _ dtype: DType, limit: Int) throws {
     let found = Double(examples) * Double(outputShape.count) * Double(dtype.bitWidth / 8)
-    guard outputShape.count > 1, found > Double(limit) else { return }
-    throw NetworkFault.tooMuchMemory(
-      layer: last.name, ofLayer: Int(exactly: found), found: Int(exactly: found),
-      examples: examples, limit: limit)
+    if outputShape.count == 1 { return }
+    try SignalMemory(largest: last.name, takes: found, of: found).check(for: examples, limit: limit)
   }
 
   /// As `checkMemory`, of what reaches a layer that no parameters stand before.
@@ -96,13 +100,13 @@ extension Network {
     let count = SignalCount(
       self, examples, .trace(.inference), size: Double(dtype.bitWidth / 8), dtype, threads: 1)
     let reaching = ancestors(of: index)
-    let found = reaching.reduce(0) { $0 + count.bytes(of: $1) }
-    guard found > Double(limit),
-      let largest = reaching.max(by: { count.bytes(of: $0) < count.bytes(of: $1) })
-    else { return }
-    throw NetworkFault.tooMuchMemory(
-      layer: nodes[largest].name, ofLayer: Int(exactly: count.bytes(of: largest)),
-      found: Int(exactly: found), examples: examples, limit: limit)
+    guard let largest = reaching.max(by: { count.bytes(of: $0) < count.bytes(of: $1) }) else {
+      return
+    }
+    try SignalMemory(
+      largest: nodes[largest].name, takes: count.bytes(of: largest),
+      of: reaching.reduce(0) { $0 + count.bytes(of: $1) }
+    ).check(for: examples, limit: limit)
   }
 }
 

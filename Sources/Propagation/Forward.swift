@@ -41,7 +41,8 @@ public struct Forward: Sendable {
   /// What the network answers to a batch or a dataset, and how wrong that is where the target is known.
   ///
   /// - Returns: a prediction document: `output` [N, …]; `loss` [N], `target` and `index` where there are any.
-  /// - Throws: `NetworkFault` when the input or target does not fit, or the signals are too large; `DocumentError.notFinite` for the result.
+  /// - Throws: `NetworkFault` when the input or target does not fit, or the signals are too large; `DocumentError.notFinite` for
+  ///   the result.
   public func prediction(of batch: Document) throws -> Document {
     let batch = try ExampleBatch(batch, for: network, dtype: model.dtype) {
       try checkMemory(of: $0, together: Self.chunk, for: .answer, hasClassIDs: $1)

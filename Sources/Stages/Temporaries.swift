@@ -1,3 +1,5 @@
+import Kernels
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -17,40 +19,32 @@ enum Temporaries {
   private static let capacity = 8
 
   /// Keeps threads apart, but no handler of a signal, which only reads.
-  nonisolated(unsafe) private static let mutex = {
-    let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    pthread_mutex_init(mutex, nil)
-    return mutex
-  }()
+  private static let lock = Lock()
 
   static func add(_ path: String) {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    guard let free = (0..<capacity).first(where: { slots[$0] == nil }) else {
-      preconditionFailure("more than \(capacity) output files in one stage")
+    lock.withLock {
+      guard let free = (0..<capacity).first(where: { slots[$0] == nil }) else {
+        preconditionFailure("more than \(capacity) output files in one stage")
+      }
+      slots[free] = strdup(path)
     }
-    slots[free] = strdup(path)
   }
 
-  static func contains(_ path: String) -> Bool {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return (0..<capacity).contains { slot in slots[slot].map { strcmp($0, path) == 0 } ?? false }
-  }
+  static func contains(_ path: String) -> Bool { lock.withLock { slot(of: path) != nil } }
 
   /// - Returns: whether the path was registered.
   @discardableResult
   static func remove(_ path: String) -> Bool {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    for slot in 0..<capacity {
-      if let name = slots[slot], strcmp(name, path) == 0 {
-        slots[slot] = nil
-        free(name)
-        return true
-      }
+    lock.withLock {
+      guard let slot = slot(of: path), let name = slots[slot] else { return false }
+      slots[slot] = nil
+      free(name)
+      return true
     }
-    return false
+  }
+
+  private static func slot(of path: String) -> Int? {
+    (0..<capacity).first { slot in slots[slot].map { strcmp($0, path) == 0 } ?? false }
   }
 
   /// Removes the temporary files when a signal ends the process, then lets it end as it would have.

@@ -76,6 +76,10 @@ struct Import: Stage {
 
   private func document() throws -> Document {
     if let file, let folder = try PictureFolder(file) {
+      try expectNoColumns()
+      if folder.ids != nil && target != nil {
+        throw StageError.usage("--target: the folders tell the classes")
+      }
       let pictures = try folder.read(limit: documentLimit())
       return try locating(folder.name) {
         try dataset(of: pictures, ids: folder.ids, classes: folder.classes)
@@ -85,7 +89,10 @@ struct Import: Stage {
     let bytes = try input.bytes()
     return try locating(input.name) {
       try bytes.withUnsafeBytes { bytes in
-        if ArrayFile.looksLikeArray(bytes) { return try dataset(of: ArrayFile.tensor(from: bytes)) }
+        if ArrayFile.looksLikeArray(bytes) {
+          try expectNoColumns()
+          return try dataset(of: ArrayFile.tensor(from: bytes))
+        }
         // Who names columns has a table, whatever its first word looks like.
         guard classColumn == nil && targetColumns == nil, PictureStack.looksLikePicture(bytes)
         else { return try tableDataset(bytes) }
@@ -101,14 +108,14 @@ struct Import: Stage {
   private func dataset(
     of input: Tensor, ids: Tensor? = nil, classes: [String]? = nil
   ) throws -> Document {
+    if let tensor { return Document(tensors: [tensor: input]) }
+    return try .dataset(input: input, target: ids ?? target.map(readTarget), classes: classes)
+  }
+
+  private func expectNoColumns() throws {
     if classColumn != nil || targetColumns != nil {
       throw StageError.usage("--class-column and --target-columns: only a table has columns")
     }
-    if let tensor { return Document(tensors: [tensor: input]) }
-    if ids != nil && target != nil {
-      throw StageError.usage("--target: the folders tell the classes")
-    }
-    return try .dataset(input: input, target: ids ?? target.map(readTarget), classes: classes)
   }
 
   private func tableDataset(_ bytes: UnsafeRawBufferPointer) throws -> Document {

@@ -18,37 +18,37 @@ struct PictureFolder {
   let name: String
   /// In the order of their ids; nil where the folder has no folders.
   let classes: [String]?
-  private let files: [(path: String, id: Int)]
+  /// The classes of the pictures, [N]; nil likewise.
+  let ids: Tensor?
+  private let paths: [String]
 
   /// - Returns: nil where the path is no folder.
   /// - Throws: `StageError.inputMissing`, `FolderFault`.
   init?(_ path: String) throws {
-    guard kind(of: path) == .folder else { return nil }
+    guard (try? Kind(of: path)) == .folder else { return nil }
     name = printable(path)
-    let entries = try visibleEntries(of: path)
+    let entries = try Entry.visible(in: path)
     let folders = entries.filter { $0.kind == .folder }
     if folders.isEmpty {
-      classes = nil
-      files = entries.map { (path + "/" + $0.name, 0) }
-    } else {
-      if let file = entries.first(where: { $0.kind != .folder }) {
-        throw FolderFault.besideClasses(file.name).located(name)
-      }
-      classes = folders.map(\.name)
-      files = try folders.enumerated().flatMap { id, folder in
-        let inside = path + "/" + folder.name
-        let entries = try visibleEntries(of: inside)
-        if entries.isEmpty { throw FolderFault.emptyClass.located(printable(inside)) }
-        if let nested = entries.first(where: { $0.kind == .folder }) {
-          throw FolderFault.nested.located(printable(inside + "/" + nested.name))
-        }
-        return entries.map { (inside + "/" + $0.name, id) }
-      }
+      (classes, ids) = (nil, nil)
+      paths = entries.map(\.path)
+      return
     }
+    if let file = entries.first(where: { $0.kind != .folder }) {
+      throw locatedError(name, FolderFault.besideClasses(file.name))
+    }
+    let pictures = try folders.map { folder in
+      let pictures = try Entry.visible(in: folder.path)
+      if pictures.isEmpty { throw locatedError(printable(folder.path), FolderFault.emptyClass) }
+      if let nested = pictures.first(where: { $0.kind == .folder }) {
+        throw locatedError(printable(nested.path), FolderFault.nested)
+      }
+      return pictures
+    }
+    classes = folders.map(\.name)
+    ids = Tensor(pictures.enumerated().flatMap { id, some in some.map { _ in Int64(id) } })
+    paths = pictures.joined().map(\.path)
   }
-
-  /// The classes of the pictures, [N]; nil where there are none.
-  var ids: Tensor? { classes.map { _ in Tensor(files.map { Int64($0.id) }) } }
 
   /// The pictures, [N, C, H, W].
   ///
@@ -56,8 +56,8 @@ struct PictureFolder {
   /// - Throws: `StageError`, `FormatError`, `FolderFault`.
   func read(limit: Int) throws -> Tensor {
     var pictures = PictureStack(limit: limit)
-    for (number, file) in files.enumerated() {
-      let input = try BytesInput(file.path, as: "a picture")
+    for (number, path) in paths.enumerated() {
+      let input = try BytesInput(path, as: "a picture")
       let bytes = try input.bytes()
       try locating(input.name) {
         try bytes.withUnsafeBytes { bytes in
@@ -94,49 +94,55 @@ enum FolderFault: Fault {
     case .severalPictures: "found several pictures in one file, expected one a file in a folder"
     }
   }
-
-  func located(_ place: String) -> any Error { locatedError(place, self) }
 }
 
-private enum Kind { case file, folder }
+/// What a path leads to.
+private enum Kind {
+  case file, folder
+  /// Such as a pipe: who opened it might wait for ever.
+  case other
 
-/// What a path leads to; nil for what is not there, or neither: who opened a pipe might wait for ever.
-private func kind(of path: String) -> Kind? {
-  var status = stat()
-  if stat(path, &status) != 0 { return nil }
-  return switch status.st_mode & S_IFMT {
-  case S_IFDIR: .folder
-  case S_IFREG: .file
-  default: nil
-  }
-}
-
-/// What is in a folder, in the order of the names' bytes, but for names that begin with a point.
-private func visibleEntries(of folder: String) throws -> [(name: String, kind: Kind)] {
-  guard let stream = opendir(folder) else {
-    throw StageError.inputMissing(printable(folder), reason: systemError())
-  }
-  defer { closedir(stream) }
-  var names: [String] = []
-  errno = 0
-  while let entry = readdir(stream) {
-    let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-      String(validating: bytes.prefix { $0 != 0 }, as: UTF8.self)
+  /// - Throws: `StageError.inputMissing`.
+  init(of path: String) throws {
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      throw StageError.inputMissing(printable(path), reason: systemError())
     }
-    guard let name else { throw FolderFault.nameNotUTF8.located(printable(folder)) }
-    if !name.hasPrefix(".") { names.append(name) }
-    errno = 0
-  }
-  if errno != 0 { throw StageError.inputMissing(printable(folder), reason: systemError()) }
-  return try names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { name in
-    let path = folder + "/" + name
-    guard let kind = kind(of: path) else {
-      var status = stat()
-      if stat(path, &status) != 0 {
-        throw StageError.inputMissing(printable(path), reason: systemError())
+    self =
+      switch status.st_mode & S_IFMT {
+      case S_IFDIR: .folder
+      case S_IFREG: .file
+      default: .other
       }
-      throw FolderFault.notAFile.located(printable(path))
+  }
+}
+
+private struct Entry {
+  let path, name: String
+  let kind: Kind
+
+  /// What is in a folder, in the order of the names' bytes, but for names that begin with a point.
+  static func visible(in folder: String) throws -> [Entry] {
+    guard let stream = opendir(folder) else {
+      throw StageError.inputMissing(printable(folder), reason: systemError())
     }
-    return (name, kind)
+    defer { closedir(stream) }
+    var names: [String] = []
+    errno = 0
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(validating: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      guard let name else { throw locatedError(printable(folder), FolderFault.nameNotUTF8) }
+      if !name.hasPrefix(".") { names.append(name) }
+      errno = 0
+    }
+    if errno != 0 { throw StageError.inputMissing(printable(folder), reason: systemError()) }
+    return try names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { name in
+      let path = folder + "/" + name
+      let kind = try Kind(of: path)
+      if kind == .other { throw locatedError(printable(path), FolderFault.notAFile) }
+      return Entry(path: path, name: name, kind: kind)
+    }
   }
 }

@@ -133,12 +133,6 @@ private func idx(_ shape: [Int], _ bytes: [UInt8]) -> [UInt8] {
       in: folder)
   }
 
-  /// An NPY file.
-  private func npy(_ type: String, _ shape: String, _ data: [UInt8]) -> [UInt8] {
-    let text = "{'descr': '\(type)', 'fortran_order': False, 'shape': \(shape), }"
-    return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(text.utf8.count), 0] + text.utf8 + data
-  }
-
   @Test func npyFilesBecomeDatasets() throws {
     try folder.write("x.npy", npy("|u1", "(2, 3)", [1, 2, 3, 4, 5, 6]))
     try folder.write("ids.npy", npy("|u1", "(2,)", [1, 0]))

@@ -30,8 +30,9 @@ private let mebibyte = 1 << 20
     Claim([0, 0, 8, 3, 127, 255, 255, 255, 0, 0, 0, 28, 0, 0, 0, 28, 1], tool: "nn-import"),
     Claim([0, 0, 8, 255] + [UInt8](repeating: 1, count: 1020), tool: "nn-import"),
     // NPY: 800 GB, and two million axes.
-    Claim(npy("<f8", "(1000000, 100000)"), tool: "nn-import"),
-    Claim(npy("|u1", "(" + String(repeating: "1,", count: 2_000_000) + ")"), tool: "nn-import"),
+    Claim(npy("<f8", "(1000000, 100000)", isFortran: true, [0]), tool: "nn-import"),
+    Claim(
+      npy("|u1", "(" + String(repeating: "1,", count: 2_000_000) + ")", [0]), tool: "nn-import"),
     // Pictures of 900 million pixels: netpbm's, and a PNG file whose data is missing.
     Claim(Array("P5 30000 30000 255 a".utf8), tool: "nn-import"),
     Claim(Array("P3 30000 30000 255 1 2 3".utf8), tool: "nn-import"),
@@ -276,12 +277,6 @@ private let mebibyte = 1 << 20
     let members = repeatElement(member, count: (count + block - 1) / block).joined()
     return (bytes.isEmpty ? [] : try compressed(bytes)) + members
   }
-}
-
-private func npy(_ type: String, _ shape: String) -> [UInt8] {
-  let text = "{'descr': '\(type)', 'fortran_order': True, 'shape': \(shape)}"
-  let length = withUnsafeBytes(of: UInt32(text.utf8.count).littleEndian) { Array($0) }
-  return [0x93] + Array("NUMPY".utf8) + [2, 0] + length + text.utf8 + [0]
 }
 
 /// A file and a program that must refuse it.

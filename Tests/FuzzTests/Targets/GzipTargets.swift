@@ -6,7 +6,8 @@ import CZlib
 // and go, whatever the number of threads: members that state their size are inflated by libdeflate, many at once.
 //
 // With one exception: libdeflate takes the codes that RFC 1951 (3.2.6) says never occur, 286 and 287 of lengths, 30 and 31 of
-// distances, for another 285 and 29. A flipped bit can make one of the other. Checksum and length are checked as always, so what comes is what was written.
+// distances, for another 285 and 29. A flipped bit can make one of the other. Checksum and length are checked as always, so
+// what comes is what was written.
 
 /// Any bytes.
 @Sendable func checkGzip(_ bytes: UnsafeRawBufferPointer) throws {
