@@ -47,7 +47,7 @@ func lanes(_ count: Int, for processor: String) -> Target {
   #if arch(x86_64)
     settings.append(.unsafeFlags(["-Xcc", "-march=\(processor)"]))
   #endif
-  return .target(name: "Lanes\(count)", swiftSettings: settings)
+  return .target(name: "Lanes\(count)", dependencies: ["CProcessor"], swiftSettings: settings)
 }
 
 /// The readers under fuzzing with their promises: a plain test on the corpus, or in its place, where pipelines/fuzz.sh asks for

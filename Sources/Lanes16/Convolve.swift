@@ -25,16 +25,19 @@ public func convolve(
 ) {
   let (x, output) = (x.inLanes, output.inLanes)
   var position = 0
-  while position &+ Row3.count <= positions {
+  // Four are two and two: a single one leaves the processor waiting for its own sums.
+  while position &+ Row3.count <= positions && position &+ 4 != positions {
     tile(
       Row3.self, x, bases + position, targets + position, taps, count, weight, bias, output, stride)
     position &+= Row3.count
   }
-  if position &+ 2 == positions {
+  while position &+ 2 <= positions {
     tile(
       PairOfRows<Row1>.self, x, bases + position, targets + position, taps, count, weight, bias,
       output, stride)
-  } else if position < positions {
+    position &+= 2
+  }
+  if position < positions {
     tile(
       Row1.self, x, bases + position, targets + position, taps, count, weight, bias, output, stride)
   }

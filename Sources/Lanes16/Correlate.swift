@@ -1,8 +1,10 @@
-/// Elements of the kernel that are correlated with together.
+import CProcessor
+
+/// Elements of the kernel that are correlated with together: with the output channels, as many sums as there are lanes.
 #if LANES_16
-  private typealias Taps = PairOfRows<Row3>
+  private typealias Taps = PairOfRows<PairOfRows<Row1>>
 #else
-  private typealias Taps = Row3
+  private typealias Taps = PairOfRows<Row1>
 #endif
 public let tapsTogether = Taps.count
 
@@ -12,16 +14,17 @@ public let deltasTogether = 4
 /// What the deltas of `deltasTogether` output channels have to do with the inputs of a convolution, over as many examples as
 /// there are lanes:
 ///
-///     sums[m, k] += Σ delta[m, p] · x[bases[p] + taps[k]] over the places p and all lanes
+///     sums[k, m] += Σ delta[m, p] · x[bases[p] + taps[k]] over the places p and all lanes
 ///
 /// - Parameters:
 ///   - delta: [deltasTogether, stride] registers, of which `positions` are read.
 ///   - x, bases, taps: as for `convolve`; `count` is a multiple of `tapsTogether`.
-///   - sums: [deltasTogether, sumsStride]
+///   - sums: [count, deltasTogether], aligned as registers are.
+///   - adding: whether they are added to, or written.
 public func correlate(
   delta: UnsafePointer<Float>, stride: Int, x: UnsafePointer<Float>, bases: UnsafePointer<Int>,
   positions: Int, taps: UnsafePointer<Int>, count: Int, into sums: UnsafeMutablePointer<Float>,
-  sumsStride: Int
+  adding: Bool
 ) {
   let (x, delta) = (x.inLanes, delta.inLanes)
   var tap = 0
@@ -37,10 +40,25 @@ public func correlate(
       row3.add(x, times: delta[position &+ 3 &* stride])
       position &+= 1
     }
-    row0.fold(into: sums + tap)
-    row1.fold(into: sums + (tap &+ sumsStride))
-    row2.fold(into: sums + (tap &+ 2 &* sumsStride))
-    row3.fold(into: sums + (tap &+ 3 &* sumsStride))
+    let all = sumsOfAll(row0, row1, row2, row3)
+    let target = (sums + tap &* deltasTogether).inLanes
+    target[0] = adding ? target[0] + all : all
     tap &+= tapsTogether
   }
+}
+
+/// The sums of all numbers of each register: those of the first tap's four, then of the second's, …
+@inline(__always)
+private func sumsOfAll(_ x: Taps, _ y: Taps, _ z: Taps, _ w: Taps) -> Lane {
+  #if LANES_16
+    nn_sums_of_quarters16(
+      nn_sums_of_parts16(x.low.low.a, y.low.low.a, z.low.low.a, w.low.low.a),
+      nn_sums_of_parts16(x.low.high.a, y.low.high.a, z.low.high.a, w.low.high.a),
+      nn_sums_of_parts16(x.high.low.a, y.high.low.a, z.high.low.a, w.high.low.a),
+      nn_sums_of_parts16(x.high.high.a, y.high.high.a, z.high.high.a, w.high.high.a))
+  #else
+    nn_sums_of_halves8(
+      nn_sums_of_parts8(x.low.a, y.low.a, z.low.a, w.low.a),
+      nn_sums_of_parts8(x.high.a, y.high.a, z.high.a, w.high.a))
+  #endif
 }

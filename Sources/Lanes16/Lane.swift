@@ -25,21 +25,6 @@ extension UnsafeMutablePointer<Float> {
   }
 }
 
-extension Lane {
-  /// The sum of all numbers, halves by halves.
-  @inline(__always)
-  var folded: Float {
-    #if LANES_16
-      let eight = lowHalf + highHalf
-    #else
-      let eight = self
-    #endif
-    let four = eight.lowHalf + eight.highHalf
-    let two = four.lowHalf + four.highHalf
-    return two.x + two.y
-  }
-}
-
 /// Several registers that are added to together. What is written out here by hand, and not kept in an array, stays in the
 /// processor's registers.
 protocol Row {
@@ -51,8 +36,6 @@ protocol Row {
   mutating func add(_ x: Self, times weight: Lane)
   /// Writes the registers to `target[offsets[0]]`, `target[offsets[1]]`, …
   func store(_ target: UnsafeMutablePointer<Lane>, at offsets: UnsafePointer<Int>)
-  /// Adds the sum of each register to `target[0]`, `target[1]`, …
-  func fold(into target: UnsafeMutablePointer<Float>)
 }
 
 struct Row1: Row {
@@ -70,7 +53,6 @@ struct Row1: Row {
   func store(_ target: UnsafeMutablePointer<Lane>, at offsets: UnsafePointer<Int>) {
     target[offsets[0]] = a
   }
-  @inline(__always) func fold(into target: UnsafeMutablePointer<Float>) { target[0] += a.folded }
 }
 
 struct Row3: Row {
@@ -107,12 +89,6 @@ struct Row3: Row {
     target[offsets[1]] = b
     target[offsets[2]] = c
   }
-  @inline(__always)
-  func fold(into target: UnsafeMutablePointer<Float>) {
-    target[0] += a.folded
-    target[1] += b.folded
-    target[2] += c.folded
-  }
 }
 
 /// Two rows as one.
@@ -144,10 +120,5 @@ struct PairOfRows<R: Row>: Row {
   func store(_ target: UnsafeMutablePointer<Lane>, at offsets: UnsafePointer<Int>) {
     low.store(target, at: offsets)
     high.store(target, at: offsets + R.count)
-  }
-  @inline(__always)
-  func fold(into target: UnsafeMutablePointer<Float>) {
-    low.fold(into: target)
-    high.fold(into: target + R.count)
   }
 }

@@ -121,6 +121,7 @@ public struct Convolution: Sendable {
     precondition(
       delta.shape == output.batched(input.shape[0]) && delta.dtype == input.dtype,
       "delta \(delta.shape) for input \(input.shape)")
+    if delta.dtype == .f32, let inTiles { return inTiles.weightGradient(delta, input, workers) }
     if delta.dtype == .f32, let inLanes { return inLanes.weightGradient(delta, input, workers) }
     let products = ConvolutionProducts(self)
     return dispatch(

@@ -11,6 +11,7 @@ extension Convolution {
   ) -> WorkingMemory {
     let pieces = (Double(examples) / Double(convolutionExamplesPerPiece)).rounded(.up)
     let atOnce = min(Double(threads), pieces)
+    if dtype == .f32, let inTiles { return inTiles.workingMemory(atOnce: atOnce, passage) }
     if dtype == .f32, let lanes { return inRegisters(lanes, atOnce: atOnce, passage) }
     return lowered(Double(dtype.bitWidth / 8), atOnce: atOnce)
   }
@@ -19,11 +20,9 @@ extension Convolution {
     _ kernels: LaneKernels, atOnce: Double, _ passage: Passage
   ) -> WorkingMemory {
     let register = Double(kernels.lanes * MemoryLayout<Float>.stride)
-    let number = Double(MemoryLayout<Int>.stride)
-    // A place and its target; Winograd's have a tile, its column and four targets for four places.
-    let listed = number * (inTiles == nil ? 2 : 1.5)
-    // Results that stand in registers before they are collected; with tiles only some rows do.
-    let height = inTiles == nil ? Double(kernels.tileHeight) : 0
+    // A place and its target; and results that stand in registers before they are collected.
+    let listed = 2 * Double(MemoryLayout<Int>.stride)
+    let height = Double(kernels.tileHeight)
     let (places, elements) = (area(output), area(input))
     let (channels, outputs) = (Double(weight[1]), Double(output[0] / groups))
     /// By element of the pictures and of one margin, its register.
@@ -49,6 +48,53 @@ extension Convolution {
   }
 
   private func area(_ pictures: Shape) -> Double { Double(pictures[1]) * Double(pictures[2]) }
+}
+
+extension WinogradConvolution {
+  /// As that of `Convolution`, but with the transformed weights, which are four times the weights; those of the gradient every
+  /// thread has.
+  fileprivate func workingMemory(atOnce: Double, _ passage: Passage) -> WorkingMemory {
+    var lasting = extents.forward.listedBytes
+    var passing = multiplied(extents.forward, rows: outputsPerGroup, atOnce)
+    if passage != .forward {
+      // Deltas without their margin's list, which the pictures' may be.
+      lasting += extents.gradient.listedBytes + 4 * (output.count / groups)
+      passing = max(passing, atOnce * Double(bytes(registersOfGradient)))
+    }
+    if passage == .backToInput {
+      lasting += extents.backward.listedBytes
+      passing = max(passing, multiplied(extents.backward, rows: weight[1], atOnce))
+    }
+    return WorkingMemory(lasting: Double(lasting), passing: passing)
+  }
+
+  /// The bytes of pictures whose tiles are multiplied with the weights of so many rows in each group, and of those.
+  private func multiplied(_ extent: WinogradExtent, rows: Int, _ atOnce: Double) -> Double {
+    let height = kernels.tileHeight
+    let weights = (rows + height - 1) / height * height * groups * extent.channels
+    return Double(WinogradExtent.elements * weights * MemoryLayout<Float>.stride)
+      + atOnce * Double(bytes(registers(of: extent)))
+  }
+
+  private func bytes(_ registers: Int) -> Int {
+    registers * kernels.lanes * MemoryLayout<Float>.stride
+  }
+
+  /// What `multiply` has for a piece.
+  func registers(of extent: WinogradExtent) -> Int {
+    WinogradExtent.elements * (1 + extent.matrix + kernels.tileHeight * extent.tiles)
+      + extent.channels * extent.plane + kernels.tileHeight * extent.results
+  }
+
+  /// What `weightGradient` has for a piece.
+  var registersOfGradient: Int {
+    let extent = extents.gradient
+    let outputs = kernels.paddedOutputs(outputsPerGroup)
+    let taps = kernels.padded(Array(repeating: 0, count: extent.channels)).count
+    let matrices = extent.matrix + (outputs * extent.tiles | 1)
+    return WinogradExtent.elements * (2 + matrices + outputs * taps / kernels.lanes)
+      + (extent.channels + outputs) * extent.plane
+  }
 }
 
 extension Window {

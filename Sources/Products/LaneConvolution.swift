@@ -121,10 +121,8 @@ struct LaneConvolution: Sendable {
 
   func weightGradient(_ delta: Tensor, _ input: Tensor, _ workers: Workers) -> Tensor {
     let plan = forwardPlan.value
-    let taps = padded(plan.phases[0].taps)
-    let tall =
-      (outputsPerGroup + kernels.deltasTogether - 1) / kernels.deltasTogether
-      * kernels.deltasTogether
+    let taps = kernels.padded(plan.phases[0].taps)
+    let tall = kernels.paddedOutputs(outputsPerGroup)
     let size = groups * tall * taps.count
     let sums = withPointers(delta, input, of: Float.self) { d, x in
       pieces(input.shape[0]).summed(size, of: Float.self, workers) { blocks, partial in
@@ -136,10 +134,11 @@ struct LaneConvolution: Sendable {
     let phase = plan.phases[0]
     result.withMutableValues(of: Float.self) { result in
       for output in 0..<output[0] {
-        let row = (output / outputsPerGroup * tall + output % outputsPerGroup) * taps.count
+        let row = output / outputsPerGroup * tall + output % outputsPerGroup
         for tap in phase.taps.indices {
           let element = phase.channels[tap] * area + phase.kernel[tap]
-          result[output * phase.taps.count + element] = Float(sums[row + tap])
+          result[output * phase.taps.count + element] = Float(
+            sums[kernels.indexOfSum(row, tap, of: taps.count)])
         }
       }
     }
@@ -173,20 +172,13 @@ struct LaneConvolution: Sendable {
                 kernels.correlate(
                   deltas + (row * places + some.lowerBound) * lanes, places, registers,
                   bases + some.lowerBound, some.count, taps, taps.count,
-                  partial + (group * tall + row) * taps.count, taps.count)
+                  partial + (group * tall + row) * taps.count, true)
               }
             }
           }
         }
       }
     }
-  }
-
-  /// Taps, the last one repeated until they are a multiple of what is correlated together.
-  private func padded(_ taps: [Int]) -> [Int] {
-    let rest = taps.count % kernels.tapsTogether
-    guard rest > 0, let last = taps.last else { return taps }
-    return taps + [Int](repeating: last, count: kernels.tapsTogether - rest)
   }
 
   // MARK: Memory

@@ -43,18 +43,32 @@ public struct LaneKernels: Sendable {
     @Sendable (
       _ delta: UnsafePointer<Float>, _ stride: Int, _ x: UnsafePointer<Float>,
       _ bases: UnsafePointer<Int>, _ positions: Int, _ taps: UnsafePointer<Int>, _ count: Int,
-      _ sums: UnsafeMutablePointer<Float>, _ sumsStride: Int
+      _ sums: UnsafeMutablePointer<Float>, _ adding: Bool
     ) -> Void
-  let filterTiles:
-    @Sendable (
-      _ x: UnsafePointer<Float>, _ channels: Int, _ plane: Int, _ width: Int,
-      _ bases: UnsafePointer<Int>, _ tiles: Int, _ result: UnsafeMutablePointer<Float>,
-      _ columns: UnsafePointer<Int>, _ stride: Int, _ matrix: Int
-    ) -> Void
+  let filterTiles,
+    expandTiles:
+      @Sendable (
+        _ x: UnsafePointer<Float>, _ channels: Int, _ plane: Int, _ width: Int,
+        _ bases: UnsafePointer<Int>, _ tiles: Int, _ result: UnsafeMutablePointer<Float>,
+        _ columns: UnsafePointer<Int>, _ stride: Int, _ matrix: Int,
+        _ room: UnsafeMutablePointer<Float>
+      ) -> Void
   let narrowTiles:
     @Sendable (
       _ m: UnsafePointer<Float>, _ tiles: Int, _ bias: UnsafePointer<Float>,
-      _ targets: UnsafePointer<Int>, _ result: UnsafeMutablePointer<Float>, _ stride: Int
+      _ targets: UnsafePointer<Int>, _ result: UnsafeMutablePointer<Float>, _ stride: Int,
+      _ room: UnsafeMutablePointer<Float>
+    ) -> Void
+  let widenKernels:
+    @Sendable (
+      _ kernels: UnsafePointer<Float>, _ rows: Int, _ rowStride: Int, _ channels: Int,
+      _ channelStride: Int, _ mirrored: Bool, _ result: UnsafeMutablePointer<Float>,
+      _ room: UnsafeMutablePointer<Float>
+    ) -> Void
+  let narrowKernels:
+    @Sendable (
+      _ m: UnsafePointer<Float>, _ count: Int, _ result: UnsafeMutablePointer<Float>,
+      _ room: UnsafeMutablePointer<Float>
     ) -> Void
 
   /// For processors with AVX2; on arm64 for all.
@@ -77,16 +91,27 @@ public struct LaneKernels: Sendable {
     correlate: {
       Lanes8.correlate(
         delta: $0, stride: $1, x: $2, bases: $3, positions: $4, taps: $5, count: $6, into: $7,
-        sumsStride: $8)
+        adding: $8)
     },
     filterTiles: {
       Lanes8.filterTiles(
         $0, channels: $1, plane: $2, width: $3, bases: $4, tiles: $5, into: $6, columns: $7,
-        stride: $8, matrix: $9)
+        stride: $8, matrix: $9, room: $10)
+    },
+    expandTiles: {
+      Lanes8.expandTiles(
+        $0, channels: $1, plane: $2, width: $3, bases: $4, tiles: $5, into: $6, columns: $7,
+        stride: $8, matrix: $9, room: $10)
     },
     narrowTiles: {
-      Lanes8.narrowTiles($0, tiles: $1, bias: $2, targets: $3, into: $4, stride: $5)
-    })
+      Lanes8.narrowTiles($0, tiles: $1, bias: $2, targets: $3, into: $4, stride: $5, room: $6)
+    },
+    widenKernels: {
+      Lanes8.widenKernels(
+        $0, rows: $1, rowStride: $2, channels: $3, channelStride: $4, mirrored: $5, into: $6,
+        room: $7)
+    },
+    narrowKernels: { Lanes8.narrowKernels($0, count: $1, into: $2, room: $3) })
 
   /// For processors with AVX-512.
   static let sixteen = LaneKernels(
@@ -108,16 +133,27 @@ public struct LaneKernels: Sendable {
     correlate: {
       Lanes16.correlate(
         delta: $0, stride: $1, x: $2, bases: $3, positions: $4, taps: $5, count: $6, into: $7,
-        sumsStride: $8)
+        adding: $8)
     },
     filterTiles: {
       Lanes16.filterTiles(
         $0, channels: $1, plane: $2, width: $3, bases: $4, tiles: $5, into: $6, columns: $7,
-        stride: $8, matrix: $9)
+        stride: $8, matrix: $9, room: $10)
+    },
+    expandTiles: {
+      Lanes16.expandTiles(
+        $0, channels: $1, plane: $2, width: $3, bases: $4, tiles: $5, into: $6, columns: $7,
+        stride: $8, matrix: $9, room: $10)
     },
     narrowTiles: {
-      Lanes16.narrowTiles($0, tiles: $1, bias: $2, targets: $3, into: $4, stride: $5)
-    })
+      Lanes16.narrowTiles($0, tiles: $1, bias: $2, targets: $3, into: $4, stride: $5, room: $6)
+    },
+    widenKernels: {
+      Lanes16.widenKernels(
+        $0, rows: $1, rowStride: $2, channels: $3, channelStride: $4, mirrored: $5, into: $6,
+        room: $7)
+    },
+    narrowKernels: { Lanes16.narrowKernels($0, count: $1, into: $2, room: $3) })
 
   /// Those that this processor can run, the widest last.
   public static let supported: [LaneKernels] = {
@@ -136,4 +172,25 @@ public struct LaneKernels: Sendable {
     }
     return supported.last { $0.lanes <= asked }
   }()
+}
+
+// MARK: What `correlate` wants, and gives
+
+extension LaneKernels {
+  /// Taps, the last one repeated until they are a multiple of what is correlated together.
+  func padded(_ taps: [Int]) -> [Int] {
+    let rest = taps.count % tapsTogether
+    guard rest > 0, let last = taps.last else { return taps }
+    return taps + [Int](repeating: last, count: tapsTogether - rest)
+  }
+
+  /// Output channels, and those that are not there but correlated with the last ones.
+  func paddedOutputs(_ outputs: Int) -> Int {
+    (outputs + deltasTogether - 1) / deltasTogether * deltasTogether
+  }
+
+  /// Where the sum of an output channel and a tap lies.
+  func indexOfSum(_ output: Int, _ tap: Int, of taps: Int) -> Int {
+    (output / deltasTogether * taps + tap) * deltasTogether + output % deltasTogether
+  }
 }

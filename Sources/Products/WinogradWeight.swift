@@ -1,8 +1,8 @@
 import Kernels
 import Tensors
 
-/// Kernels of 3 × 3 as the 16 numbers that tiles are multiplied with, G g Gᵀ, in the order in which `LaneKernels.convolve`
-/// reads them: for each group, element of the 4 × 4 and tile of rows [channels, height]; rows that are not there are 0.
+/// Kernels of 3 × 3 as the 36 numbers that tiles are multiplied with, G g Gᵀ, in the order in which `LaneKernels.convolve` reads
+/// them: for each group, tile of rows and element of the 6 × 6 [channels, height].
 struct WinogradWeight: Sendable {
   /// Of a group: its rows, and the tiles that they fill.
   let rows, tiles: Int
@@ -14,36 +14,36 @@ struct WinogradWeight: Sendable {
   ///     channel to channel.
   ///   - bias: of the rows of all groups; nil for none.
   ///   - mirrored: whether the kernels are turned by half a turn.
-  ///   - height: rows of a tile.
   init(
     _ weight: Tensor, _ bias: Tensor?, groups: Int, rows: Int, channels: Int, rowStride: Int,
-    channelStride: Int, mirrored: Bool, height: Int, _ workers: Workers
+    channelStride: Int, mirrored: Bool, by kernels: LaneKernels, _ workers: Workers
   ) {
+    let height = kernels.tileHeight
     let tiles = (rows + height - 1) / height
-    let matrix = tiles * channels * height
     let groupStride = weight.shape.count / groups
-    var values = [Float](repeating: 0, count: groups * 16 * matrix)
-    weight.withValues(of: Float.self) { weight in
-      values.withUnsafeMutableBufferPointer { values in
+    let tile = WinogradExtent.elements * channels * height
+    let values = [Float](unsafeUninitializedCapacity: groups * tiles * tile) { values, count in
+      let packed = values
+      weight.withValues(of: Float.self) { weight in
         workers.run(pieces: groups * tiles) { piece in
-          let (group, tile) = (piece / tiles, piece % tiles)
-          for row in 0..<min(height, rows - tile * height) {
-            for channel in 0..<channels {
-              let source =
-                group * groupStride + (tile * height + row) * rowStride + channel * channelStride
-              let target = group * 16 * matrix + (tile * channels + channel) * height + row
-              widen(
-                { Double(weight[source + (mirrored ? 8 - $0 : $0)]) },
-                { values[target + $0 * matrix] = Float($1) })
-            }
+          guard let weight = weight.baseAddress, let packed = packed.baseAddress else { return }
+          let (group, first) = (piece / tiles, piece % tiles * height)
+          Scratch.with(WinogradExtent.elements * kernels.lanes, of: Float.self) { room in
+            kernels.widenKernels(
+              weight + group * groupStride + first * rowStride, min(height, rows - first),
+              rowStride, channels, channelStride, mirrored, packed + piece * tile, room)
           }
         }
       }
+      count = values.count
     }
     let biases = packedBias(bias, groups: groups, rows: rows, in: tiles * height)
     (self.rows, self.tiles, self.channels, self.height) = (rows, tiles, channels, height)
     (self.values, self.biases) = (values, biases)
   }
+
+  /// The numbers of a tile of rows.
+  var tile: Int { WinogradExtent.elements * channels * height }
 
   /// Calls `body` with the weights of a group, and with its biases.
   func withGroup(
@@ -52,28 +52,8 @@ struct WinogradWeight: Sendable {
     values.withUnsafeBufferPointer { values in
       biases.withUnsafeBufferPointer { biases in
         guard let values = values.baseAddress, let biases = biases.baseAddress else { return }
-        body(values + group * 16 * tiles * channels * height, biases + group * tiles * height)
+        body(values + group * tiles * tile, biases + group * tiles * height)
       }
     }
   }
-}
-
-/// G g Gᵀ: writes the 16 elements of what a kernel's nine become.
-@inline(__always)
-private func widen(_ kernel: (Int) -> Double, _ store: (Int, Double) -> Void) {
-  typealias Three = (Double, Double, Double)
-  func write(_ row: Int, _ line: Three) {
-    store(4 * row, line.0)
-    store(4 * row + 1, (line.0 + line.1 + line.2) / 2)
-    store(4 * row + 2, (line.0 - line.1 + line.2) / 2)
-    store(4 * row + 3, line.2)
-  }
-  let upper: Three = (kernel(0), kernel(1), kernel(2))
-  let middle: Three = (kernel(3), kernel(4), kernel(5))
-  let lower: Three = (kernel(6), kernel(7), kernel(8))
-  let ends: Three = (upper.0 + lower.0, upper.1 + lower.1, upper.2 + lower.2)
-  write(0, upper)
-  write(1, ((ends.0 + middle.0) / 2, (ends.1 + middle.1) / 2, (ends.2 + middle.2) / 2))
-  write(2, ((ends.0 - middle.0) / 2, (ends.1 - middle.1) / 2, (ends.2 - middle.2) / 2))
-  write(3, lower)
 }

@@ -67,7 +67,7 @@ struct ConvolutionTests {
   /// With fewer products than the window has elements, whether that pays or not: rows of tiles with one, two and more
   /// tiles of which the last ones lie beyond the picture or not, and channels that fill no tile of rows.
   @Test(
-    arguments: [(1, 3), (3, 3), (4, 6), (7, 9), (8, 5), (6, 34)],
+    arguments: [(1, 3), (3, 3), (4, 6), (7, 9), (8, 5), (6, 70)],
     [(1, 3, 5), (1, 18, 17), (2, 4, 9)])
   func fewerProductsAgreeWithThePlainLoops(
     picture: (Int, Int), channels: (groups: Int, input: Int, output: Int)
@@ -76,7 +76,8 @@ struct ConvolutionTests {
     let paddings = [(0, 0), (1, 1), (2, 0), (1, 2), (2, 2)]
     for (down, across) in paddings where picture.0 + 2 * down >= 3 && picture.1 + 2 * across >= 3 {
       let window = Window(height: .init(3, padding: down), width: .init(3, padding: across))
-      try check(examples: 9, workers) {
+      // What is transformed and back is rounded about twice as much (docs/ARCHITECTURE.md).
+      try check(examples: 9, rounding: 2, workers) {
         Convolution(
           window, input: [channels.groups * channels.input, picture.0, picture.1],
           outputs: channels.groups * channels.output, groups: channels.groups, $0, minimal: true)
@@ -95,6 +96,7 @@ struct ConvolutionTests {
       [8, 15, 13], 6, 1, 19
     ),
     (Window(height: .init(3, padding: 1), width: .init(3, padding: 1)), [17, 14, 13], 18, 1, 21),
+    (Window(height: .init(3, padding: 1), width: .init(3, padding: 1)), [36, 9, 14], 40, 2, 18),
     (Window(height: .init(1), width: .init(1)), [9, 21, 20], 4, 1, 5),
     (Window(height: .init(1), width: .init(1)), [9, 7, 5], 6, 3, 21),
     (Window(height: .init(1, stride: 2), width: .init(1, stride: 2)), [20, 9, 7], 4, 1, 9),
@@ -103,7 +105,9 @@ struct ConvolutionTests {
   @Test(arguments: larger.indices)
   func agreesWithThePlainLoopsOnSeveralPieces(index: Int) throws {
     let (window, input, outputs, groups, examples) = Self.larger[index]
-    try check(examples: examples, try Workers(count: 2)) {
+    // As above, where the fewest products pay.
+    let rounding = input[0] / groups < 16 ? 1.0 : 2
+    try check(examples: examples, rounding: rounding, try Workers(count: 2)) {
       Convolution(window, input: input, outputs: outputs, groups: groups, $0)
     }
   }
@@ -161,8 +165,10 @@ struct ConvolutionTests {
     }
   }
 
+  /// - Parameter rounding: how many times the rounding of the plain sums is allowed.
   private func check(
-    examples: Int, _ workers: Workers, _ convolution: (LaneKernels?) -> Convolution
+    examples: Int, rounding: Double = 1, _ workers: Workers,
+    _ convolution: (LaneKernels?) -> Convolution
   ) throws {
     let byBLAS = convolution(nil)
     let operands = ConvolutionOperands(byBLAS, examples: examples)
@@ -173,7 +179,7 @@ struct ConvolutionTests {
     let plain = floats.plainProducts(byBLAS)
     // Of sums of n products of numbers below 1, rounding may take n · ulp / 2 in all.
     let terms = examples * byBLAS.output[1] * byBLAS.output[2]
-    let absolute = max(1e-5, Double(terms) * Double(Float.ulpOfOne) / 2)
+    let absolute = rounding * max(1e-5, Double(terms) * Double(Float.ulpOfOne) / 2)
     for kernels in Self.roads {
       let found = floats.products(convolution(kernels), workers)
       let difference = mismatch(found, plain, relative: 1e-5, absolute: absolute)

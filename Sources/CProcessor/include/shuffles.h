@@ -1,0 +1,66 @@
+#ifndef NN_SHUFFLES_H
+#define NN_SHUFFLES_H
+
+/// Sums over all numbers of some registers, by additions of whole ones.
+///
+/// In C, for Swift has no word for a shuffle of two registers, and what its compiler makes of one that is written number by
+/// number is torn into quarters where an addition follows. Only for `Lanes8` and `Lanes16`, into which they are inlined: other
+/// modules are compiled for processors without such registers.
+
+typedef float nn_lane8 __attribute__((ext_vector_type(8)));
+typedef float nn_lane16 __attribute__((ext_vector_type(16)));
+
+#define NN_SHUFFLE static inline __attribute__((always_inline, const))
+
+/// In every quarter of the result, or half of it with 8 numbers: what that of each of x, y, z and w adds up to.
+NN_SHUFFLE nn_lane8 nn_sums_of_parts8(nn_lane8 x, nn_lane8 y, nn_lane8 z, nn_lane8 w) {
+#define NN_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
+#define NN_HIGH(a, b) __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
+    nn_lane8 xy = NN_LOW(x, y) + NN_HIGH(x, y);
+    nn_lane8 zw = NN_LOW(z, w) + NN_HIGH(z, w);
+#undef NN_LOW
+#undef NN_HIGH
+    return __builtin_shufflevector(xy, zw, 0, 1, 8, 9, 4, 5, 12, 13) +
+           __builtin_shufflevector(xy, zw, 2, 3, 10, 11, 6, 7, 14, 15);
+}
+
+NN_SHUFFLE nn_lane16 nn_sums_of_parts16(nn_lane16 x, nn_lane16 y, nn_lane16 z, nn_lane16 w) {
+#define NN_LOW(a, b) \
+    __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define NN_HIGH(a, b) \
+    __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+    nn_lane16 xy = NN_LOW(x, y) + NN_HIGH(x, y);
+    nn_lane16 zw = NN_LOW(z, w) + NN_HIGH(z, w);
+#undef NN_LOW
+#undef NN_HIGH
+    return __builtin_shufflevector(
+               xy, zw, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+           __builtin_shufflevector(
+               xy, zw, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+}
+
+/// The sums of x's halves, then those of y's.
+NN_SHUFFLE nn_lane8 nn_sums_of_halves8(nn_lane8 x, nn_lane8 y) {
+    return __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11) +
+           __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15);
+}
+
+/// The sums of x's quarters, then those of y's, z's and w's.
+NN_SHUFFLE nn_lane16 nn_sums_of_quarters16(
+    nn_lane16 x, nn_lane16 y, nn_lane16 z, nn_lane16 w) {
+#define NN_HALVES(a, b)                                                                       \
+    (__builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +  \
+     __builtin_shufflevector(                                                                 \
+         a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+    nn_lane16 xy = NN_HALVES(x, y);
+    nn_lane16 zw = NN_HALVES(z, w);
+#undef NN_HALVES
+    return __builtin_shufflevector(
+               xy, zw, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
+           __builtin_shufflevector(
+               xy, zw, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+}
+
+#undef NN_SHUFFLE
+
+#endif
