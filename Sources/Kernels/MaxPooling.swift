@@ -64,7 +64,9 @@ extension Tensor {
           pooling.run(workers) { picture in
             let delta = delta + picture * pooling.rows * pooling.columns
             let (x, result) = (x + picture * size, result + picture * size)
-            result.update(repeating: 0, count: size)
+            if !isHalving || size > 4 * pooling.rows * pooling.columns {
+              result.update(repeating: 0, count: size)
+            }
             if isHalving { return passToHalfWinners(delta, x, pooling, into: result) }
             pooling.forEachPlace { place, rows, columns in
               result[winner(x, pooling.width, rows, columns)] += delta[place]
@@ -94,8 +96,8 @@ private func winner<R: Real>(
   return winner
 }
 
-// Windows of 2 × 2 side by side have loops of their own, without branches, which the compiler vectorizes. A winner
-// among the winners of two rows is the first in row-major order too.
+// Windows of 2 × 2 side by side have loops of their own, without branches. A winner among the winners of two rows is the
+// first in row-major order too.
 
 private func halve<R: Real>(
   _ x: UnsafePointer<R>, _ pooling: Pooling, into result: UnsafeMutablePointer<R>
@@ -113,20 +115,59 @@ private func halve<R: Real>(
   }
 }
 
+/// Writes zeros too, but not into a last row or column that no window covers.
 private func passToHalfWinners<R: Real>(
   _ delta: UnsafePointer<R>, _ x: UnsafePointer<R>, _ pooling: Pooling,
   into result: UnsafeMutablePointer<R>
 ) {
-  let width = pooling.width
+  let (width, columns) = (pooling.width, pooling.columns)
   for row in 0..<pooling.rows {
-    let delta = delta + row * pooling.columns
-    let upper = 2 * row * width
-    let lower = upper + width
-    for column in 0..<pooling.columns {
-      let (a, c) = (upper + 2 * column, lower + 2 * column)
-      let top = a + (beats(x[a + 1], x[a]) ? 1 : 0)
-      let bottom = c + (beats(x[c + 1], x[c]) ? 1 : 0)
-      result[beats(x[bottom], x[top]) ? bottom : top] = delta[column]
+    let delta = delta + row * columns
+    let (upper, lower) = (x + 2 * row * width, x + (2 * row + 1) * width)
+    let (target, targetBelow) = (result + 2 * row * width, result + (2 * row + 1) * width)
+    // Four at a time by hand: of such choices the compiler makes branches.
+    for column in stride(from: 0, to: columns & ~3, by: 4) {
+      let (a, b) = halves(upper + 2 * column)
+      let (c, d) = halves(lower + 2 * column)
+      let (right, rightBelow) = (beats(b, a), beats(d, c))
+      let below = beats(c.replacing(with: d, where: rightBelow), a.replacing(with: b, where: right))
+      let delta = UnsafeRawPointer(delta + column).loadUnaligned(as: SIMD4<R>.self)
+      let zero = SIMD4<R>(repeating: 0)
+      store(
+        delta.replacing(with: zero, where: below .| right),
+        zero.replacing(with: delta, where: right .& .!below), target + 2 * column)
+      store(
+        zero.replacing(with: delta, where: below .& .!rightBelow),
+        zero.replacing(with: delta, where: below .& rightBelow), targetBelow + 2 * column)
+    }
+    for column in columns & ~3..<columns {
+      for element in 2 * column..<2 * column + 2 {
+        (target[element], targetBelow[element]) = (0, 0)
+      }
+      let place = winner(x, width, 2 * row..<2 * row + 2, 2 * column..<2 * column + 2)
+      result[place] = delta[column]
     }
   }
+}
+
+/// The elements with even numbers of eight, and those with odd ones.
+@inline(__always)
+private func halves<R: Real>(_ x: UnsafePointer<R>) -> (even: SIMD4<R>, odd: SIMD4<R>) {
+  let eight = UnsafeRawPointer(x).loadUnaligned(as: SIMD8<R>.self)
+  return (eight.evenHalf, eight.oddHalf)
+}
+
+@inline(__always)
+private func store<R: Real>(
+  _ even: SIMD4<R>, _ odd: SIMD4<R>, _ target: UnsafeMutablePointer<R>
+) {
+  var eight = SIMD8<R>()
+  eight.evenHalf = even
+  eight.oddHalf = odd
+  UnsafeMutableRawPointer(target).storeBytes(of: eight, as: SIMD8<R>.self)
+}
+
+@inline(__always)
+private func beats<R: Real>(_ y: SIMD4<R>, _ x: SIMD4<R>) -> SIMDMask<SIMD4<R.SIMDMaskScalar>> {
+  (y .> x) .| (y .!= y)
 }

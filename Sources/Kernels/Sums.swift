@@ -37,11 +37,13 @@ func laneSumAndProducts<R: Real>(
   ]
 }
 
-/// The lanes and the terms of the elements behind the last whole group, added up in Double.
+/// The lanes, halves by halves, and the terms of the elements behind the last whole group, added up in Double.
 @inlinable
 func tail<R: Real>(_ lanes: SIMD16<R>, _ rest: Range<Int>, _ term: (Int) -> R) -> Double {
-  var sum = 0.0
-  for lane in 0..<16 { sum += Double(lanes[lane]) }
+  let eight = SIMD8<Double>(lanes.lowHalf) + SIMD8<Double>(lanes.highHalf)
+  let four = eight.lowHalf + eight.highHalf
+  let two = four.lowHalf + four.highHalf
+  var sum = two.x + two.y
   for index in rest { sum += Double(term(index)) }
   return sum
 }

@@ -16,7 +16,7 @@ public final class Workers: Sendable {
   /// How many threads compute, the one that calls `run` among them.
   public let count: Int
 
-  private let crew = Crew()
+  private let crew: Crew
   private let helpers: Helpers
 
   /// - Parameter count: at least 1; with 1 no thread is started.
@@ -24,6 +24,7 @@ public final class Workers: Sendable {
   public init(count: Int) throws {
     precondition(count >= 1, "\(count) workers")
     self.count = count
+    crew = Crew(threads: count)
     helpers = Helpers(crew: crew)
     for number in 1..<count { try helpers.start(number: number + 1, of: count) }
   }
@@ -52,8 +53,8 @@ private final class Crew: @unchecked Sendable {
   /// Written by the thread that calls `run`, and before and after the helpers look at it.
   @exclusivity(unchecked) var isBusy = false
   private var body: ((Int) -> Void)?
-  private var nextPiece = 0
-  private var pieces = 0
+  /// By thread, the caller first, the pieces of its own that nobody has begun.
+  private var left: [Range<Int>]
   private var isDismissed = false
   private var sleepers = 0
   private var callerSleeps = false
@@ -69,7 +70,8 @@ private final class Crew: @unchecked Sendable {
   /// piece of work, and one work follows the other.
   private static let patience = 100_000
 
-  init() {
+  init(threads: Int) {
+    left = Array(repeating: 0..<0, count: threads)
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(workArrived, nil)
     pthread_cond_init(workDone, nil)
@@ -86,11 +88,14 @@ private final class Crew: @unchecked Sendable {
 
   func share(pieces: Int, _ body: @escaping (Int) -> Void) {
     lock()
-    (self.body, self.pieces, nextPiece) = (body, pieces, 0)
+    self.body = body
+    for thread in left.indices {
+      left[thread] = pieces * thread / left.count..<pieces * (thread + 1) / left.count
+    }
     unfinished.store(pieces, ordering: .relaxed)
     works.add(1, ordering: .releasing)
     if sleepers > 0 { pthread_cond_broadcast(workArrived) }
-    computePieces()
+    computePieces(thread: 0)
     unlock()
     wait(until: { unfinished.load(ordering: .acquiring) == 0 })
     lock()
@@ -118,24 +123,33 @@ private final class Crew: @unchecked Sendable {
     }
   }
 
+  /// A thread begins with pieces of its own: the same part of the examples in one work after the other, which its caches still
+  /// hold. Behind those it takes the last of whoever has the most.
+  private func takePiece(thread: Int) -> Int? {
+    if let piece = left[thread].first {
+      left[thread].removeFirst()
+      return piece
+    }
+    guard let other = left.indices.max(by: { left[$0].count < left[$1].count }) else { return nil }
+    return left[other].popLast()
+  }
+
   /// Computes pieces as long as there are any; called and left with the lock held.
-  private func computePieces() {
-    while let body, nextPiece < pieces {
-      let piece = nextPiece
-      nextPiece += 1
+  private func computePieces(thread: Int) {
+    while let body, let piece = takePiece(thread: thread) {
       unlock()
       body(piece)
       lock()
-      let left = unfinished.subtract(1, ordering: .acquiringAndReleasing).newValue
-      if left == 0 && callerSleeps { pthread_cond_signal(workDone) }
+      let rest = unfinished.subtract(1, ordering: .acquiringAndReleasing).newValue
+      if rest == 0 && callerSleeps { pthread_cond_signal(workDone) }
     }
   }
 
   /// The life of a helping thread.
-  func help() {
+  func help(thread: Int) {
     lock()
     while !isDismissed {
-      computePieces()
+      computePieces(thread: thread)
       let seen = works.load(ordering: .relaxed)
       unlock()
       wait(until: { works.load(ordering: .acquiring) != seen })
@@ -167,7 +181,7 @@ private final class Helpers: @unchecked Sendable {
 
   func start(number: Int, of count: Int) throws {
     let crew = crew
-    switch startThread({ crew.help() }) {
+    switch startThread({ crew.help(thread: number - 1) }) {
     case .success(let thread): threads.append(thread)
     case .failure(let refusal):
       throw KernelsFault.threadRefused(number: number, count: count, reason: refusal.reason)

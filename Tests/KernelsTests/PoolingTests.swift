@@ -58,12 +58,31 @@ struct PoolingTests {
     }
   }
 
+  /// The same tiles in one row, all of them and three again: of such a row some are taken at once, and the last ones not.
+  @Test(arguments: [DType.f32, .f64])
+  func tilesOfARowDoNotMeet(dtype: DType) {
+    let tiles = (0..<259).map { code in
+      (0..<4).map { [0, 1, -1, Double.nan][code >> (2 * $0) & 3] }
+    }
+    let rows = [0, 2].flatMap { row in tiles.flatMap { [$0[row], $0[row + 1]] } }
+    let x = Tensor(rows, shape: [1, 1, 2, 2 * tiles.count]).converted(to: dtype)
+    let delta = Tensor((1...tiles.count).map(Double.init), shape: [1, 1, 1, tiles.count])
+    var expected = [Double](repeating: 0, count: rows.count)
+    for (number, values) in tiles.enumerated() {
+      let winner =
+        values.lastIndex { $0.isNaN } ?? values.firstIndex(of: values.max() ?? 0) ?? 0
+      expected[winner / 2 * 2 * tiles.count + 2 * number + winner % 2] = Double(number + 1)
+    }
+    #expect(
+      delta.converted(to: dtype).maxPoolGradient(input: x, halving, workers).doubles() == expected)
+  }
+
   @Test(arguments: [DType.f32, .f64])
   func agreesWithThePlainLoops(dtype: DType) {
     var checked = 0
     for (height, width) in axes.flatMap({ height in axes.map { (height, $0) } }) {
       let window = Window(height: height, width: width)
-      for picture in [(7, 5), (6, 8), (4, 9)] {
+      for picture in [(7, 5), (6, 8), (4, 9), (5, 15)] {
         guard height.places(over: picture.0) > 0, width.places(over: picture.1) > 0 else {
           continue
         }

@@ -28,6 +28,23 @@ struct WorkersTests {
     #expect(threads.value.contains(ObjectIdentifier(Thread.current)))
   }
 
+  @Test func threadsBeginWithPiecesOfTheirOwn() throws {
+    let workers = try Workers(count: 3)
+    let threads = Mutex([Int: ObjectIdentifier]())
+    var found = [[Int: ObjectIdentifier]]()
+    for _ in 0..<20 {
+      threads.update { $0 = [:] }
+      // As above: each thread has one piece, and it is the same one every time.
+      workers.run(pieces: 3) { piece in
+        threads.update { $0[piece] = ObjectIdentifier(Thread.current) }
+        while threads.read(\.count) < 3 { sched_yield() }
+      }
+      found.append(threads.value)
+    }
+    #expect(found.allSatisfy { $0 == found[0] && Set($0.values).count == 3 })
+    #expect(found[0][0] == ObjectIdentifier(Thread.current))
+  }
+
   @Test func oneWorkerIsTheCallingThread() throws {
     let caller = ObjectIdentifier(Thread.current)
     try Workers(count: 1).run(pieces: 10) { _ in #expect(ObjectIdentifier(Thread.current) == caller)
