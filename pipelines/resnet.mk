@@ -3,12 +3,12 @@
 recipe := resnet
 default-dataset := fashion-mnist
 default-net := pipelines/resnet.net
-default-epochs := 75
+default-epochs := 60
 default-rate := 0.1
 default-size := 128
 default-rule := nesterov
 default-schedule := one-cycle
 default-learn := --l2 5e-4
-default-augment := --shift 2 --flip 0.5 --erase 0.02..0.2:0.25
+default-augment := --shift 1 --flip 0.5 --erase 0.02..0.2:0.25
 default-measure-train := no
 default-engine := fused
