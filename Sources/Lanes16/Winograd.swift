@@ -112,6 +112,19 @@ private func narrowed(_ m: Six) -> Four {
   )
 }
 
+/// Calls `body` with every channel of every tile: with its upper left, and with its register in the first matrix.
+@inline(__always)
+private func forEachTile(
+  _ x: UnsafePointer<Float>, _ channels: Int, _ plane: Int, _ bases: UnsafePointer<Int>,
+  _ tiles: Int, _ result: UnsafeMutablePointer<Float>, _ columns: UnsafePointer<Int>, _ stride: Int,
+  _ body: (UnsafePointer<Lane>, UnsafeMutablePointer<Lane>) -> Void
+) {
+  for channel in 0..<channels {
+    let (x, result) = (x.inLanes + channel &* plane, result.inLanes + channel &* stride)
+    for tile in 0..<tiles { body(x + bases[tile], result + columns[tile]) }
+  }
+}
+
 /// Bᵀ d B of the tiles of pictures.
 ///
 /// - Parameters:
@@ -126,18 +139,14 @@ public func filterTiles(
   tiles: Int, into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, stride: Int,
   matrix: Int, room: UnsafeMutablePointer<Float>
 ) {
-  let (x, result, room) = (x.inLanes, result.inLanes, room.inLanes)
-  for channel in 0..<channels {
-    let (x, result) = (x + channel &* plane, result + channel &* stride)
-    for tile in 0..<tiles {
-      let (x, result) = (x + bases[tile], result + columns[tile])
-      for column in 0..<6 {
-        (room + column).store(filtered((x + column).six(every: width)), every: 6)
-      }
-      for row in 0..<6 {
-        let line = UnsafePointer(room + 6 &* row).six(every: 1)
-        (result + 6 &* row &* matrix).store(filtered(line), every: matrix)
-      }
+  let room = room.inLanes
+  forEachTile(x, channels, plane, bases, tiles, result, columns, stride) { x, result in
+    for column in 0..<6 {
+      (room + column).store(filtered((x + column).six(every: width)), every: 6)
+    }
+    for row in 0..<6 {
+      let line = UnsafePointer(room + 6 &* row).six(every: 1)
+      (result + 6 &* row &* matrix).store(filtered(line), every: matrix)
     }
   }
 }
@@ -148,18 +157,14 @@ public func expandTiles(
   tiles: Int, into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, stride: Int,
   matrix: Int, room: UnsafeMutablePointer<Float>
 ) {
-  let (y, result, room) = (y.inLanes, result.inLanes, room.inLanes)
-  for channel in 0..<channels {
-    let (y, result) = (y + channel &* plane, result + channel &* stride)
-    for tile in 0..<tiles {
-      let (y, result) = (y + bases[tile], result + columns[tile])
-      for column in 0..<4 {
-        (room + column).store(expanded((y + column).four(every: width)), every: 4)
-      }
-      for row in 0..<6 {
-        let line = UnsafePointer(room + 4 &* row).four(every: 1)
-        (result + 6 &* row &* matrix).store(expanded(line), every: matrix)
-      }
+  let room = room.inLanes
+  forEachTile(y, channels, plane, bases, tiles, result, columns, stride) { y, result in
+    for column in 0..<4 {
+      (room + column).store(expanded((y + column).four(every: width)), every: 4)
+    }
+    for row in 0..<6 {
+      let line = UnsafePointer(room + 4 &* row).four(every: 1)
+      (result + 6 &* row &* matrix).store(expanded(line), every: matrix)
     }
   }
 }

@@ -57,8 +57,8 @@ extension WinogradConvolution {
     var lasting = extents.forward.listedBytes
     var passing = multiplied(extents.forward, rows: outputsPerGroup, atOnce)
     if passage != .forward {
-      // Deltas without their margin's list, which the pictures' may be.
-      lasting += extents.gradient.listedBytes + 4 * (output.count / groups)
+      let gradient = extents.gradient
+      lasting += gradient.listedBytes + gradient.listedBytes(outputsPerGroup, of: gradient.places)
       passing = max(passing, atOnce * Double(bytes(registersOfGradient)))
     }
     if passage == .backToInput {
@@ -90,7 +90,7 @@ extension WinogradConvolution {
   var registersOfGradient: Int {
     let extent = extents.gradient
     let outputs = kernels.paddedOutputs(outputsPerGroup)
-    let taps = kernels.padded(Array(repeating: 0, count: extent.channels)).count
+    let taps = kernels.paddedTaps(extent.channels)
     let matrices = extent.matrix + (outputs * extent.tiles | 1)
     return WinogradExtent.elements * (2 + matrices + outputs * taps / kernels.lanes)
       + (extent.channels + outputs) * extent.plane

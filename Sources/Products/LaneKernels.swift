@@ -179,10 +179,12 @@ public struct LaneKernels: Sendable {
 extension LaneKernels {
   /// Taps, the last one repeated until they are a multiple of what is correlated together.
   func padded(_ taps: [Int]) -> [Int] {
-    let rest = taps.count % tapsTogether
-    guard rest > 0, let last = taps.last else { return taps }
-    return taps + [Int](repeating: last, count: tapsTogether - rest)
+    guard let last = taps.last else { return taps }
+    return taps + [Int](repeating: last, count: paddedTaps(taps.count) - taps.count)
   }
+
+  /// How many those are.
+  func paddedTaps(_ count: Int) -> Int { (count + tapsTogether - 1) / tapsTogether * tapsTogether }
 
   /// Output channels, and those that are not there but correlated with the last ones.
   func paddedOutputs(_ outputs: Int) -> Int {

@@ -53,15 +53,9 @@ struct WinogradConvolution: Sendable {
         atOnce: Self.tilesMultiplied(outputs))
     )
     self.extents = extents
-    forwardPlan = Once {
-      WinogradPlan(extents.forward, padding: (down, across), together: together)
-    }
-    gradientPlan = Once {
-      WinogradPlan(extents.gradient, padding: (down, across), together: together)
-    }
-    backwardPlan = Once {
-      WinogradPlan(extents.backward, padding: (2 - down, 2 - across), together: together)
-    }
+    forwardPlan = Once { WinogradPlan(extents.forward, padding: (down, across)) }
+    gradientPlan = Once { WinogradPlan(extents.gradient, padding: (down, across)) }
+    backwardPlan = Once { WinogradPlan(extents.backward, padding: (2 - down, 2 - across)) }
     deltaPictures = Once {
       LanePictures(
         channels: outputs, height: back.height, width: back.width,

@@ -9,7 +9,7 @@ struct WinogradExtent: Sendable {
   /// Rows and columns of the pictures, and of places of the window.
   let pictures, places: (height: Int, width: Int)
   /// Tiles that lie side by side once they are transformed.
-  private let together: Int
+  let together: Int
   /// Rows of tiles in a strip, but for the last one.
   let rowsPerStrip: Int
 
@@ -44,10 +44,14 @@ struct WinogradExtent: Sendable {
 
   /// The bytes of the lists of a plan.
   var listedBytes: Int {
-    let elements = channels * pictures.height * pictures.width
-    let margin = plane - pictures.height * pictures.width
     // Of a tile its base, its column and its targets.
     let numbers = down * across * (2 + Self.side * Self.side) + tiles + channels
-    return (elements + margin) * MemoryLayout<Int32>.stride + numbers * MemoryLayout<Int>.stride
+    return listedBytes(channels, of: pictures) + numbers * MemoryLayout<Int>.stride
+  }
+
+  /// Those of `LanePictures` with this margin: an element's register, and those of one margin.
+  func listedBytes(_ channels: Int, of pictures: (height: Int, width: Int)) -> Int {
+    let area = pictures.height * pictures.width
+    return (channels * area + plane - area) * MemoryLayout<Int32>.stride
   }
 }

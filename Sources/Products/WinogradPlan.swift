@@ -30,12 +30,10 @@ struct WinogradPlan: Sendable {
   /// the first.
   let tileNumbers, taps: [Int]
 
-  /// - Parameters:
-  ///   - padding: rows above the pictures and columns to their left, at most 2.
-  ///   - together: tiles that lie side by side once they are transformed.
-  init(_ extent: WinogradExtent, padding: (Int, Int), together: Int) {
+  /// - Parameter padding: rows above the pictures and columns to their left, at most 2.
+  init(_ extent: WinogradExtent, padding: (Int, Int)) {
     self.extent = extent
-    let (side, places) = (WinogradExtent.side, extent.places)
+    let (side, places, together) = (WinogradExtent.side, extent.places, extent.together)
     let pictures = LanePictures(
       channels: extent.channels, height: extent.pictures.height, width: extent.pictures.width,
       rows: -padding.0..<extent.rows - padding.0,

@@ -40,15 +40,19 @@ struct PoolingTests {
         == Tensor([1, 2] as [Float], shape: [1, 1, 2, 1]))
   }
 
+  /// One of the 256 tiles of 0, 1, −1 and NaN, and which element wins.
+  private func tile(_ code: Int) -> (values: [Double], winner: Int) {
+    let values = (0..<4).map { [0, 1, -1, Double.nan][code >> (2 * $0) & 3] }
+    return (values, values.lastIndex { $0.isNaN } ?? values.firstIndex(of: values.max() ?? 0) ?? 0)
+  }
+
   /// Where NaN or the largest element stands several times, in tiles of 2 × 2 and in the same window of the general loops.
   @Test func firstOfEqualsWinsAndNaNIsNeverHidden() {
     let general = Window(height: .init(2, stride: 3), width: .init(2, stride: 3))
     for code in 0..<256 {
-      let values = (0..<4).map { [0, 1, -1, Double.nan][code >> (2 * $0) & 3] }
+      let (values, winner) = tile(code)
       let x = Tensor(values, shape: [1, 1, 2, 2])
       let delta = Tensor([3] as [Double], shape: [1, 1, 1, 1])
-      let winner =
-        values.lastIndex { $0.isNaN } ?? values.firstIndex(of: values.max() ?? 0) ?? 0
       for window in [halving, general] {
         #expect(x.maxPooled(window, workers) == Tensor([values[winner]], shape: [1, 1, 1, 1]))
         #expect(
@@ -61,16 +65,12 @@ struct PoolingTests {
   /// The same tiles in one row, all of them and three again: of such a row some are taken at once, and the last ones not.
   @Test(arguments: [DType.f32, .f64])
   func tilesOfARowDoNotMeet(dtype: DType) {
-    let tiles = (0..<259).map { code in
-      (0..<4).map { [0, 1, -1, Double.nan][code >> (2 * $0) & 3] }
-    }
-    let rows = [0, 2].flatMap { row in tiles.flatMap { [$0[row], $0[row + 1]] } }
+    let tiles = (0..<259).map(tile)
+    let rows = [0, 2].flatMap { row in tiles.flatMap { [$0.values[row], $0.values[row + 1]] } }
     let x = Tensor(rows, shape: [1, 1, 2, 2 * tiles.count]).converted(to: dtype)
     let delta = Tensor((1...tiles.count).map(Double.init), shape: [1, 1, 1, tiles.count])
     var expected = [Double](repeating: 0, count: rows.count)
-    for (number, values) in tiles.enumerated() {
-      let winner =
-        values.lastIndex { $0.isNaN } ?? values.firstIndex(of: values.max() ?? 0) ?? 0
+    for (number, winner) in tiles.map(\.winner).enumerated() {
       expected[winner / 2 * 2 * tiles.count + 2 * number + winner % 2] = Double(number + 1)
     }
     #expect(

@@ -48,7 +48,7 @@ struct WinogradTests {
         groups: groups, kernels, minimal: true)
       let tiles = try #require(convolution.inTiles)
       for extent in [tiles.extents.forward, tiles.extents.backward, tiles.extents.gradient] {
-        let plan = WinogradPlan(extent, padding: (1, 1), together: kernels.placesTogether)
+        let plan = WinogradPlan(extent, padding: (1, 1))
         #expect(plan.pictures.registers == extent.channels * extent.plane)
         #expect(plan.strips.map(\.tiles).max() == extent.tiles)
         #expect(plan.strips.map(\.results.count).max() == extent.results)
