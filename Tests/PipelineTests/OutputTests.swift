@@ -51,6 +51,28 @@ private let writers: [[String]] = [
       "\(command[0]): <stdout>: bad file descriptor", in: Step.folder())
   }
 
+  /// The model is a FIFO: it can be opened for writing once the stage has opened it.
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/proc/self/fd")), arguments: 0...2)
+  func noFileGetsTheNumberOfAClosedStandardOne(_ number: Int) throws {
+    let outcome = try Tool.sh(
+      """
+      mkfifo slow
+      nn-forward -m slow batch.safetensors.gz </dev/null >out \(number)>&- & stage=$!
+      exec 4> slow
+      readlink /proc/$stage/fd/\(number)
+      find /proc/$stage/fd -lname '*/slow' | wc -l
+      kill $stage
+      """, in: Step.folder())
+    #expect(outcome.text == "/dev/null\n1\n")
+  }
+
+  /// Nothing that another file holds, and not an end without any document either.
+  @Test func aClosedInputIsReported() throws {
+    try expectRefusal(
+      sh: "nn-forward -m model.safetensors.gz <&-", 74, "nn-forward: <stdin>: bad file descriptor",
+      in: Step.folder())
+  }
+
   @Test(arguments: writers) func anOutputThatCannotBeIsReported(_ command: [String]) throws {
     let folder = try Step.folder()
     try FileManager.default.createDirectory(

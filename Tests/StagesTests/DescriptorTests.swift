@@ -63,19 +63,6 @@ import Testing
     }
   }
 
-  @Test(arguments: 0...2 as ClosedRange<Int32>)
-  func noFileGetsTheNumberOfAClosedStandardOne(_ number: Int32) async {
-    await #expect(processExitsWith: .success) { [number = number as Int32] in
-      close(number)
-      Descriptor.occupyClosedStandardOnes()
-      #expect(open("/dev/null", O_RDWR) > 2)
-      // As when it was closed: neither what is read nor what is written goes anywhere.
-      var byte: UInt8 = 0
-      let count = number == 0 ? read(number, &byte, 1) : write(number, &byte, 1)
-      #expect(count < 0 && errno == EBADF)
-    }
-  }
-
   @Test func aFileNeedsNoReader() throws {
     let file = try Descriptor.reading("/dev/null")
     file.probe = [7]
