@@ -78,7 +78,7 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
-    .systemLibrary(name: "CMalloc"),
+    .systemLibrary(name: "CLinux"),
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
@@ -125,7 +125,7 @@ let package = Package(
     library(
       "Stages",
       [
-        "Tensors", "Documents", "Gzip", "Kernels", "Safetensors", "CXXHash", "CMalloc",
+        "Tensors", "Documents", "Gzip", "Kernels", "Safetensors", "CXXHash", "CLinux",
         argumentParser,
       ]),
     library(

@@ -133,7 +133,7 @@ public struct LayerInput: Sendable, Equatable {
 /// What `Layer.forward` gives.
 public struct LayerOutput: Sendable {
   /// [N] + the layer's output.
-  public let sum: Tensor
+  public var sum: Tensor
 
   /// The tensors of `Layer.kept`, by name.
   public let kept: [String: Tensor]

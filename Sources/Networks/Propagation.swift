@@ -68,11 +68,13 @@ extension Network {
     for (index, node) in nodes.enumerated() {
       let inputs = signals.inputs(of: node, in: self, input)
       let own = node.layer.parameters.map(\.name)
-      let found = node.layer.forward(inputs, parameters.of(node, named: own), pass.at(node.name))
-      signals.outputs[node.name] = node.activation.forward(found.sum, pass.workers)
+      var found = node.layer.forward(inputs, parameters.of(node, named: own), pass.at(node.name))
       if keeping == .everything || needed.contains(node.name) {
         signals.sums[node.name] = found.sum
       }
+      // In the sum's own memory, unless that was kept.
+      node.activation.apply(to: &found.sum, pass.workers)
+      signals.outputs[node.name] = found.sum
       if keeping == .theAnswer {
         for index in lastUses[index] { signals.outputs[nodes[index].name] = nil }
       } else {
@@ -126,21 +128,22 @@ extension Network {
       let sum = node.activation.backwardNeedsSum ? signals.sums[node.name] : nil
       let output = signals.outputs[needed: node.name]
 
-      var derivative = errors[index].map { LossDerivative.error($0) }
-      errors[index] = nil
-      if index == nodes.count - 1 {
-        derivative = loss.derivative(output: output, target: target, pass.workers)
-      }
-      let delta: Tensor
-      switch derivative {
+      let derivative =
+        index == nodes.count - 1
+        ? loss.derivative(output: output, target: target, pass.workers)
+        : errors[index].take().map { .error($0) }
+      var delta: Tensor
+      switch consume derivative {
       case .delta(let fused): delta = fused
       case .error(let error):
-        delta = node.activation.delta(error: error, sum: sum, output: output, pass.workers)
+        delta = error
         if keepingDeltas {
-          gradients.deltas["\(node.name).error"] = error
+          gradients.deltas["\(node.name).error"] = delta
           gradients.deltas["\(node.name).derivative"] = node.activation.derivative(
             sum: sum, output: output, pass.workers)
         }
+        // In the error's own memory, unless that was kept.
+        node.activation.makeDelta(of: &delta, sum: sum, output: output, pass.workers)
       case nil: preconditionFailure("no error reaches layer '\(node.name)'")
       }
       if keepingDeltas { gradients.deltas["\(node.name).delta"] = delta }

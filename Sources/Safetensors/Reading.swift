@@ -21,6 +21,8 @@ extension Document {
 /// stream do, is compared and not parsed again.
 public struct DocumentReader {
   private var known: KnownHeader?
+  /// The most bytes of data that a document has had.
+  private var received = 0
 
   public init() {}
 
@@ -29,7 +31,8 @@ public struct DocumentReader {
     from source: (UnsafeMutableRawBufferPointer) throws -> Int
   ) throws -> Document? {
     guard let header = try readHeader(from: source) else { return nil }
-    let (data, dataCount) = try Self.receive(header.dataByteCount, from: source)
+    let (data, dataCount) = try Self.receive(header.dataByteCount, trusting: received, from: source)
+    received = max(received, dataCount)
     if let entry = header.entries.first(where: { $0.range.upperBound > dataCount }) {
       throw SafetensorsError.truncatedData(
         tensor: entry.name, found: dataCount, expected: header.dataByteCount)
@@ -75,11 +78,13 @@ public struct DocumentReader {
   }
 
   /// Up to `byteCount` bytes, fewer only at the end of the input, and how many they are.
+  ///
+  /// - Parameter proven: as many have come before.
   private static func receive(
-    _ byteCount: Int, from source: (UnsafeMutableRawBufferPointer) throws -> Int
+    _ byteCount: Int, trusting proven: Int = 0, from source: (UnsafeMutableRawBufferPointer) throws -> Int
   ) throws -> (Storage, received: Int) {
     // What fits here is allocated exactly; a larger claim has to be borne out by bytes.
-    let storage = Storage(byteCount: min(byteCount, 1 << 20))
+    let storage = Storage(byteCount: min(byteCount, max(1 << 20, proven)))
     var received = 0
     while received < byteCount {
       if received == storage.bytes.count {

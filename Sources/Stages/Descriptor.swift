@@ -1,3 +1,4 @@
+import CLinux
 import Tensors
 
 #if canImport(Glibc)
@@ -22,7 +23,10 @@ final class Descriptor {
   var probe: [UInt8] = []
   /// When something was last written, or could have been; what is read meanwhile does not put off the next probe.
   private var lastWritten = 0.0
+  /// The bytes written.
+  private(set) var written = 0
   private let isOwned: Bool
+  private var takesLoans: Bool
 
   init(_ number: Int32, name: String, owned: Bool) {
     self.number = number
@@ -35,6 +39,7 @@ final class Descriptor {
     case S_IFCHR where isatty(number) == 1: nature = .terminal
     default: nature = .other
     }
+    takesLoans = nature == .pipe
     if nature == .pipe { enlargePipe() }
   }
 
@@ -119,8 +124,12 @@ final class Descriptor {
 
   /// Writes every byte of the buffers, one after the other, waiting as long as the reader takes.
   ///
+  /// - Parameter isLent: whether a buffer's bytes stay as they are until they are no longer among the `unread`, so that a pipe can refer to them in
+  ///   their place and only the reader copies them.
   /// - Throws: `StageError.writing`, or `.readerGone`.
-  func write(_ buffers: [UnsafeRawBufferPointer]) throws {
+  func write(
+    _ buffers: [UnsafeRawBufferPointer], lending isLent: (UnsafeRawBufferPointer) -> Bool = { _ in false }
+  ) throws {
     defer { lastWritten = monotonicSeconds() }
     var vectors = buffers.map {
       iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count)
@@ -128,10 +137,12 @@ final class Descriptor {
     try vectors.withUnsafeMutableBufferPointer { vectors in
       var first = 0
       while first < vectors.count {
-        let count = writev(
-          number, vectors.baseAddress.map { $0 + first },
-          Int32(min(vectors.count - first, Self.mostBuffers)))
+        let lends = takesLoans && isLent(buffers[first])
+        let alike = buffers[first...].prefix(Self.mostBuffers).prefix { !takesLoans || isLent($0) == lends }
+        let next = vectors.baseAddress.map { $0 + first }
+        let count = lends ? lend(number, next, alike.count) : writev(number, next, Int32(alike.count))
         if count >= 0 {
+          written += count
           first = vectors.dropBytes(count, from: first)
         } else if errno == EAGAIN {
           var watched = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
@@ -139,10 +150,18 @@ final class Descriptor {
         } else if errno == EPIPE {
           throw StageError.readerGone
         } else if errno != EINTR {
-          throw StageError.writing(name, reason: systemError())
+          // A socket takes no loans, nor do some sandboxes; if there is another reason, writing will show it.
+          if !lends { throw StageError.writing(name, reason: systemError()) }
+          takesLoans = false
         }
       }
     }
+  }
+
+  /// The bytes of a pipe that nobody has read yet; more than it can hold if the system does not say.
+  var unread: Int {
+    var count: Int32 = 0
+    return ioctl(number, UInt(FIONREAD), &count) == 0 ? Int(count) : .max
   }
 
   /// How many buffers every system's `writev` takes at once: POSIX promises 16, Linux and macOS
@@ -230,6 +249,15 @@ public func systemError(_ number: Int32 = errno) -> String {
 // The functions of the C library, whose names the methods above hide.
 private func systemRead(_ number: Int32, _ to: UnsafeMutableRawPointer?, _ count: Int) -> Int {
   read(number, to, count)
+}
+
+/// Lets a pipe refer to the memory of the buffers; as `writev` otherwise.
+private func lend(_ number: Int32, _ buffers: UnsafePointer<iovec>?, _ count: Int) -> Int {
+  #if os(Linux)
+    vmsplice(number, buffers, count, 0)
+  #else
+    writev(number, buffers, Int32(count))
+  #endif
 }
 
 extension UnsafeMutableBufferPointer<iovec> {

@@ -15,12 +15,18 @@ public final class DocumentOutput {
   private var gzip: GzipWriter?
   private var writer = DocumentWriter()
   private var frames = 0
+  private let lends: Bool
+  /// Documents whose tensors a pipe refers to, and how many bytes had been written with each; as long as they are here,
+  /// nobody changes their memory or gives it back.
+  private var lent: [(document: Document, end: Int)] = []
 
   /// - Parameters:
   ///   - path: the file; nil or `-` for standard output.
   ///   - level: gzip's, 0 to 9; nil for the default: real compression into a file, none into a pipe.
+  ///   - lending: whether tensors are lent to a pipe, which saves copying them; the caller then says by `takeBack` when
+  ///     they must have been read.
   /// - Throws: `StageError.outputNotCreated`; `.usage` when standard output is a terminal.
-  public init(_ path: String?, level: Int? = nil) throws {
+  public init(_ path: String?, level: Int? = nil, lending: Bool = false) throws {
     (file, descriptor) = try AtomicFile.orStandardOutput(path)
     self.path = file == nil ? nil : path
     self.level = level
@@ -33,6 +39,9 @@ public final class DocumentOutput {
       isPlain
       ? nil
       : GzipWriter(level: level ?? (descriptor.nature == .regular ? Self.defaultLevel : 0))
+    lends = lending && descriptor.nature == .pipe && gzip?.level == 0
+    // A pipe may be read when nobody here needs this object any more.
+    if lends { _ = Unmanaged.passRetained(self) }
   }
 
   /// Writes a document that stands alone.
@@ -41,10 +50,26 @@ public final class DocumentOutput {
       if gzip == nil {
         try descriptor.write(parts)
       } else {
-        try gzip?.write(parts) { try descriptor.write($0) }
+        let loans = parts.dropFirst().filter { lends && $0.count >= Self.worthLending }
+        try gzip?.write(parts) { buffers in
+          try descriptor.write(buffers) { buffer in loans.contains { $0.contains(buffer) } }
+        }
       }
     }
+    if lends { lent.append((document, descriptor.written)) }
   }
+
+  /// Takes lent tensors back, if they have been read.
+  ///
+  /// The caller knows that they have, from what has come back of them. What the pipe says alone would not do: a filter
+  /// that passes a pipe's pages on to another (`splice`) empties the one and leaves them to be read in the other.
+  public func takeBack() {
+    let consumed = descriptor.written - descriptor.unread
+    lent.removeAll { $0.end <= consumed }
+  }
+
+  /// From so many bytes on lending costs less than copying.
+  private static let worthLending = 64 << 10
 
   /// Writes the next frame of a stream.
   public func writeFrame(_ document: Document) throws {
@@ -92,4 +117,12 @@ public func transform(
     if input.isStream { try output.writeFrame(result) } else { try output.write(result) }
   }
   try output.finish(stream: input.isStream)
+}
+
+extension UnsafeRawBufferPointer {
+  /// Whether `other` lies in this memory.
+  fileprivate func contains(_ other: UnsafeRawBufferPointer) -> Bool {
+    guard let start = baseAddress, let first = other.baseAddress else { return false }
+    return first >= start && first + other.count <= start + count
+  }
 }

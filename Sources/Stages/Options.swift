@@ -31,7 +31,11 @@ public struct OutputOptions: ParsableArguments {
 
   public init() {}
 
-  public func open() throws -> DocumentOutput { try DocumentOutput(output, level: level?.value) }
+  ///
+  /// - Parameter lending: as for `DocumentOutput`.
+  public func open(lending: Bool = false) throws -> DocumentOutput {
+    try DocumentOutput(output, level: level?.value, lending: lending)
+  }
 }
 
 /// `-q`, of every tool that has something to say.

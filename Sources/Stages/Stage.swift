@@ -1,5 +1,5 @@
 import ArgumentParser
-import CMalloc
+import CLinux
 
 #if canImport(Glibc)
   import Glibc

@@ -57,7 +57,7 @@ struct ForwardTool: Stage {
 
   func run() throws {
     let feedback = try follow.map { try FeedbackInput($0) }
-    let output = try output.open()
+    let output = try output.open(lending: feedback != nil)
     let workers = try Workers(count: jobs.count)
     let start = try model.read(watching: output) {
       try Forward(Model($0), workers, memoryLimit: documentLimit())
@@ -68,6 +68,8 @@ struct ForwardTool: Stage {
     try transform(input, into: output) { batch in
       if let feedback, !isFirst {
         try feedback.next(watching: output) { try forward.follow(Model($0)) }
+        // This model has come of the trace before.
+        output.takeBack()
       }
       // In a ring the whole epoch will come, and what its end would bring to light had better show before its first step.
       if isFirst, feedback != nil, trace, !inference { try forward.foresee(batch) }
