@@ -85,8 +85,9 @@ public struct GzipWriter {
     try output.append(
       [isLast ? 1 : 0] + length.littleEndianBytes + (~length).littleEndianBytes, to: sink)
     try pieces.take(count) { piece in
-      digest.add(piece)
+      // In this order: a reader at work on the piece need not wait for its checksum, which comes behind all of them.
       try output.append(piece, to: sink)
+      digest.add(piece)
     }
   }
 

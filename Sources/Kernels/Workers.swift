@@ -29,6 +29,10 @@ public final class Workers: Sendable {
     for number in 1..<count { try helpers.start(number: number + 1, of: count) }
   }
 
+  /// Wakes helpers that sleep, as there will be work at once: until they are awake the caller prepares it. Does nothing if
+  /// they had nothing to do since the last time.
+  public func expectWork() { crew.stir() }
+
   /// Calls `body` once for every number in 0..<pieces, on all threads at once, and returns after the last.
   ///
   /// `body` may write only to memory that belongs to its piece. It must not call `run` itself, and only
@@ -55,6 +59,8 @@ private final class Crew: @unchecked Sendable {
   private var body: ((Int) -> Void)?
   /// By thread, the caller first, the pieces of its own that nobody has begun.
   private var left: [Range<Int>]
+  /// Whether there was work for helpers since they were stirred.
+  private var hasShared = false
   private var isDismissed = false
   private var sleepers = 0
   private var callerSleeps = false
@@ -89,6 +95,7 @@ private final class Crew: @unchecked Sendable {
   func share(pieces: Int, _ body: @escaping (Int) -> Void) {
     lock()
     self.body = body
+    hasShared = true
     for thread in left.indices {
       left[thread] = pieces * thread / left.count..<pieces * (thread + 1) / left.count
     }
@@ -108,6 +115,17 @@ private final class Crew: @unchecked Sendable {
     unlock()
   }
 
+  /// What looks to sleeping helpers like a work without pieces.
+  func stir() {
+    lock()
+    if hasShared && sleepers > 0 {
+      works.add(1, ordering: .releasing)
+      pthread_cond_broadcast(workArrived)
+    }
+    hasShared = false
+    unlock()
+  }
+
   private func lock() { pthread_mutex_lock(mutex) }
   private func unlock() { pthread_mutex_unlock(mutex) }
 
@@ -117,6 +135,8 @@ private final class Crew: @unchecked Sendable {
     clock_gettime(CLOCK_MONOTONIC, &start)
     var now = start
     while !isSo() {
+      // Whoever has something to do here, another stage perhaps, goes first.
+      sched_yield()
       clock_gettime(CLOCK_MONOTONIC, &now)
       let elapsed = (now.tv_sec - start.tv_sec) * 1_000_000_000 + now.tv_nsec - start.tv_nsec
       if elapsed > Self.patience { return }

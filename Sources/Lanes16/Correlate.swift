@@ -2,9 +2,9 @@ import CProcessor
 
 /// Elements of the kernel that are correlated with together: with the output channels, as many sums as there are lanes.
 #if LANES_16
-  private typealias Taps = PairOfRows<PairOfRows<Row1>>
+  typealias Taps = PairOfRows<PairOfRows<Row1>>
 #else
-  private typealias Taps = PairOfRows<Row1>
+  typealias Taps = PairOfRows<Row1>
 #endif
 public let tapsTogether = Taps.count
 
@@ -49,7 +49,7 @@ public func correlate(
 
 /// The sums of all numbers of each register: those of the first tap's four, then of the second's, …
 @inline(__always)
-private func sumsOfAll(_ x: Taps, _ y: Taps, _ z: Taps, _ w: Taps) -> Lane {
+func sumsOfAll(_ x: Taps, _ y: Taps, _ z: Taps, _ w: Taps) -> Lane {
   #if LANES_16
     nn_sums_of_quarters16(
       nn_sums_of_parts16(x.low.low.a, y.low.low.a, z.low.low.a, w.low.low.a),

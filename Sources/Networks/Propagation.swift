@@ -128,24 +128,25 @@ extension Network {
       let sum = node.activation.backwardNeedsSum ? signals.sums[node.name] : nil
       let output = signals.outputs[needed: node.name]
 
-      let derivative =
-        index == nodes.count - 1
-        ? loss.derivative(output: output, target: target, pass.workers)
-        : errors[index].take().map { .error($0) }
-      var delta: Tensor
-      switch consume derivative {
-      case .delta(let fused): delta = fused
-      case .error(let error):
-        delta = error
+      // First ∂loss/∂output, then in its memory, unless that is kept, ∂loss/∂sum.
+      var error: Tensor? = nil
+      swap(&error, &errors[index])
+      var isDelta = false
+      if index == nodes.count - 1 {
+        switch loss.derivative(output: output, target: target, pass.workers) {
+        case .delta(let fused): (error, isDelta) = (fused, true)
+        case .error(let found): error = found
+        }
+      }
+      if !isDelta {
         if keepingDeltas {
-          gradients.deltas["\(node.name).error"] = delta
+          gradients.deltas["\(node.name).error"] = error
           gradients.deltas["\(node.name).derivative"] = node.activation.derivative(
             sum: sum, output: output, pass.workers)
         }
-        // In the error's own memory, unless that was kept.
-        node.activation.makeDelta(of: &delta, sum: sum, output: output, pass.workers)
-      case nil: preconditionFailure("no error reaches layer '\(node.name)'")
+        node.activation.makeDelta(of: &error!, sum: sum, output: output, pass.workers)
       }
+      guard let delta = error else { preconditionFailure("no error reaches layer '\(node.name)'") }
       if keepingDeltas { gradients.deltas["\(node.name).delta"] = delta }
 
       let wanted = node.sources.map { $0.map { carriesError[$0] } ?? false }

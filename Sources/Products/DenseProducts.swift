@@ -12,21 +12,30 @@ public let examplesPerPiece = 32
 /// Outputs in one piece of a weight gradient, chosen like `examplesPerPiece`.
 public let outputsPerPiece = 32
 
+/// The fewest outputs by which a product over the batch is cut in the kernels of `LaneKernels`, which give the same for a part
+/// as for the whole. Each thread then reads a part of the weight: the one that it also corrects.
+private let outputsToCut = 4 * outputsPerPiece
+
 /// The three products of a dense layer, in F32 or F64.
 ///
 /// N examples, I inputs, O outputs; input [N, …] with I elements an example, weight [O, I], bias [O], delta [N, O]. No
-/// dimension may be 0. Results go to memory that is used again.
+/// dimension may be 0. Results go to memory that is used again. In F32 `kernels` compute them, where there are any for the
+/// processor and rows fill a register; else the BLAS.
 extension Tensor {
   /// input · weightᵀ + bias: [N, O].
-  public func timesTransposed(_ weight: Tensor, plus bias: Tensor?, _ workers: Workers) -> Tensor {
+  public func timesTransposed(
+    _ weight: Tensor, plus bias: Tensor?, _ workers: Workers,
+    with kernels: LaneKernels? = .best
+  ) -> Tensor {
     var result = Tensor(uninitialized: [shape[0], weight.shape[0]], dtype)
-    multiply(byTransposed: weight, plus: bias, into: &result, workers)
+    multiply(byTransposed: weight, plus: bias, into: &result, workers, with: kernels)
     return result
   }
 
   /// As `timesTransposed`.
   public func multiply(
-    byTransposed weight: Tensor, plus bias: Tensor?, into result: inout Tensor, _ workers: Workers
+    byTransposed weight: Tensor, plus bias: Tensor?, into result: inout Tensor, _ workers: Workers,
+    with kernels: LaneKernels? = .best
   ) {
     precondition(weight.shape.rank == 2, "\(shape) · \(weight.shape)ᵀ")
     precondition(
@@ -34,7 +43,13 @@ extension Tensor {
     result.become(rows: shape[0], columns: weight.shape[0], dtype)
     dispatch(
       dtype,
-      f32: { forward(weight, bias, into: &result, of: Float.self, workers) },
+      f32: {
+        if let kernels, weight.shape[1] >= kernels.lanes {
+          forward(weight, bias, into: &result, kernels, workers)
+        } else {
+          forward(weight, bias, into: &result, of: Float.self, workers)
+        }
+      },
       f64: { forward(weight, bias, into: &result, of: Double.self, workers) })
   }
 
@@ -65,21 +80,60 @@ extension Tensor {
     }
   }
 
+  private func forward(
+    _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor, _ kernels: LaneKernels,
+    _ workers: Workers
+  ) {
+    let bias = bias?.values(of: Float.self)
+    withMatrices(self, weight, into: &result, of: Float.self) { input, weight, result in
+      precondition(input.columns == weight.columns, "\(shape) · rows of \(weight.columns)")
+      func compute(_ examples: Range<Int>, _ outputs: Range<Int>) {
+        let (input, part) = (input[rows: examples], weight[rows: outputs])
+        let bias = bias.map { $0.withUnsafeBufferPointer { $0.baseAddress! + outputs.lowerBound } }
+        kernels.multiplyByTransposed(
+          input.elements, input.stride, input.rows, part.elements, part.stride, part.rows,
+          input.columns, bias, result + examples.lowerBound * weight.rows + outputs.lowerBound,
+          weight.rows)
+      }
+      let alone = isLittle(input.rows * input.columns * weight.rows)
+      if weight.rows < outputsToCut {
+        workers.run(cutting: input.rows, into: examplesPerPiece, alone: alone) {
+          compute($0, 0..<weight.rows)
+        }
+      } else {
+        workers.run(cutting: weight.rows, into: outputsPerPiece, alone: alone) {
+          compute(0..<input.rows, $0)
+        }
+      }
+    }
+  }
+
   /// delta · weight, the gradient that passes to the input: [N, I].
-  public func times(_ weight: Tensor, _ workers: Workers) -> Tensor {
+  public func times(
+    _ weight: Tensor, _ workers: Workers, with kernels: LaneKernels? = .best
+  ) -> Tensor {
     var result = Tensor(uninitialized: [shape[0], weight.shape[1]], dtype)
-    multiply(by: weight, into: &result, workers)
+    multiply(by: weight, into: &result, workers, with: kernels)
     return result
   }
 
   /// As `times`, into a tensor of as many elements.
-  public func multiply(by weight: Tensor, into result: inout Tensor, _ workers: Workers) {
+  public func multiply(
+    by weight: Tensor, into result: inout Tensor, _ workers: Workers,
+    with kernels: LaneKernels? = .best
+  ) {
     precondition(
       weight.shape.rank == 2 && result.shape.count == shape[0] * weight.shape[1],
       "\(shape) · \(weight.shape) into \(result.shape)")
     dispatch(
       dtype,
-      f32: { inputGradient(weight, into: &result, of: Float.self, workers) },
+      f32: {
+        if let kernels, weight.shape[1] >= kernels.lanes {
+          inputGradient(weight, into: &result, kernels, workers)
+        } else {
+          inputGradient(weight, into: &result, of: Float.self, workers)
+        }
+      },
       f64: { inputGradient(weight, into: &result, of: Double.self, workers) })
   }
 
@@ -96,22 +150,49 @@ extension Tensor {
     }
   }
 
+  private func inputGradient(
+    _ weight: Tensor, into result: inout Tensor, _ kernels: LaneKernels, _ workers: Workers
+  ) {
+    withMatrices(self, weight, into: &result, of: Float.self) { delta, weight, result in
+      precondition(delta.columns == weight.rows, "\(shape) · \(weight.rows) rows")
+      let alone = isLittle(delta.rows * delta.columns * weight.columns)
+      workers.run(cutting: delta.rows, into: examplesPerPiece, alone: alone) { examples in
+        let delta = delta[rows: examples]
+        kernels.multiply(
+          delta.elements, delta.stride, 1, delta.rows, weight.elements, weight.stride,
+          weight.columns, weight.rows, result + examples.lowerBound * weight.columns,
+          weight.columns)
+      }
+    }
+  }
+
   /// deltaᵀ · input, the weight's gradient summed over the examples: [O, I].
-  public func transposedTimes(_ input: Tensor, _ workers: Workers) -> Tensor {
+  public func transposedTimes(
+    _ input: Tensor, _ workers: Workers, with kernels: LaneKernels? = .best
+  ) -> Tensor {
     var result = Tensor(
       uninitialized: [shape.count / shape[0], input.shape.count / input.shape[0]], dtype)
-    multiplyTransposed(by: input, into: &result, workers)
+    multiplyTransposed(by: input, into: &result, workers, with: kernels)
     return result
   }
 
   /// As `transposedTimes`, into a tensor of as many elements.
-  public func multiplyTransposed(by input: Tensor, into result: inout Tensor, _ workers: Workers) {
+  public func multiplyTransposed(
+    by input: Tensor, into result: inout Tensor, _ workers: Workers,
+    with kernels: LaneKernels? = .best
+  ) {
     precondition(
       result.shape.count * shape[0] * shape[0] == shape.count * input.shape.count
         && input.shape[0] == shape[0], "\(shape)ᵀ · \(input.shape) into \(result.shape)")
     dispatch(
       dtype,
-      f32: { weightGradient(input, into: &result, of: Float.self, workers) },
+      f32: {
+        if let kernels, input.shape.count / input.shape[0] >= kernels.lanes {
+          weightGradient(input, into: &result, kernels, workers)
+        } else {
+          weightGradient(input, into: &result, of: Float.self, workers)
+        }
+      },
       f64: { weightGradient(input, into: &result, of: Double.self, workers) })
   }
 
@@ -124,6 +205,20 @@ extension Tensor {
         R.multiply(
           .transposed(delta[columns: outputs]), .plain(input),
           into: result + outputs.lowerBound * input.columns, adding: false)
+      }
+    }
+  }
+
+  private func weightGradient(
+    _ input: Tensor, into result: inout Tensor, _ kernels: LaneKernels, _ workers: Workers
+  ) {
+    withMatrices(self, input, into: &result, of: Float.self) { delta, input, result in
+      let alone = isLittle(delta.rows * delta.columns * input.columns)
+      workers.run(cutting: delta.columns, into: outputsPerPiece, alone: alone) { outputs in
+        let delta = delta[columns: outputs]
+        kernels.multiply(
+          delta.elements, 1, delta.stride, delta.columns, input.elements, input.stride,
+          input.columns, input.rows, result + outputs.lowerBound * input.columns, input.columns)
       }
     }
   }

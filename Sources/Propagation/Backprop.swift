@@ -30,6 +30,7 @@ public struct Backprop: Sendable {
   /// - Throws: `DocumentError` for a trace without targets or with tensors missing or misshapen; `NetworkFault` for a layer
   ///   without a gradient; `DocumentError.notFinite` for the result.
   public mutating func gradient(of trace: Document) throws -> Document {
+    workers.expectWork()
     try trace.require(.trace)
     let network = try network(of: trace)
     let mode = try trace.mode()

@@ -30,7 +30,9 @@ public struct Forward: Sendable {
   /// Goes on with corrected weights of the same network.
   ///
   /// - Throws: `PropagationError.otherModel`; as `init` otherwise.
-  public mutating func follow(_ next: Model) throws {
+  public mutating func follow(_ next: Document) throws {
+    workers.expectWork()
+    let next = try Model(next)
     guard next.topology == model.topology, next.dtype == model.dtype else {
       throw PropagationError.otherModel
     }
@@ -103,11 +105,35 @@ public struct Forward: Sendable {
   public func trace(
     of batch: Document, _ mode: Mode = .training, keepingSums: Bool = false
   ) throws -> Document {
+    try trace(of: prepared(batch, mode, keepingSums: keepingSums))
+  }
+
+  /// A batch on its way into a trace: what of that needs no weights.
+  public struct Prepared: Sendable {
+    fileprivate let batch: ExampleBatch
+    fileprivate let mode: Mode
+    fileprivate let keepsSums: Bool
+  }
+
+  /// What of a trace can be made while its weights are not known yet.
+  ///
+  /// - Throws: as `trace`, for what is wrong with the batch.
+  public func prepared(
+    _ batch: Document, _ mode: Mode = .training, keepingSums: Bool = false
+  ) throws -> Prepared {
     let batch = try ExampleBatch(batch, for: network, dtype: model.dtype) {
       try checkMemory(
         of: $0, for: keepingSums ? .everything(mode) : .trace(mode), hasClassIDs: $1)
     }
     if mode == .training { try network.checkTraining(on: batch.count) }
+    return Prepared(batch: batch, mode: mode, keepsSums: keepingSums)
+  }
+
+  /// The trace of a batch that has been prepared.
+  ///
+  /// - Throws: as `trace(of:_:keepingSums:)`.
+  public func trace(of prepared: Prepared) throws -> Document {
+    let (batch, mode, keepingSums) = (prepared.batch, prepared.mode, prepared.keepsSums)
     let signals = network.forward(
       batch.input, parameters: model.parameters,
       keeping: keepingSums ? .everything : .whatBackwardNeeds,

@@ -81,7 +81,8 @@ public struct DocumentReader {
   ///
   /// - Parameter proven: as many have come before.
   private static func receive(
-    _ byteCount: Int, trusting proven: Int = 0, from source: (UnsafeMutableRawBufferPointer) throws -> Int
+    _ byteCount: Int, trusting proven: Int = 0,
+    from source: (UnsafeMutableRawBufferPointer) throws -> Int
   ) throws -> (Storage, received: Int) {
     // What fits here is allocated exactly; a larger claim has to be borne out by bytes.
     let storage = Storage(byteCount: min(byteCount, max(1 << 20, proven)))

@@ -128,7 +128,8 @@ final class Descriptor {
   ///   their place and only the reader copies them.
   /// - Throws: `StageError.writing`, or `.readerGone`.
   func write(
-    _ buffers: [UnsafeRawBufferPointer], lending isLent: (UnsafeRawBufferPointer) -> Bool = { _ in false }
+    _ buffers: [UnsafeRawBufferPointer],
+    lending isLent: (UnsafeRawBufferPointer) -> Bool = { _ in false }
   ) throws {
     defer { lastWritten = monotonicSeconds() }
     var vectors = buffers.map {
@@ -138,9 +139,12 @@ final class Descriptor {
       var first = 0
       while first < vectors.count {
         let lends = takesLoans && isLent(buffers[first])
-        let alike = buffers[first...].prefix(Self.mostBuffers).prefix { !takesLoans || isLent($0) == lends }
+        let alike = buffers[first...].prefix(Self.mostBuffers).prefix {
+          !takesLoans || isLent($0) == lends
+        }
         let next = vectors.baseAddress.map { $0 + first }
-        let count = lends ? lend(number, next, alike.count) : writev(number, next, Int32(alike.count))
+        let count =
+          lends ? lend(number, next, alike.count) : writev(number, next, Int32(alike.count))
         if count >= 0 {
           written += count
           first = vectors.dropBytes(count, from: first)

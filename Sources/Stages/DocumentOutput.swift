@@ -15,10 +15,7 @@ public final class DocumentOutput {
   private var gzip: GzipWriter?
   private var writer = DocumentWriter()
   private var frames = 0
-  private let lends: Bool
-  /// Documents whose tensors a pipe refers to, and how many bytes had been written with each; as long as they are here,
-  /// nobody changes their memory or gives it back.
-  private var lent: [(document: Document, end: Int)] = []
+  private var loans: Loans?
 
   /// - Parameters:
   ///   - path: the file; nil or `-` for standard output.
@@ -39,9 +36,7 @@ public final class DocumentOutput {
       isPlain
       ? nil
       : GzipWriter(level: level ?? (descriptor.nature == .regular ? Self.defaultLevel : 0))
-    lends = lending && descriptor.nature == .pipe && gzip?.level == 0
-    // A pipe may be read when nobody here needs this object any more.
-    if lends { _ = Unmanaged.passRetained(self) }
+    if lending, descriptor.nature == .pipe, gzip?.level == 0 { loans = Loans() }
   }
 
   /// Writes a document that stands alone.
@@ -49,27 +44,16 @@ public final class DocumentOutput {
     try writer.withEncoded(document) { parts in
       if gzip == nil {
         try descriptor.write(parts)
+      } else if let loans {
+        try loans.write(document, parts, with: &gzip!, to: descriptor)
       } else {
-        let loans = parts.dropFirst().filter { lends && $0.count >= Self.worthLending }
-        try gzip?.write(parts) { buffers in
-          try descriptor.write(buffers) { buffer in loans.contains { $0.contains(buffer) } }
-        }
+        try gzip?.write(parts) { try descriptor.write($0) }
       }
     }
-    if lends { lent.append((document, descriptor.written)) }
   }
 
-  /// Takes lent tensors back, if they have been read.
-  ///
-  /// The caller knows that they have, from what has come back of them. What the pipe says alone would not do: a filter
-  /// that passes a pipe's pages on to another (`splice`) empties the one and leaves them to be read in the other.
-  public func takeBack() {
-    let consumed = descriptor.written - descriptor.unread
-    lent.removeAll { $0.end <= consumed }
-  }
-
-  /// From so many bytes on lending costs less than copying.
-  private static let worthLending = 64 << 10
+  /// Takes lent tensors back as far as they have been read; the caller knows that they must have been.
+  public func takeBack() { loans?.takeBack(from: descriptor) }
 
   /// Writes the next frame of a stream.
   public func writeFrame(_ document: Document) throws {
@@ -117,12 +101,4 @@ public func transform(
     if input.isStream { try output.writeFrame(result) } else { try output.write(result) }
   }
   try output.finish(stream: input.isStream)
-}
-
-extension UnsafeRawBufferPointer {
-  /// Whether `other` lies in this memory.
-  fileprivate func contains(_ other: UnsafeRawBufferPointer) -> Bool {
-    guard let start = baseAddress, let first = other.baseAddress else { return false }
-    return first >= start && first + other.count <= start + count
-  }
 }

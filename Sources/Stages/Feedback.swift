@@ -52,6 +52,7 @@ public final class FeedbackOutput {
   private let descriptor: Descriptor
   private var gzip = GzipWriter(level: 0)
   private var writer = DocumentWriter()
+  private let loans: Loans
   private var hasReader = true
 
   /// Opens the FIFO whether or not it has a reader yet.
@@ -71,6 +72,7 @@ public final class FeedbackOutput {
     guard descriptor.nature == .pipe else {
       throw StageError.usage("--feedback: '\(printable(path))' is no FIFO (mkfifo makes one)")
     }
+    loans = Loans()
   }
 
   /// The FIFO whose reader must not wait for this program should it fail; nil when there is none.
@@ -117,14 +119,19 @@ public final class FeedbackOutput {
   }
 
   /// Sends a model; when the reader has gone or never came, does nothing, now and later.
+  ///
+  /// Its tensors are lent: by `takeBack` the caller says that something has come of this model.
   public func send(_ model: Document) throws {
     guard hasReader else { return }
     do {
       try writer.withEncoded(model) { parts in
-        try gzip.write(parts) { try descriptor.write($0) }
+        try loans.write(model, parts, with: &gzip, to: descriptor)
       }
     } catch StageError.readerGone {
       hasReader = false
     }
   }
+
+  /// Takes lent tensors back as far as they have been read.
+  public func takeBack() { loans.takeBack(from: descriptor) }
 }

@@ -66,21 +66,27 @@ struct ForwardTool: Stage {
     var isFirst = true
     let input = try openInput(batches, as: "the batches", watching: output)
     try transform(input, into: output) { batch in
+      // In a ring the whole epoch will come, and what its end would bring to light had better show before its first step.
+      if isFirst, feedback != nil, trace, !inference { try forward.foresee(batch) }
+      func explaining<R>(_ body: () throws -> R) throws -> R {
+        do { return try body() } catch let fault as any Fault {
+          throw forward.explained(fault, by: batch)
+        }
+      }
+      // What needs no weights is done while they are still being corrected.
+      let prepared =
+        trace
+        ? try explaining {
+          try forward.prepared(batch, inference ? .inference : .training, keepingSums: sums)
+        } : nil
       if let feedback, !isFirst {
-        try feedback.next(watching: output) { try forward.follow(Model($0)) }
+        try feedback.next(watching: output) { try forward.follow($0) }
         // This model has come of the trace before.
         output.takeBack()
       }
-      // In a ring the whole epoch will come, and what its end would bring to light had better show before its first step.
-      if isFirst, feedback != nil, trace, !inference { try forward.foresee(batch) }
       isFirst = false
-      if !trace { return try forward.prediction(of: batch) }
-      do {
-        return try forward.trace(
-          of: batch, inference ? .inference : .training, keepingSums: sums)
-      } catch let fault as any Fault {
-        throw forward.explained(fault, by: batch)
-      }
+      guard let prepared else { return try forward.prediction(of: batch) }
+      return try explaining { try forward.trace(of: prepared) }
     }
   }
 }

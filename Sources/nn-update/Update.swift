@@ -53,6 +53,8 @@ struct Update: Stage {
     var gradients = 0
     while let gradient = try input.next() {
       gradients += 1
+      // This gradient has come of the model before.
+      feedbackOutput?.takeBack()
       try input.locating {
         if gradients > 1 && feedback == nil { throw TrainingError.secondGradient }
         try learn(&model, gradient, settings, workers, output)

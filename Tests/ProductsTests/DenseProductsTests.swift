@@ -49,23 +49,27 @@ private struct Operands {
     delta = numbers([examples, outputs], dtype, seed: 4)
   }
 
-  func products(_ workers: Workers) -> [String: Tensor] {
+  func products(_ workers: Workers, with kernels: LaneKernels? = .best) -> [String: Tensor] {
     [
-      "forward": input.timesTransposed(weight, plus: bias, workers),
-      "without bias": input.timesTransposed(weight, plus: nil, workers),
-      "input gradient": delta.times(weight, workers),
-      "weight gradient": delta.transposedTimes(input, workers),
+      "forward": input.timesTransposed(weight, plus: bias, workers, with: kernels),
+      "without bias": input.timesTransposed(weight, plus: nil, workers, with: kernels),
+      "input gradient": delta.times(weight, workers, with: kernels),
+      "weight gradient": delta.transposedTimes(input, workers, with: kernels),
     ]
   }
 }
 
 struct DenseProductsTests {
+  /// Examples, inputs, outputs. Registers that are filled and not, by inputs, with every rest of rows and outputs; products that
+  /// are cut by examples and by outputs.
   static let shapes = [
-    [1, 1, 1], [1, 5, 3], [7, 1, 2], [3, 4, 1], [33, 17, 65], [70, 129, 34],
+    [1, 1, 1], [1, 5, 3], [7, 1, 2], [3, 4, 1], [33, 17, 65], [70, 129, 34], [2, 8, 7], [3, 16, 5],
+    [5, 9, 6], [4, 24, 8], [6, 48, 9], [9, 47, 10], [10, 49, 11], [66, 95, 143], [64, 784, 128],
   ]
+  static let roads = [nil] + LaneKernels.supported
 
-  @Test(arguments: shapes)
-  func productsAreThoseOfThePlainLoops(shape: [Int]) throws {
+  @Test(arguments: shapes, roads)
+  func productsAreThoseOfThePlainLoops(shape: [Int], kernels: LaneKernels?) throws {
     let workers = try Workers(count: 2)
     for (dtype, tolerance) in [(DType.f32, 2e-5), (.f64, 1e-13)] {
       let operands = Operands(shape[0], shape[1], shape[2], dtype)
@@ -78,18 +82,43 @@ struct DenseProductsTests {
         "forward": sum, "without bias": product, "input gradient": plainProduct(delta, weight),
         "weight gradient": plainProduct(transposed(delta), input),
       ]
-      let found = operands.products(workers)
+      let found = operands.products(workers, with: kernels)
       #expect(found.values.allSatisfy { $0.dtype == dtype })
       #expect(mismatch(found, expected, relative: tolerance, absolute: tolerance) == nil)
     }
   }
 
-  @Test(arguments: [DType.f32, .f64])
-  func bytesDoNotDependOnTheThreads(dtype: DType) throws {
-    let operands = Operands(131, 67, 101, dtype)
-    let expected = operands.products(try Workers(count: 1))
-    for count in [2, 3, 7] {
-      #expect(operands.products(try Workers(count: count)) == expected)
+  @Test(arguments: [DType.f32, .f64], roads)
+  func bytesDoNotDependOnTheThreads(dtype: DType, kernels: LaneKernels?) throws {
+    for outputs in [101, 131] {
+      let operands = Operands(131, 67, outputs, dtype)
+      let expected = operands.products(try Workers(count: 1), with: kernels)
+      for count in [2, 3, 7] {
+        #expect(operands.products(try Workers(count: count), with: kernels) == expected)
+      }
+    }
+  }
+
+  /// Terms beside the last register's, and elements of other rows, must not be multiplied by 0 and added.
+  @Test(arguments: LaneKernels.supported)
+  func whatIsNotFiniteReachesOnlyItsOwnSums(kernels: LaneKernels) throws {
+    let workers = try Workers(count: 1)
+    for inputs in [17, 39] {
+      for place in [0, inputs - 1] {
+        var values = numbers([5, inputs], .f32, seed: 1).values(of: Float.self)
+        values[2 * inputs + place] = .infinity
+        let input = Tensor(values, shape: [5, inputs])
+        let weight = Tensor([Float](repeating: 1, count: 6 * inputs), shape: [6, inputs])
+        let output = input.timesTransposed(weight, plus: nil, workers, with: kernels)
+        for (index, value) in output.values(of: Float.self).enumerated() {
+          #expect(index / 6 == 2 ? value == .infinity : value.isFinite)
+        }
+        let delta = Tensor([Float](repeating: 1, count: 5 * 3), shape: [5, 3])
+        let gradient = delta.transposedTimes(input, workers, with: kernels)
+        for (index, value) in gradient.values(of: Float.self).enumerated() {
+          #expect(index % inputs == place ? value == .infinity : value.isFinite)
+        }
+      }
     }
   }
 
@@ -156,6 +185,14 @@ struct DenseProductsTests {
     }
     await #expect(processExitsWith: .failure) {
       _ = Tensor(zeros: [2, 3], .f32).times(Tensor(zeros: [3, 2], .f64), try Workers(count: 1))
+    }
+    // As wide as registers.
+    await #expect(processExitsWith: .failure) {
+      _ = Tensor(zeros: [2, 31], .f32).times(Tensor(zeros: [32, 32], .f32), try Workers(count: 1))
+    }
+    await #expect(processExitsWith: .failure) {
+      _ = Tensor(zeros: [2, 31], .f32).timesTransposed(
+        Tensor(zeros: [32, 32], .f32), plus: nil, try Workers(count: 1))
     }
   }
 }

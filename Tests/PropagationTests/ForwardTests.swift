@@ -108,9 +108,11 @@ import Training
     #expect(throws: NetworkFault.self) { try Forward(model, makeWorkers()) }
     var forward = try Forward(makeModel(), makeWorkers())
     #expect(throws: PropagationError.otherModel) {
-      try forward.follow(makeModel("input 4\ndense 1 sigmoid\nloss squared\n"))
+      try forward.follow(makeModel("input 4\ndense 1 sigmoid\nloss squared\n").document())
     }
-    #expect(throws: PropagationError.otherModel) { try forward.follow(makeModel(dtype: .f64)) }
+    #expect(throws: PropagationError.otherModel) {
+      try forward.follow(makeModel(dtype: .f64).document())
+    }
   }
 }
 

@@ -113,7 +113,7 @@ import Training
     for number in 1...epochs {
       let epoch = Epoch(number, of: HeldData(dataset, digest: "abc"), batching)
       for step in 1...epoch.steps {
-        try forward.follow(model)
+        try forward.follow(model.document())
         var batch = try epoch.batch(step)
         if let augmentation = training.augmentation {
           batch = try augmentation.distorted(batch, workers)

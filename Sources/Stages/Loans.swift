@@ -1,0 +1,55 @@
+import Gzip
+import Safetensors
+
+/// Documents of which a pipe refers to the tensors themselves, so that only its reader copies them.
+///
+/// As long as they are here, nobody writes to their memory or gives it back: tensors are values, and whoever changes one
+/// that somebody else holds too gets other memory. Nothing is lent where the pipe would hold copies: through a socket, into
+/// a file, from compressed documents and on systems without `vmsplice`.
+///
+/// Who lends knows when a document must have been read, from what has come back of it. What the pipe says alone would not
+/// do: a filter that passes a pipe's pages on to another (`splice`) empties the one and leaves them to be read in the other.
+final class Loans {
+  /// Each with the bytes that had been written behind it.
+  private var lent: [(document: Document, end: Int)] = []
+
+  /// From so many bytes on lending costs less than copying.
+  private static let worthLending = 64 << 10
+
+  init() {
+    // A pipe may be read when nobody here needs this object any more.
+    _ = Unmanaged.passRetained(self)
+  }
+
+  /// Writes a document, large tensors where they lie.
+  ///
+  /// - Parameters:
+  ///   - parts: its bytes, the header and then each tensor's.
+  ///   - gzip: of level 0.
+  func write(
+    _ document: Document, _ parts: [UnsafeRawBufferPointer], with gzip: inout GzipWriter,
+    to descriptor: Descriptor
+  ) throws {
+    let loans = parts.dropFirst().filter { $0.count >= Self.worthLending }
+    // Also when the reader goes in the middle: another may have some of the pages.
+    defer { if !loans.isEmpty { lent.append((document, descriptor.written)) } }
+    try gzip.write(parts) { buffers in
+      try descriptor.write(buffers) { buffer in loans.contains { $0.contains(buffer) } }
+    }
+  }
+
+  /// Takes back what has been read.
+  func takeBack(from descriptor: Descriptor) {
+    if lent.isEmpty { return }
+    let consumed = descriptor.written - descriptor.unread
+    lent.removeAll { $0.end <= consumed }
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Whether `other` lies in this memory.
+  fileprivate func contains(_ other: UnsafeRawBufferPointer) -> Bool {
+    guard let start = baseAddress, let first = other.baseAddress else { return false }
+    return first >= start && first + other.count <= start + count
+  }
+}
