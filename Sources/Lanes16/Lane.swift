@@ -164,25 +164,3 @@ struct PairOfRows<R: Row>: Row {
     high.store(target, at: offsets + R.count)
   }
 }
-
-extension PairOfRows<Row1> {
-  @inline(__always)
-  init(_ a: Lane, _ b: Lane) { self.init(low: Row1(a), high: Row1(b)) }
-}
-
-extension PairOfRows<PairOfRows<Row1>> {
-  @inline(__always)
-  init(_ a: Lane, _ b: Lane, _ c: Lane, _ d: Lane) {
-    self.init(low: PairOfRows<Row1>(a, b), high: PairOfRows<Row1>(c, d))
-  }
-}
-
-extension Lane {
-  /// 0, 1, 2, …
-  @inline(__always)
-  static var indices: Lane {
-    var result = Lane()
-    for index in 0..<lanes { result[index] = Float(index) }
-    return result
-  }
-}

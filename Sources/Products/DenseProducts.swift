@@ -12,8 +12,8 @@ public let examplesPerPiece = 32
 /// Outputs in one piece of a weight gradient, chosen like `examplesPerPiece`.
 public let outputsPerPiece = 32
 
-/// The fewest outputs by which a product over the batch is cut in the kernels of `LaneKernels`, which give the same for a part
-/// as for the whole. Each thread then reads a part of the weight: the one that it also corrects.
+/// The fewest outputs by which a product over the batch is cut that `DenseKernels` compute, which give the same for a part as
+/// for the whole. Each thread then reads a part of the weight: the one that it also corrects.
 private let outputsToCut = 4 * outputsPerPiece
 
 /// The three products of a dense layer, in F32 or F64.
@@ -25,7 +25,7 @@ extension Tensor {
   /// input · weightᵀ + bias: [N, O].
   public func timesTransposed(
     _ weight: Tensor, plus bias: Tensor?, _ workers: Workers,
-    with kernels: LaneKernels? = .best
+    with kernels: DenseKernels? = .best
   ) -> Tensor {
     var result = Tensor(uninitialized: [shape[0], weight.shape[0]], dtype)
     multiply(byTransposed: weight, plus: bias, into: &result, workers, with: kernels)
@@ -35,7 +35,7 @@ extension Tensor {
   /// As `timesTransposed`.
   public func multiply(
     byTransposed weight: Tensor, plus bias: Tensor?, into result: inout Tensor, _ workers: Workers,
-    with kernels: LaneKernels? = .best
+    with kernels: DenseKernels? = .best
   ) {
     precondition(weight.shape.rank == 2, "\(shape) · \(weight.shape)ᵀ")
     precondition(
@@ -81,19 +81,23 @@ extension Tensor {
   }
 
   private func forward(
-    _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor, _ kernels: LaneKernels,
+    _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor, _ kernels: DenseKernels,
     _ workers: Workers
   ) {
     let bias = bias?.values(of: Float.self)
     withMatrices(self, weight, into: &result, of: Float.self) { input, weight, result in
-      precondition(input.columns == weight.columns, "\(shape) · rows of \(weight.columns)")
       func compute(_ examples: Range<Int>, _ outputs: Range<Int>) {
-        let (input, part) = (input[rows: examples], weight[rows: outputs])
-        let bias = bias.map { $0.withUnsafeBufferPointer { $0.baseAddress! + outputs.lowerBound } }
-        kernels.multiplyByTransposed(
-          input.elements, input.stride, input.rows, part.elements, part.stride, part.rows,
-          input.columns, bias, result + examples.lowerBound * weight.rows + outputs.lowerBound,
-          weight.rows)
+        func compute(_ bias: UnsafePointer<Float>?) {
+          kernels.multiply(
+            input[rows: examples], byTransposed: weight[rows: outputs], plus: bias,
+            into: result + examples.lowerBound * weight.rows + outputs.lowerBound,
+            stride: weight.rows)
+        }
+        if let bias {
+          bias[outputs].withUnsafeBufferPointer { compute($0.baseAddress) }
+        } else {
+          compute(nil)
+        }
       }
       let alone = isLittle(input.rows * input.columns * weight.rows)
       if weight.rows < outputsToCut {
@@ -110,7 +114,7 @@ extension Tensor {
 
   /// delta · weight, the gradient that passes to the input: [N, I].
   public func times(
-    _ weight: Tensor, _ workers: Workers, with kernels: LaneKernels? = .best
+    _ weight: Tensor, _ workers: Workers, with kernels: DenseKernels? = .best
   ) -> Tensor {
     var result = Tensor(uninitialized: [shape[0], weight.shape[1]], dtype)
     multiply(by: weight, into: &result, workers, with: kernels)
@@ -120,7 +124,7 @@ extension Tensor {
   /// As `times`, into a tensor of as many elements.
   public func multiply(
     by weight: Tensor, into result: inout Tensor, _ workers: Workers,
-    with kernels: LaneKernels? = .best
+    with kernels: DenseKernels? = .best
   ) {
     precondition(
       weight.shape.rank == 2 && result.shape.count == shape[0] * weight.shape[1],
@@ -151,24 +155,21 @@ extension Tensor {
   }
 
   private func inputGradient(
-    _ weight: Tensor, into result: inout Tensor, _ kernels: LaneKernels, _ workers: Workers
+    _ weight: Tensor, into result: inout Tensor, _ kernels: DenseKernels, _ workers: Workers
   ) {
     withMatrices(self, weight, into: &result, of: Float.self) { delta, weight, result in
-      precondition(delta.columns == weight.rows, "\(shape) · \(weight.rows) rows")
       let alone = isLittle(delta.rows * delta.columns * weight.columns)
       workers.run(cutting: delta.rows, into: examplesPerPiece, alone: alone) { examples in
-        let delta = delta[rows: examples]
         kernels.multiply(
-          delta.elements, delta.stride, 1, delta.rows, weight.elements, weight.stride,
-          weight.columns, weight.rows, result + examples.lowerBound * weight.columns,
-          weight.columns)
+          .plain(delta[rows: examples]), by: weight,
+          into: result + examples.lowerBound * weight.columns)
       }
     }
   }
 
   /// deltaᵀ · input, the weight's gradient summed over the examples: [O, I].
   public func transposedTimes(
-    _ input: Tensor, _ workers: Workers, with kernels: LaneKernels? = .best
+    _ input: Tensor, _ workers: Workers, with kernels: DenseKernels? = .best
   ) -> Tensor {
     var result = Tensor(
       uninitialized: [shape.count / shape[0], input.shape.count / input.shape[0]], dtype)
@@ -179,7 +180,7 @@ extension Tensor {
   /// As `transposedTimes`, into a tensor of as many elements.
   public func multiplyTransposed(
     by input: Tensor, into result: inout Tensor, _ workers: Workers,
-    with kernels: LaneKernels? = .best
+    with kernels: DenseKernels? = .best
   ) {
     precondition(
       result.shape.count * shape[0] * shape[0] == shape.count * input.shape.count
@@ -210,15 +211,14 @@ extension Tensor {
   }
 
   private func weightGradient(
-    _ input: Tensor, into result: inout Tensor, _ kernels: LaneKernels, _ workers: Workers
+    _ input: Tensor, into result: inout Tensor, _ kernels: DenseKernels, _ workers: Workers
   ) {
     withMatrices(self, input, into: &result, of: Float.self) { delta, input, result in
       let alone = isLittle(delta.rows * delta.columns * input.columns)
       workers.run(cutting: delta.columns, into: outputsPerPiece, alone: alone) { outputs in
-        let delta = delta[columns: outputs]
         kernels.multiply(
-          delta.elements, 1, delta.stride, delta.columns, input.elements, input.stride,
-          input.columns, input.rows, result + outputs.lowerBound * input.columns, input.columns)
+          .transposed(delta[columns: outputs]), by: input,
+          into: result + outputs.lowerBound * input.columns)
       }
     }
   }

@@ -138,7 +138,7 @@ private func multiplyPlainly<R: Real>(
 
 extension Factor {
   /// Where its elements lie, and how far apart those of neighboring rows and columns are.
-  fileprivate var places: (start: UnsafePointer<R>, down: Int, right: Int) {
+  var places: (start: UnsafePointer<R>, down: Int, right: Int) {
     switch self {
     case .plain(let matrix): (matrix.elements, matrix.stride, 1)
     case .transposed(let matrix): (matrix.elements, 1, matrix.stride)

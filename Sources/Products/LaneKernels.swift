@@ -70,18 +70,6 @@ public struct LaneKernels: Sendable {
       _ m: UnsafePointer<Float>, _ count: Int, _ result: UnsafeMutablePointer<Float>,
       _ room: UnsafeMutablePointer<Float>
     ) -> Void
-  let multiplyByTransposed:
-    @Sendable (
-      _ a: UnsafePointer<Float>, _ aStride: Int, _ rows: Int, _ b: UnsafePointer<Float>,
-      _ bStride: Int, _ columns: Int, _ terms: Int, _ bias: UnsafePointer<Float>?,
-      _ result: UnsafeMutablePointer<Float>, _ stride: Int
-    ) -> Void
-  let multiply:
-    @Sendable (
-      _ a: UnsafePointer<Float>, _ down: Int, _ right: Int, _ rows: Int,
-      _ b: UnsafePointer<Float>, _ bStride: Int, _ columns: Int, _ terms: Int,
-      _ result: UnsafeMutablePointer<Float>, _ stride: Int
-    ) -> Void
 
   /// For processors with AVX2; on arm64 for all.
   static let eight = LaneKernels(
@@ -123,17 +111,7 @@ public struct LaneKernels: Sendable {
         $0, rows: $1, rowStride: $2, channels: $3, channelStride: $4, mirrored: $5, into: $6,
         room: $7)
     },
-    narrowKernels: { Lanes8.narrowKernels($0, count: $1, into: $2, room: $3) },
-    multiplyByTransposed: {
-      Lanes8.multiplyByTransposed(
-        $0, aStride: $1, rows: $2, $3, bStride: $4, columns: $5, terms: $6, bias: $7, into: $8,
-        stride: $9)
-    },
-    multiply: {
-      Lanes8.multiply(
-        $0, down: $1, right: $2, rows: $3, $4, bStride: $5, columns: $6, terms: $7, into: $8,
-        stride: $9)
-    })
+    narrowKernels: { Lanes8.narrowKernels($0, count: $1, into: $2, room: $3) })
 
   /// For processors with AVX-512.
   static let sixteen = LaneKernels(
@@ -175,17 +153,7 @@ public struct LaneKernels: Sendable {
         $0, rows: $1, rowStride: $2, channels: $3, channelStride: $4, mirrored: $5, into: $6,
         room: $7)
     },
-    narrowKernels: { Lanes16.narrowKernels($0, count: $1, into: $2, room: $3) },
-    multiplyByTransposed: {
-      Lanes16.multiplyByTransposed(
-        $0, aStride: $1, rows: $2, $3, bStride: $4, columns: $5, terms: $6, bias: $7, into: $8,
-        stride: $9)
-    },
-    multiply: {
-      Lanes16.multiply(
-        $0, down: $1, right: $2, rows: $3, $4, bStride: $5, columns: $6, terms: $7, into: $8,
-        stride: $9)
-    })
+    narrowKernels: { Lanes16.narrowKernels($0, count: $1, into: $2, room: $3) })
 
   /// Those that this processor can run, the widest last.
   public static let supported: [LaneKernels] = {

@@ -49,7 +49,7 @@ private struct Operands {
     delta = numbers([examples, outputs], dtype, seed: 4)
   }
 
-  func products(_ workers: Workers, with kernels: LaneKernels? = .best) -> [String: Tensor] {
+  func products(_ workers: Workers, with kernels: DenseKernels? = .best) -> [String: Tensor] {
     [
       "forward": input.timesTransposed(weight, plus: bias, workers, with: kernels),
       "without bias": input.timesTransposed(weight, plus: nil, workers, with: kernels),
@@ -66,10 +66,10 @@ struct DenseProductsTests {
     [1, 1, 1], [1, 5, 3], [7, 1, 2], [3, 4, 1], [33, 17, 65], [70, 129, 34], [2, 8, 7], [3, 16, 5],
     [5, 9, 6], [4, 24, 8], [6, 48, 9], [9, 47, 10], [10, 49, 11], [66, 95, 143], [64, 784, 128],
   ]
-  static let roads = [nil] + LaneKernels.supported
+  static let roads = [nil] + DenseKernels.supported
 
   @Test(arguments: shapes, roads)
-  func productsAreThoseOfThePlainLoops(shape: [Int], kernels: LaneKernels?) throws {
+  func productsAreThoseOfThePlainLoops(shape: [Int], kernels: DenseKernels?) throws {
     let workers = try Workers(count: 2)
     for (dtype, tolerance) in [(DType.f32, 2e-5), (.f64, 1e-13)] {
       let operands = Operands(shape[0], shape[1], shape[2], dtype)
@@ -89,7 +89,7 @@ struct DenseProductsTests {
   }
 
   @Test(arguments: [DType.f32, .f64], roads)
-  func bytesDoNotDependOnTheThreads(dtype: DType, kernels: LaneKernels?) throws {
+  func bytesDoNotDependOnTheThreads(dtype: DType, kernels: DenseKernels?) throws {
     for outputs in [101, 131] {
       let operands = Operands(131, 67, outputs, dtype)
       let expected = operands.products(try Workers(count: 1), with: kernels)
@@ -100,8 +100,8 @@ struct DenseProductsTests {
   }
 
   /// Terms beside the last register's, and elements of other rows, must not be multiplied by 0 and added.
-  @Test(arguments: LaneKernels.supported)
-  func whatIsNotFiniteReachesOnlyItsOwnSums(kernels: LaneKernels) throws {
+  @Test(arguments: DenseKernels.supported)
+  func whatIsNotFiniteReachesOnlyItsOwnSums(kernels: DenseKernels) throws {
     let workers = try Workers(count: 1)
     for inputs in [17, 39] {
       for place in [0, inputs - 1] {

@@ -1,9 +1,10 @@
-// How fast the convolutions of the recipes are, by road and product: `swift run -c release kernel-benchmark`, or with the
+// How fast the convolutions and dense layers of the recipes are, by road and product: `swift run -c release kernel-benchmark`, or with the
 // name of a layer, and of a road, only those.
 //
 // One thread, a batch of 64; the roads take turns, and what is printed is the median of the rounds in GFLOP/s of the
 // thread's own time, so that other work on the machine counts little. The
-// arithmetic counted is 2 · N · O · C/G · KH · KW · H' · W' for each of the three products.
+// arithmetic counted is 2 · N · O · C/G · KH · KW · H' · W' for each of the three products of a convolution, 2 · N · O · I for
+// those of a dense layer.
 
 import Kernels
 import Products
@@ -41,6 +42,11 @@ let layers = [
   Layer("resnet conv5", [64, 14, 14], 128, 3, stride: 2, padding: 1),
   Layer("resnet conv6", [128, 7, 7], 128, 3, padding: 1),
 ]
+let denseLayers: [(name: String, inputs: Int, outputs: Int)] = [
+  ("mlp dense1", 784, 128), ("lenet dense1", 400, 120),
+  ("lenet dense2", 120, 84), ("lenet dense3", 84, 10), ("cnn dense1", 3136, 128),
+  ("wide dense", 2048, 2048),
+]
 let asked = CommandLine.arguments.dropFirst()
 let roads: [(name: String, kernels: LaneKernels?, minimal: Bool)] =
   ([("BLAS", nil, false)]
@@ -70,26 +76,14 @@ func seconds() -> Double {
   return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-print(padded("layer", 16) + padded("road", 20) + "  forward  input gradient  weight gradient")
-for layer in layers where asked.first.map({ $0 == layer.name }) ?? true {
-  let convolutions = roads.map {
-    Convolution(
-      layer.window, input: layer.input, outputs: layer.outputs, $0.kernels, minimal: $0.minimal)
-  }
-  let (output, weight) = (convolutions[0].output, convolutions[0].weight)
-  let x = values(layer.input.batched(examples))
-  let w = values(weight)
-  let delta = values(output.batched(examples))
-  let work = 2 * Double(examples * weight.count * output[1] * output[2]) / 1e9
-  var speeds = [[[Double]]](
-    repeating: [[Double]](repeating: [], count: 3), count: roads.count)
+/// Prints how fast each road's forward product, input gradient and weight gradient are.
+func compare(
+  _ layer: String, _ multiplications: Int, _ roads: [(name: String, products: [() -> Tensor])]
+) {
+  let work = 2 * Double(multiplications) / 1e9
+  var speeds = roads.map { $0.products.map { _ in [Double]() } }
   for _ in 0..<rounds {
-    for (road, convolution) in convolutions.enumerated() {
-      let products: [() -> Tensor] = [
-        { convolution.forward(x, w, plus: nil, workers) },
-        { convolution.inputGradient(delta: delta, w, workers) },
-        { convolution.weightGradient(delta: delta, input: x, workers) },
-      ]
+    for (road, (_, products)) in roads.enumerated() {
       for (index, product) in products.enumerated() {
         let start = seconds()
         _ = product()
@@ -102,6 +96,48 @@ for layer in layers where asked.first.map({ $0 == layer.name }) ?? true {
       let text = String(Int(median(speeds).rounded()))
       return String(repeating: " ", count: width - text.count) + text
     }
-    print(padded(layer.name, 16) + padded(road.name, 20) + columns.joined())
+    print(padded(layer, 16) + padded(road.name, 20) + columns.joined())
   }
+}
+
+print(padded("layer", 16) + padded("road", 20) + "  forward  input gradient  weight gradient")
+for layer in layers where asked.first.map({ $0 == layer.name }) ?? true {
+  let convolutions = roads.map {
+    Convolution(
+      layer.window, input: layer.input, outputs: layer.outputs, $0.kernels, minimal: $0.minimal)
+  }
+  let (output, weight) = (convolutions[0].output, convolutions[0].weight)
+  let x = values(layer.input.batched(examples))
+  let w = values(weight)
+  let delta = values(output.batched(examples))
+  compare(
+    layer.name, examples * weight.count * output[1] * output[2],
+    zip(roads, convolutions).map { road, convolution in
+      (
+        road.name,
+        [
+          { convolution.forward(x, w, plus: nil, workers) },
+          { convolution.inputGradient(delta: delta, w, workers) },
+          { convolution.weightGradient(delta: delta, input: x, workers) },
+        ]
+      )
+    })
+}
+for layer in denseLayers where asked.first.map({ $0 == layer.name }) ?? true {
+  let x = values([examples, layer.inputs])
+  let w = values([layer.outputs, layer.inputs])
+  let delta = values([examples, layer.outputs])
+  compare(
+    layer.name, examples * layer.inputs * layer.outputs,
+    ([("BLAS", nil)] + DenseKernels.supported.map { ("16 lanes", $0) }).map {
+      (name: String, kernels: DenseKernels?) in
+      (
+        name,
+        [
+          { x.timesTransposed(w, plus: nil, workers, with: kernels) },
+          { delta.times(w, workers, with: kernels) },
+          { delta.transposedTimes(x, workers, with: kernels) },
+        ]
+      )
+    })
 }
