@@ -37,6 +37,12 @@ public struct Network: Sendable {
 
   private let namesForBackward: [Mode: [String]]
 
+  /// Whether a training pass draws random numbers, so that it must know what to draw them by.
+  public let isRandom: Bool
+
+  /// The last batches that `checkMemory` had room for.
+  let roomy = RoomyBatches()
+
   /// - Throws: `TopologyFault`.
   public init(topology: String) throws { try self.init(topology: topology, allowingGaps: false) }
 
@@ -59,6 +65,7 @@ public struct Network: Sendable {
         isLearning || node.sources.contains { $0.map { carriesError[$0] } == true })
     }
     self.carriesError = carriesError
+    isRandom = nodes.contains { $0.layer.isRandom }
     parameters = nodes.flatMap { node in
       node.layer.parameters.map {
         Parameter("\(node.name).\($0.name)", $0.shape, $0.start, isLearned: $0.isLearned)
@@ -85,9 +92,6 @@ public struct Network: Sendable {
 
   /// The shape of what leaves the last layer, per example.
   public var outputShape: Shape { last.output }
-
-  /// Whether a training pass draws random numbers, so that it must know what to draw them by.
-  public var isRandom: Bool { nodes.contains { $0.layer.isRandom } }
 
   var last: Node { nodes[nodes.count - 1] }
 

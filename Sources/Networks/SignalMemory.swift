@@ -78,10 +78,15 @@ extension Network {
     of examples: Int, together: Int? = nil, for purpose: SignalMemory.Purpose, _ dtype: DType,
     threads: Int, hasClassIDs: Bool = false, limit: Int
   ) throws {
+    let kind = RoomyBatches.Kind(
+      together: together, purpose: purpose, dtype: dtype, threads: threads,
+      hasClassIDs: hasClassIDs, limit: limit)
+    if roomy.contain(examples, kind) { return }
     try signalMemory(
       of: examples, together: together, for: purpose, dtype, threads: threads,
       hasClassIDs: hasClassIDs
     ).check(for: examples, limit: limit)
+    roomy.note(examples, kind)
   }
 
   /// As `checkMemory`, of targets alone that are class ids.
@@ -107,6 +112,33 @@ extension Network {
       largest: nodes[largest].name, takes: count.bytes(of: largest),
       of: reaching.reduce(0) { $0 + count.bytes(of: $1) }
     ).check(for: examples, limit: limit)
+  }
+}
+
+/// The largest batch that there was room for, of the kind asked for last: to count again for every step would take longer than
+/// the step of a small network.
+final class RoomyBatches: @unchecked Sendable {
+  /// What decides, besides the number of examples, which never make it less.
+  struct Kind: Equatable {
+    let together: Int?
+    let purpose: SignalMemory.Purpose
+    let dtype: DType
+    let threads: Int
+    let hasClassIDs: Bool
+    let limit: Int
+  }
+
+  // Read and written under the lock.
+  private var kind: Kind?
+  private var examples = 0
+  private let lock = Lock()
+
+  func contain(_ examples: Int, _ kind: Kind) -> Bool {
+    lock.withLock { self.kind == kind && examples <= self.examples }
+  }
+
+  func note(_ examples: Int, _ kind: Kind) {
+    lock.withLock { (self.kind, self.examples) = (kind, examples) }
   }
 }
 

@@ -57,6 +57,8 @@ public struct Trainer {
   private var isKnownToLearn = false
   /// The sizes of batches that all layers can be trained on.
   private var knownToFit: [Int] = []
+  /// The largest batch whose signals are within the limit.
+  private var mostWithRoom = 0
   /// Whether a step of these settings is done, so that model and lineage state them.
   private var isNoted = false
   private var snapshot: TrainerSnapshot?
@@ -123,8 +125,7 @@ public struct Trainer {
       if let goal, position == 0, hasReached(goal, before: epoch) { return .goal }
       if position < epoch.steps { try checkMemory(of: epoch.examples(in: position + 1)) }
       if epoch.steps - position <= remaining {
-        try network.checkTraining(
-          on: epoch.examples(in: epoch.steps), of: "the epoch's last batch")
+        try checkTraining(on: epoch.examples(in: epoch.steps), of: "the epoch's last batch")
       }
       while position < epoch.steps {
         if remaining == 0 { return .limit }
@@ -138,10 +139,19 @@ public struct Trainer {
   }
 
   /// - Throws: `NetworkFault.tooMuchMemory`.
-  private func checkMemory(of examples: Int) throws {
+  private mutating func checkMemory(of examples: Int) throws {
+    if examples <= mostWithRoom { return }
     try network.checkMemory(
       of: examples, for: .training, model.dtype, threads: workers.count,
       hasClassIDs: data.outline.target?.dtype.isInteger == true, limit: memoryLimit)
+    mostWithRoom = examples
+  }
+
+  /// - Throws: `NetworkFault.tooFewExamples`.
+  private mutating func checkTraining(on examples: Int, of batch: String = "the batch") throws {
+    if knownToFit.contains(examples) { return }
+    try network.checkTraining(on: examples, of: batch)
+    knownToFit.append(examples)
   }
 
   /// Whether the epoch that the model has finished was one of this training, and its loss low enough.
@@ -241,10 +251,7 @@ public struct Trainer {
     } else if let taken {
       try examples.take(taken, stays: epoch.isAlwaysTheSame && !network.isRandom)
     }
-    if !(knownToFit.contains(examples.count)) {
-      try network.checkTraining(on: examples.count)
-      knownToFit.append(examples.count)
-    }
+    try checkTraining(on: examples.count)
     guard network.isRandom, let taken else { return pass }
     return Pass(
       .training,
