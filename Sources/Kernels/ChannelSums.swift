@@ -3,7 +3,7 @@ import Tensors
 extension Tensor {
   /// The sum over everything but the second axis: [N, C, …] gives [C].
   ///
-  /// Added in double precision, in four sums that are added up at the end, and rounded once.
+  /// Added in double precision, and rounded once.
   public func summedOverPictures(_ workers: Workers) -> Tensor {
     precondition(shape.rank >= 2, "sum over pictures of \(shape)")
     var result = Tensor(uninitialized: [shape[1]], dtype)
@@ -14,30 +14,51 @@ extension Tensor {
     return result
   }
 
+  /// Some examples after the other give a sum for every channel, and these are added up at the end: as a thread that
+  /// computes with examples has them at hand.
   private func sumPictures<R: Real>(
     into result: inout Tensor, of type: R.Type, _ workers: Workers
   ) {
     let (examples, channels) = (shape[0], shape[1])
     let size = shape.perExample.perExample.count
+    let pieces = (examples + picturesPerPiece - 1) / picturesPerPiece
     withValues(of: type) { x in
-      result.withMutableValues(of: type) { result in
-        workers.run(pieces: channels) { channel in
-          // One sum would wait for every addition.
-          var sums = SIMD4<Double>.zero
-          for example in 0..<examples {
-            let start = (example * channels + channel) * size
-            let whole = start + size / 4 * 4
-            for element in stride(from: start, to: whole, by: 4) {
-              sums[0] += Double(x[element])
-              sums[1] += Double(x[element + 1])
-              sums[2] += Double(x[element + 2])
-              sums[3] += Double(x[element + 3])
+      guard let x = x.baseAddress else { preconditionFailure("a sum of no pictures") }
+      withUnsafeTemporaryAllocation(of: Double.self, capacity: pieces * channels) { sums in
+        nonisolated(unsafe) let sums = sums
+        workers.run(cutting: examples, into: picturesPerPiece) { range in
+          let first = range.lowerBound / picturesPerPiece * channels
+          for channel in 0..<channels {
+            var sum = 0.0
+            for example in range {
+              sum += doubleSum(x + (example * channels + channel) * size, size)
             }
-            for element in whole..<start + size { sums[0] += Double(x[element]) }
+            sums[first + channel] = sum
           }
-          result[channel] = R((sums[0] + sums[1]) + (sums[2] + sums[3]))
+        }
+        result.withMutableValues(of: type) { result in
+          for channel in 0..<channels {
+            result[channel] = R((0..<pieces).reduce(0) { $0 + sums[$1 * channels + channel] })
+          }
         }
       }
     }
   }
+}
+
+/// Examples in one piece of a sum over pictures.
+private let picturesPerPiece = 16
+
+/// Σ xᵢ of a row in Double: of eight sums, each of which waits only for itself.
+private func doubleSum<R: Real>(_ x: UnsafePointer<R>, _ count: Int) -> Double {
+  var eight = SIMD8<Double>.zero
+  let whole = count & ~7
+  for start in stride(from: 0, to: whole, by: 8) {
+    eight += SIMD8<Double>(UnsafeRawPointer(x + start).loadUnaligned(as: SIMD8<R>.self))
+  }
+  let four = eight.lowHalf + eight.highHalf
+  let two = four.lowHalf + four.highHalf
+  var sum = two.x + two.y
+  for index in whole..<count { sum += Double(x[index]) }
+  return sum
 }
