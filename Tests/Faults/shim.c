@@ -36,11 +36,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READ, READV, PREAD, WRITE, WRITEV, PWRITE, POLL, OPEN, FSYNC, RENAME, UNLINK, CALLS };
+enum { READ, READV, PREAD, WRITE, WRITEV, PWRITE, VMSPLICE, POLL, OPEN, FSYNC, RENAME, UNLINK, CALLS };
 enum { SHORT, INTERRUPTED, AGAIN, JUMP, FULL, FAILED, PIPE, FAULT_KINDS };
 
 static const char *const call_names[CALLS] = {"read", "readv", "pread", "write", "writev", "pwrite",
-                                              "poll", "open", "fsync", "rename", "unlink"};
+                                              "vmsplice", "poll", "open", "fsync", "rename", "unlink"};
 static const char *const fault_names[FAULT_KINDS] = {"short", "eintr", "eagain", "clock", "full", "fail", "pipe"};
 
 static int active, is_victim = 1;
@@ -239,6 +239,19 @@ ssize_t writev(int number, const struct iovec *buffers, int many) {
   if (fails()) return -1;
   ssize_t taken = fitting(number, part(total(buffers, many)));
   return taken < 0 ? -1 : next(writev)(number, cut, cut_to(buffers, many, (size_t)taken, cut));
+}
+
+ssize_t vmsplice(int number, const struct iovec *buffers, size_t many, unsigned int flags) {
+  struct iovec cut[IOV_MAX];
+  if (many > IOV_MAX) return errno = EINVAL, -1;
+  if (dies(VMSPLICE)) {
+    (void)!next(vmsplice)(
+        number, cut, (size_t)cut_to(buffers, (int)many, draw() % (total(buffers, (int)many) + 1), cut), flags);
+    die();
+  }
+  if (fails()) return -1;
+  size_t taken = part(total(buffers, (int)many));
+  return next(vmsplice)(number, cut, (size_t)cut_to(buffers, (int)many, taken, cut), flags);
 }
 
 int poll(struct pollfd *watched, nfds_t many, int timeout) {

@@ -51,8 +51,9 @@ PIPELINES = {
         f"{EPOCH} -m model -o next --epoch 1 --size 8 --rate 0.01 --engine fused train",
     ),
     "large": (
-        "documents larger than a pipe",
-        """
+        "documents larger than a pipe, and a ring that lends its tensors",
+        f"""
+        {EPOCH} -m wide -o next --epoch 1 --size 600 --rate 0.01 many
         nn-batch many --size all | nn-forward -m wide --trace | nn-backprop | nn-sum -o sum
         nn-batch many --size all | nn-forward -m wide -o prediction
         cat many | nn-batch --size all --limit 1 --level 9 | nn-inspect --frame 0 -o batch
@@ -71,7 +72,7 @@ PIPELINES = {
 
 # What must have been answered short, EINTR or EAGAIN at least once.
 KINDS = {"short": "short", "eintr": "EINTR", "eagain": "EAGAIN"}
-CALLS = ["read", "readv", "pread", "write", "writev", "poll"]
+CALLS = ["read", "readv", "pread", "write", "writev", "vmsplice", "poll"]
 
 
 class Pipelines:

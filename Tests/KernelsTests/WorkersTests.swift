@@ -58,6 +58,23 @@ struct WorkersTests {
     #expect(sum.value == 15_000)
   }
 
+  /// Awake or asleep, before works and without any.
+  @Test func workMayBeExpectedAtAnyTime() throws {
+    let workers = try Workers(count: 3)
+    for round in 0..<200 {
+      for _ in 0..<round % 3 { workers.expectWork() }
+      // Longer than helpers look around before they sleep.
+      if round % 20 == 0 { usleep(2000) }
+      if round % 7 == 0 { continue }
+      var calls = [Int](repeating: 0, count: 10)
+      calls.withUnsafeMutableBufferPointer { calls in
+        let calls = calls
+        workers.run(pieces: 10) { calls[$0] += 1 }
+      }
+      #expect(calls == [Int](repeating: 1, count: 10))
+    }
+  }
+
   @Test func cutsByLengthWhateverTheThreads() throws {
     for count in [1, 2, 5] {
       let ranges = Mutex([Range<Int>]())

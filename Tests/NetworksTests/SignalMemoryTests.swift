@@ -115,4 +115,19 @@ struct SignalMemoryTests {
         == "layer 'dense2': found signals of 200 bytes, 480 in all layers, for a batch of 10, expected at "
         + "most 479 in all (NN_MAX_DOCUMENT_BYTES sets the limit)")
   }
+
+  /// What has been counted once is not counted again; everything else is.
+  @Test func whatThereWasRoomForSaysNothingOfAnythingElse() throws {
+    let network = try Network(topology: row)
+    func hasRoom(
+      _ examples: Int, _ purpose: SignalMemory.Purpose = .trace(.training), _ dtype: DType = .f32
+    ) -> Bool {
+      (try? network.checkMemory(of: examples, for: purpose, dtype, threads: 8, limit: 480)) != nil
+    }
+    #expect(hasRoom(10) && hasRoom(9) && hasRoom(10))
+    #expect(!hasRoom(11))
+    #expect(hasRoom(10))
+    #expect(!hasRoom(10, .trace(.training), .f64))
+    #expect(!hasRoom(10, .everything(.training)) && hasRoom(10))
+  }
 }
