@@ -19,12 +19,22 @@ public final class Workers: Sendable {
   private let crew: Crew
   private let helpers: Helpers
 
+  /// How long a thread that waits looks around before it sleeps. To wake a thread takes as long as many a piece of work.
+  public enum Patience: Int, Sendable {
+    /// In a process that has nothing but works to do, one soon after the other.
+    case long = 100_000
+    /// In a stage of a pipe, whose neighbors need the cores between its works.
+    case short = 20_000
+
+    fileprivate var nanoseconds: Int { rawValue }
+  }
+
   /// - Parameter count: at least 1; with 1 no thread is started.
   /// - Throws: `KernelsFault.threadRefused` when the system starts no more threads.
-  public init(count: Int) throws {
+  public init(count: Int, patience: Patience = .long) throws {
     precondition(count >= 1, "\(count) workers")
     self.count = count
-    crew = Crew(threads: count)
+    crew = Crew(threads: count, patience)
     helpers = Helpers(crew: crew)
     for number in 1..<count { try helpers.start(number: number + 1, of: count) }
   }
@@ -72,11 +82,10 @@ private final class Crew: @unchecked Sendable {
   private let workArrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private let workDone = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-  /// The nanoseconds for which a thread that waits looks around before it sleeps. To wake a thread takes as long as many a
-  /// piece of work, and one work follows the other.
-  private static let patience = 100_000
+  private let patience: Int
 
-  init(threads: Int) {
+  init(threads: Int, _ patience: Workers.Patience) {
+    self.patience = patience.nanoseconds
     left = Array(repeating: 0..<0, count: threads)
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(workArrived, nil)
@@ -139,7 +148,7 @@ private final class Crew: @unchecked Sendable {
       sched_yield()
       clock_gettime(CLOCK_MONOTONIC, &now)
       let elapsed = (now.tv_sec - start.tv_sec) * 1_000_000_000 + now.tv_nsec - start.tv_nsec
-      if elapsed > Self.patience { return }
+      if elapsed > patience { return }
     }
   }
 

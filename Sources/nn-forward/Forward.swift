@@ -58,7 +58,7 @@ struct ForwardTool: Stage {
   func run() throws {
     let feedback = try follow.map { try FeedbackInput($0) }
     let output = try output.open(lending: feedback != nil)
-    let workers = try Workers(count: jobs.count)
+    let workers = try Workers(count: jobs.count, patience: .short)
     let start = try model.read(watching: output) {
       try Forward(Model($0), workers, memoryLimit: documentLimit())
     }
