@@ -102,13 +102,19 @@ extension Document {
   /// - Throws: `DocumentError.newerFormat`, `.missingKey` or `.unknownKey`. A document without any `nn.` key is
   ///   somebody else's and passes.
   public func checkFormat() throws {
-    let own = metadata.keys.filter { $0.hasPrefix("nn.") }
-    if own.isEmpty { return }
+    var isOurs = false
+    var unknown: [String] = []
+    for key in metadata.keys {
+      if Key.names.contains(key) {
+        isOurs = true
+      } else if key.hasPrefix("nn.") {
+        unknown.append(key)
+      }
+    }
+    if !isOurs && unknown.isEmpty { return }
     guard let version = self[.format] else { throw DocumentError.missingKey(.format) }
     guard version == formatVersion else { throw DocumentError.newerFormat(version) }
-    if let unknown = own.filter({ !Key.names.contains($0) }).min() {
-      throw DocumentError.unknownKey(unknown)
-    }
+    if let first = unknown.min() { throw DocumentError.unknownKey(first) }
     if let kind = self[.kind], Kind(rawValue: kind) == nil { throw DocumentError.unknownKind(kind) }
   }
 

@@ -157,7 +157,7 @@ public struct Trainer {
   /// Whether the epoch that the model has finished was one of this training, and its loss low enough.
   private func hasReached(_ goal: Double, before epoch: Epoch) -> Bool {
     guard let loss = model.epochLoss else { return false }
-    let settings = TrainingSettings.text(batch: place(epoch, 1), settings)
+    let settings = TrainingSettings.text(batch: place(epoch, 1), settings.description)
     return model.lineage.lastSettings == settings && loss.mean < goal
   }
 
@@ -232,7 +232,8 @@ public struct Trainer {
       &workspace.parameters, by: workspace.gradients, examples: examples.count, factor: factor,
       workers)
     if !isNoted {
-      model.note(TrainingSettings.text(batch: place(epoch, step), settings), settings)
+      let description = settings.description
+      model.note(TrainingSettings.text(batch: place(epoch, step), description), description)
       isNoted = true
     }
     model.step += 1
@@ -281,7 +282,7 @@ public struct Trainer {
     guard position < epoch.steps else {
       throw TrainingError.positionOutside(position, steps: epoch.steps)
     }
-    let now = TrainingSettings.text(batch: place(epoch, position), settings)
+    let now = TrainingSettings.text(batch: place(epoch, position), settings.description)
     if let before = model.lineage.lastSettings, before != now {
       throw TrainingError.insideEpoch(found: before, expected: now)
     }

@@ -30,16 +30,19 @@ extension Model {
     try advance(with: gradient, examples: examples)
     for (name, tensor) in zip(names, changed[0]) { parameters[name] = tensor }
     corrector.keep(in: &self)
-    note(TrainingSettings.text(batch: gradient, settings), settings)
+    let description = settings.description
+    note(TrainingSettings.text(batch: gradient, description), description)
     step += 1
   }
 
   /// Notes in the lineage what decides the step that comes now.
   ///
-  /// - Parameter text: `TrainingSettings.text` of its batch and the settings.
-  public mutating func note(_ text: String, _ settings: UpdateSettings) {
+  /// - Parameters:
+  ///   - text: `TrainingSettings.text` of its batch and the settings.
+  ///   - settings: `UpdateSettings.description`.
+  public mutating func note(_ text: String, _ settings: String) {
     lineage.note(text, at: step)
-    note(optimizer: settings.description)
+    note(optimizer: settings)
   }
 
   /// The gradient's tensors of these names, finite and in the shape and dtype of the model's.
@@ -129,13 +132,15 @@ extension Role {
 /// The line that a lineage holds for the settings of a correction.
 public enum TrainingSettings {
   /// What decides the step: the batch's data, batching, distortion and seed as far as it states them, then the settings.
-  public static func text(batch: Document, _ update: UpdateSettings) -> String {
+  ///
+  /// - Parameter settings: `UpdateSettings.description`.
+  public static func text(batch: Document, _ settings: String) -> String {
     var words = [String]()
     if let data = batch[.data] { words.append("data=\(data)") }
     if let batching = batch[.batching] { words.append(batching) }
     if let augmentation = batch[.augmentation] { words.append(augmentation) }
     if let seed = batch[.seed] { words.append("seed=\(seed)") }
-    words.append(update.description)
+    words.append(settings)
     return words.joined(separator: " ")
   }
 }

@@ -33,7 +33,8 @@ struct BackpropTool: Stage {
   func run() throws {
     let output = try output.open()
     var backprop = try Backprop(
-      keepingDeltas: deltas, Workers(count: jobs.count, patience: .short), memoryLimit: documentLimit())
+      keepingDeltas: deltas, Workers(count: jobs.count, patience: .short),
+      memoryLimit: documentLimit())
     let input = try openInput(traces, as: "the traces", watching: output)
     try transform(input, into: output) { try backprop.gradient(of: $0) }
   }
