@@ -87,9 +87,10 @@ batch() {
     "${limit[@]}" "${batching[@]}"
 }
 augment() { stage nn-augment "${augmenting[@]}"; }
-forward() { stage nn-forward -m "$model" --follow "$tmp/weights" --trace "${threads[@]}"; }
+# Nobody but the next stage reads what nn-forward and nn-update write.
+forward() { stage nn-forward -m "$model" --follow "$tmp/weights" --lend --trace "${threads[@]}"; }
 backprop() { stage nn-backprop "${threads[@]}"; }
-update() { stage nn-update -m "$model" "${updating[@]}" --feedback "$tmp/weights" -o "$next"; }
+update() { stage nn-update -m "$model" "${updating[@]}" --feedback "$tmp/weights" --lend -o "$next"; }
 
 # The stages, each alive for the whole epoch. Every corrected model goes back to nn-forward through a FIFO.
 ring() {

@@ -39,8 +39,8 @@ public final class Workers: Sendable {
     for number in 1..<count { try helpers.start(number: number + 1, of: count) }
   }
 
-  /// Wakes helpers that sleep, as there will be work at once: until they are awake the caller prepares it. Does nothing if
-  /// they had nothing to do since the last time.
+  /// Wakes helpers that sleep, as there will be work at once: until they are awake the caller prepares it, and they look around for
+  /// the long patience. Does nothing if they had nothing to do since the last time.
   public func expectWork() { crew.stir() }
 
   /// Calls `body` once for every number in 0..<pieces, on all threads at once, and returns after the last.
@@ -71,6 +71,8 @@ private final class Crew: @unchecked Sendable {
   private var left: [Range<Int>]
   /// Whether there was work for helpers since they were stirred.
   private var hasShared = false
+  /// Whether they are stirred, and no work has come since.
+  private var isExpecting = false
   private var isDismissed = false
   private var sleepers = 0
   private var callerSleeps = false
@@ -104,7 +106,7 @@ private final class Crew: @unchecked Sendable {
   func share(pieces: Int, _ body: @escaping (Int) -> Void) {
     lock()
     self.body = body
-    hasShared = true
+    (hasShared, isExpecting) = (true, false)
     for thread in left.indices {
       left[thread] = pieces * thread / left.count..<pieces * (thread + 1) / left.count
     }
@@ -113,7 +115,7 @@ private final class Crew: @unchecked Sendable {
     if sleepers > 0 { pthread_cond_broadcast(workArrived) }
     computePieces(thread: 0)
     unlock()
-    wait(until: { unfinished.load(ordering: .acquiring) == 0 })
+    wait(for: patience, until: { unfinished.load(ordering: .acquiring) == 0 })
     lock()
     while unfinished.load(ordering: .acquiring) > 0 {
       callerSleeps = true
@@ -127,9 +129,10 @@ private final class Crew: @unchecked Sendable {
   /// What looks to sleeping helpers like a work without pieces.
   func stir() {
     lock()
-    if hasShared && sleepers > 0 {
+    if hasShared {
+      isExpecting = true
       works.add(1, ordering: .releasing)
-      pthread_cond_broadcast(workArrived)
+      if sleepers > 0 { pthread_cond_broadcast(workArrived) }
     }
     hasShared = false
     unlock()
@@ -139,13 +142,11 @@ private final class Crew: @unchecked Sendable {
   private func unlock() { pthread_mutex_unlock(mutex) }
 
   /// Looks a while whether it is so.
-  private func wait(until isSo: () -> Bool) {
+  private func wait(for patience: Int, until isSo: () -> Bool) {
     var start = timespec()
     clock_gettime(CLOCK_MONOTONIC, &start)
     var now = start
     while !isSo() {
-      // Whoever has something to do here, another stage perhaps, goes first.
-      sched_yield()
       clock_gettime(CLOCK_MONOTONIC, &now)
       let elapsed = (now.tv_sec - start.tv_sec) * 1_000_000_000 + now.tv_nsec - start.tv_nsec
       if elapsed > patience { return }
@@ -180,8 +181,9 @@ private final class Crew: @unchecked Sendable {
     while !isDismissed {
       computePieces(thread: thread)
       let seen = works.load(ordering: .relaxed)
+      let patience = isExpecting ? Workers.Patience.long.nanoseconds : patience
       unlock()
-      wait(until: { works.load(ordering: .acquiring) != seen })
+      wait(for: patience, until: { works.load(ordering: .acquiring) != seen })
       lock()
       while !isDismissed && works.load(ordering: .relaxed) == seen {
         sleepers += 1

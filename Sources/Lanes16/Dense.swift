@@ -4,8 +4,9 @@ import CProcessor
 // large in every direction, takes a third of the time where a batch is small. Not for `Lanes8`: with half as many registers,
 // each half as wide, they are no faster than the BLAS.
 
-/// Rows of either factor that are multiplied together by `multiplyByTransposed`.
+/// Rows of either factor that are multiplied together by `multiplyByTransposed`: as in `correlate`, where they are taps and deltas.
 private let rowsTogether = deltasTogether
+private typealias FourRows = Taps
 
 /// a · bᵀ + bias:
 ///
@@ -69,8 +70,8 @@ extension Lane {
   }
 }
 
-/// The sums of products of rows of a, from `row` on, with those of b from `column` on, by rows of a. Behind the last row comes that
-/// once more.
+/// The sums of products of rows of a, from `row` on, with those of b from `column` on, by rows of a. Behind the last row comes
+/// that once more.
 @inline(__always)
 private func products(
   _ a: UnsafePointer<Float>, _ aStride: Int, _ row: Int, _ rows: Int, _ b: UnsafePointer<Float>,
@@ -85,11 +86,11 @@ private func products(
   let y2 = b + min(column &+ 2, columns &- 1) &* bStride
   let y3 = b + min(column &+ 3, columns &- 1) &* bStride
 
-  var (row0, row1) = (Taps(repeating: 0), Taps(repeating: 0))
-  var (row2, row3) = (Taps(repeating: 0), Taps(repeating: 0))
+  var (row0, row1) = (FourRows(repeating: 0), FourRows(repeating: 0))
+  var (row2, row3) = (FourRows(repeating: 0), FourRows(repeating: 0))
   @inline(__always)
   func add(_ lane: (UnsafePointer<Float>) -> Lane) {
-    let x = Taps(
+    let x = FourRows(
       low: PairOfRows(low: Row1(lane(x0)), high: Row1(lane(x1))),
       high: PairOfRows(low: Row1(lane(x2)), high: Row1(lane(x3))))
     row0.add(x, times: lane(y0))
@@ -149,7 +150,7 @@ public func multiply(
 
 /// As the function above, for as many columns as the row of registers has numbers; or as much added to the result.
 @inline(__always)
-private func multiply<R: Row>(
+private func multiply<R: AdjacentRow>(
   _ type: R.Type, _ a: UnsafePointer<Float>, _ down: Int, _ right: Int, _ rows: Int,
   _ b: UnsafePointer<Float>, _ bStride: Int, _ terms: Int, _ result: UnsafeMutablePointer<Float>,
   _ stride: Int, adding: Bool
@@ -190,5 +191,52 @@ private func multiply<R: Row>(
     row5.store(from: result + number(5) &* stride)
     row6.store(from: result + number(6) &* stride)
     row7.store(from: result + number(7) &* stride)
+  }
+}
+
+/// Registers whose numbers lie one after the other in memory, wherever that begins.
+private protocol AdjacentRow: Row {
+  init(from start: UnsafePointer<Float>)
+  func store(from start: UnsafeMutablePointer<Float>)
+}
+
+extension Row1: AdjacentRow {
+  @inline(__always)
+  fileprivate init(_ a: Lane) { self.a = a }
+  @inline(__always)
+  fileprivate init(from start: UnsafePointer<Float>) { a = start.lane }
+  @inline(__always)
+  fileprivate func store(from start: UnsafeMutablePointer<Float>) { start.store(a) }
+}
+
+extension PairOfRows {
+  @inline(__always)
+  fileprivate init(low: R, high: R) { (self.low, self.high) = (low, high) }
+}
+
+extension Row3: AdjacentRow {
+  @inline(__always)
+  fileprivate init(from start: UnsafePointer<Float>) {
+    a = start.lane
+    b = (start + lanes).lane
+    c = (start + 2 &* lanes).lane
+  }
+  @inline(__always)
+  fileprivate func store(from start: UnsafeMutablePointer<Float>) {
+    start.store(a)
+    (start + lanes).store(b)
+    (start + 2 &* lanes).store(c)
+  }
+}
+
+extension UnsafePointer<Float> {
+  @inline(__always)
+  fileprivate var lane: Lane { UnsafeRawPointer(self).loadUnaligned(as: Lane.self) }
+}
+
+extension UnsafeMutablePointer<Float> {
+  @inline(__always)
+  fileprivate func store(_ lane: Lane) {
+    UnsafeMutableRawPointer(self).storeBytes(of: lane, as: Lane.self)
   }
 }

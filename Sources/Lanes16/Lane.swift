@@ -25,17 +25,6 @@ extension UnsafeMutablePointer<Float> {
   }
 }
 
-extension UnsafePointer<Float> {
-  /// A register of the numbers from here on, wherever they lie.
-  @inline(__always)
-  var lane: Lane { UnsafeRawPointer(self).loadUnaligned(as: Lane.self) }
-}
-
-extension UnsafeMutablePointer<Float> {
-  @inline(__always)
-  func store(_ lane: Lane) { UnsafeMutableRawPointer(self).storeBytes(of: lane, as: Lane.self) }
-}
-
 /// Several registers that are added to together. What is written out here by hand, and not kept in an array, stays in the
 /// processor's registers.
 protocol Row {
@@ -43,28 +32,21 @@ protocol Row {
   init(repeating number: Float)
   /// The registers at `x[offsets[0] + shift]`, `x[offsets[1] + shift]`, …
   init(_ x: UnsafePointer<Lane>, at offsets: UnsafePointer<Int>, plus shift: Int)
-  /// The numbers from `start` on, register after register.
-  init(from start: UnsafePointer<Float>)
   mutating func add(_ x: Self, times weight: Float)
   mutating func add(_ x: Self, times weight: Lane)
   /// Writes the registers to `target[offsets[0]]`, `target[offsets[1]]`, …
   func store(_ target: UnsafeMutablePointer<Lane>, at offsets: UnsafePointer<Int>)
-  /// Undoes `init(from:)`.
-  func store(from start: UnsafeMutablePointer<Float>)
 }
 
 struct Row1: Row {
   var a: Lane
 
   static var count: Int { 1 }
-  @inline(__always) init(_ a: Lane) { self.a = a }
   @inline(__always) init(repeating number: Float) { a = Lane(repeating: number) }
   @inline(__always)
   init(_ x: UnsafePointer<Lane>, at offsets: UnsafePointer<Int>, plus shift: Int) {
     a = x[offsets[0] &+ shift]
   }
-  @inline(__always) init(from start: UnsafePointer<Float>) { a = start.lane }
-  @inline(__always) func store(from start: UnsafeMutablePointer<Float>) { start.store(a) }
   @inline(__always) mutating func add(_ x: Self, times weight: Float) { a.addProduct(x.a, weight) }
   @inline(__always) mutating func add(_ x: Self, times weight: Lane) { a.addProduct(x.a, weight) }
   @inline(__always)
@@ -88,18 +70,6 @@ struct Row3: Row {
     a = x[offsets[0] &+ shift]
     b = x[offsets[1] &+ shift]
     c = x[offsets[2] &+ shift]
-  }
-  @inline(__always)
-  init(from start: UnsafePointer<Float>) {
-    a = start.lane
-    b = (start + lanes).lane
-    c = (start + 2 &* lanes).lane
-  }
-  @inline(__always)
-  func store(from start: UnsafeMutablePointer<Float>) {
-    start.store(a)
-    (start + lanes).store(b)
-    (start + 2 &* lanes).store(c)
   }
   @inline(__always)
   mutating func add(_ x: Self, times weight: Float) {
@@ -127,8 +97,6 @@ struct PairOfRows<R: Row>: Row {
 
   static var count: Int { 2 * R.count }
   @inline(__always)
-  init(low: R, high: R) { (self.low, self.high) = (low, high) }
-  @inline(__always)
   init(repeating number: Float) {
     low = R(repeating: number)
     high = low
@@ -137,16 +105,6 @@ struct PairOfRows<R: Row>: Row {
   init(_ x: UnsafePointer<Lane>, at offsets: UnsafePointer<Int>, plus shift: Int) {
     low = R(x, at: offsets, plus: shift)
     high = R(x, at: offsets + R.count, plus: shift)
-  }
-  @inline(__always)
-  init(from start: UnsafePointer<Float>) {
-    low = R(from: start)
-    high = R(from: start + R.count &* lanes)
-  }
-  @inline(__always)
-  func store(from start: UnsafeMutablePointer<Float>) {
-    low.store(from: start)
-    high.store(from: start + R.count &* lanes)
   }
   @inline(__always)
   mutating func add(_ x: Self, times weight: Float) {

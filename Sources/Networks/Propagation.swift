@@ -129,24 +129,26 @@ extension Network {
       let output = signals.outputs[needed: node.name]
 
       // First ∂loss/∂output, then in its memory, unless that is kept, ∂loss/∂sum.
-      var error: Tensor? = nil
-      swap(&error, &errors[index])
+      var arrived: Tensor? = nil
+      swap(&arrived, &errors[index])
       var isDelta = false
       if index == nodes.count - 1 {
         switch loss.derivative(output: output, target: target, pass.workers) {
-        case .delta(let fused): (error, isDelta) = (fused, true)
-        case .error(let found): error = found
+        case .delta(let fused): (arrived, isDelta) = (fused, true)
+        case .error(let found): arrived = found
         }
+      }
+      guard var delta = arrived.take() else {
+        preconditionFailure("no error reaches layer '\(node.name)'")
       }
       if !isDelta {
         if keepingDeltas {
-          gradients.deltas["\(node.name).error"] = error
+          gradients.deltas["\(node.name).error"] = delta
           gradients.deltas["\(node.name).derivative"] = node.activation.derivative(
             sum: sum, output: output, pass.workers)
         }
-        node.activation.makeDelta(of: &error!, sum: sum, output: output, pass.workers)
+        node.activation.makeDelta(of: &delta, sum: sum, output: output, pass.workers)
       }
-      guard let delta = error else { preconditionFailure("no error reaches layer '\(node.name)'") }
       if keepingDeltas { gradients.deltas["\(node.name).delta"] = delta }
 
       let wanted = node.sources.map { $0.map { carriesError[$0] } ?? false }

@@ -233,7 +233,8 @@ public struct Trainer {
       workers)
     if !isNoted {
       let description = settings.description
-      model.note(TrainingSettings.text(batch: place(epoch, step), description), description)
+      model.note(
+        TrainingSettings.text(batch: place(epoch, step), description), optimizer: description)
       isNoted = true
     }
     model.step += 1

@@ -18,7 +18,7 @@ extension Document {
 }
 
 /// Reads documents one after the other. What a header repeats of the one before it, as those of a
-/// stream do, is compared and not parsed again.
+/// stream do, is compared and not parsed again; and it gets as much memory at once as one before it has filled.
 public struct DocumentReader {
   private var known: KnownHeader?
   /// The most bytes of data that a document has had.

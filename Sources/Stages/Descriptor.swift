@@ -23,8 +23,8 @@ final class Descriptor {
   var probe: [UInt8] = []
   /// When something was last written, or could have been; what is read meanwhile does not put off the next probe.
   private var lastWritten = 0.0
-  /// The bytes written.
-  private(set) var written = 0
+  /// The bytes written, and those of them that were lent.
+  private(set) var (written, lent) = (0, 0)
   private let isOwned: Bool
   private var takesLoans: Bool
 
@@ -39,7 +39,11 @@ final class Descriptor {
     case S_IFCHR where isatty(number) == 1: nature = .terminal
     default: nature = .other
     }
-    takesLoans = nature == .pipe
+    #if os(Linux)
+      takesLoans = nature == .pipe
+    #else
+      takesLoans = false
+    #endif
     if nature == .pipe { enlargePipe() }
   }
 
@@ -124,8 +128,8 @@ final class Descriptor {
 
   /// Writes every byte of the buffers, one after the other, waiting as long as the reader takes.
   ///
-  /// - Parameter isLent: whether a buffer's bytes stay as they are until they are no longer among the `unread`, so that a pipe can refer to them in
-  ///   their place and only the reader copies them.
+  /// - Parameter isLent: whether a buffer's bytes stay as they are until no pipe refers to them any more. Then a pipe does, and
+  ///   only its reader copies them. That waits in the kernel even where the pipe does not wait (`O_NONBLOCK`).
   /// - Throws: `StageError.writing`, or `.readerGone`.
   func write(
     _ buffers: [UnsafeRawBufferPointer],
@@ -147,6 +151,7 @@ final class Descriptor {
           lends ? lend(number, next, alike.count) : writev(number, next, Int32(alike.count))
         if count >= 0 {
           written += count
+          if lends { lent += count }
           first = vectors.dropBytes(count, from: first)
         } else if errno == EAGAIN {
           var watched = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
@@ -164,8 +169,11 @@ final class Descriptor {
 
   /// The bytes of a pipe that nobody has read yet; more than it can hold if the system does not say.
   var unread: Int {
-    var count: Int32 = 0
-    return ioctl(number, UInt(FIONREAD), &count) == 0 ? Int(count) : .max
+    #if os(Linux)
+      var count: Int32 = 0
+      if ioctl(number, UInt(FIONREAD), &count) == 0 { return Int(count) }
+    #endif
+    return .max
   }
 
   /// How many buffers every system's `writev` takes at once: POSIX promises 16, Linux and macOS

@@ -20,8 +20,7 @@ public final class DocumentOutput {
   /// - Parameters:
   ///   - path: the file; nil or `-` for standard output.
   ///   - level: gzip's, 0 to 9; nil for the default: real compression into a file, none into a pipe.
-  ///   - lending: whether tensors are lent to a pipe, which saves copying them; the caller then says by `takeBack` when
-  ///     they must have been read.
+  ///   - lending: whether tensors are lent to a pipe, see `Loans`.
   /// - Throws: `StageError.outputNotCreated`; `.usage` when standard output is a terminal.
   public init(_ path: String?, level: Int? = nil, lending: Bool = false) throws {
     (file, descriptor) = try AtomicFile.orStandardOutput(path)
@@ -52,7 +51,7 @@ public final class DocumentOutput {
     }
   }
 
-  /// Takes lent tensors back as far as they have been read; the caller knows that they must have been.
+  /// Takes lent tensors back as far as they have been read; the caller knows that something has come of them.
   public func takeBack() { loans?.takeBack(from: descriptor) }
 
   /// Writes the next frame of a stream.

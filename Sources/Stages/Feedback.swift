@@ -52,7 +52,7 @@ public final class FeedbackOutput {
   private let descriptor: Descriptor
   private var gzip = GzipWriter(level: 0)
   private var writer = DocumentWriter()
-  private let loans: Loans
+  private let loans: Loans?
   private var hasReader = true
 
   /// Opens the FIFO whether or not it has a reader yet.
@@ -60,9 +60,11 @@ public final class FeedbackOutput {
   /// A reader can notice that its writer ended only if the writer had opened the FIFO. If that waited for the first
   /// gradient, a stage that died before it would leave `nn-forward` waiting for ever behind a filter that, like `cat`,
   /// does not watch its output.
-  /// - Parameter isOfStandardInput: whether the gradients come from there.
+  /// - Parameters:
+  ///   - isOfStandardInput: whether the gradients come from there.
+  ///   - lending: whether tensors are lent to the FIFO, see `Loans`.
   /// - Throws: `StageError.outputNotCreated`; `.usage` when the path is no FIFO.
-  public init(_ path: String, isOfStandardInput: Bool) throws {
+  public init(_ path: String, isOfStandardInput: Bool, lending: Bool = false) throws {
     if !isOfStandardInput { Self.promised = nil }
     let number = Self.opened(path)
     guard number >= 0 else {
@@ -72,7 +74,7 @@ public final class FeedbackOutput {
     guard descriptor.nature == .pipe else {
       throw StageError.usage("--feedback: '\(printable(path))' is no FIFO (mkfifo makes one)")
     }
-    loans = Loans()
+    loans = lending ? Loans() : nil
   }
 
   /// The FIFO whose reader must not wait for this program should it fail; nil when there is none.
@@ -119,19 +121,21 @@ public final class FeedbackOutput {
   }
 
   /// Sends a model; when the reader has gone or never came, does nothing, now and later.
-  ///
-  /// Its tensors are lent: by `takeBack` the caller says that something has come of this model.
   public func send(_ model: Document) throws {
     guard hasReader else { return }
     do {
       try writer.withEncoded(model) { parts in
-        try loans.write(model, parts, with: &gzip, to: descriptor)
+        if let loans {
+          try loans.write(model, parts, with: &gzip, to: descriptor)
+        } else {
+          try gzip.write(parts) { try descriptor.write($0) }
+        }
       }
     } catch StageError.readerGone {
       hasReader = false
     }
   }
 
-  /// Takes lent tensors back as far as they have been read.
-  public func takeBack() { loans.takeBack(from: descriptor) }
+  /// Takes lent tensors back as far as they have been read; the caller knows that something has come of this model.
+  public func takeBack() { loans?.takeBack(from: descriptor) }
 }

@@ -7,11 +7,12 @@ import Safetensors
 /// that somebody else holds too gets other memory. Nothing is lent where the pipe would hold copies: through a socket, into
 /// a file, from compressed documents and on systems without `vmsplice`.
 ///
-/// Who lends knows when a document must have been read, from what has come back of it. What the pipe says alone would not
-/// do: a filter that passes a pipe's pages on to another (`splice`) empties the one and leaves them to be read in the other.
+/// Who lends knows when a document must have been read, from what has come back of it, and that nobody else reads the pipe: a
+/// filter that passes its pages on to others (`splice`, `tee`) empties it and leaves them to be read there. So a user asks
+/// for it (`--lend`), as `pipelines/epoch.sh` does for its own ring.
 final class Loans {
   /// Each with the bytes that had been written behind it.
-  private var lent: [(document: Document, end: Int)] = []
+  private(set) var lent: [(document: Document, end: Int)] = []
 
   /// From so many bytes on lending costs less than copying.
   private static let worthLending = 64 << 10
@@ -31,8 +32,8 @@ final class Loans {
     to descriptor: Descriptor
   ) throws {
     let loans = parts.dropFirst().filter { $0.count >= Self.worthLending }
-    // Also when the reader goes in the middle: another may have some of the pages.
-    defer { if !loans.isEmpty { lent.append((document, descriptor.written)) } }
+    let before = descriptor.lent
+    defer { if descriptor.lent > before { lent.append((document, descriptor.written)) } }
     try gzip.write(parts) { buffers in
       try descriptor.write(buffers) { buffer in loans.contains { $0.contains(buffer) } }
     }

@@ -31,6 +31,7 @@ public struct OutputOptions: ParsableArguments {
 
   public init() {}
 
+  /// Opens it.
   ///
   /// - Parameter lending: as for `DocumentOutput`.
   public func open(lending: Bool = false) throws -> DocumentOutput {

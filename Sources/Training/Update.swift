@@ -31,7 +31,7 @@ extension Model {
     for (name, tensor) in zip(names, changed[0]) { parameters[name] = tensor }
     corrector.keep(in: &self)
     let description = settings.description
-    note(TrainingSettings.text(batch: gradient, description), description)
+    note(TrainingSettings.text(batch: gradient, description), optimizer: description)
     step += 1
   }
 
@@ -39,8 +39,8 @@ extension Model {
   ///
   /// - Parameters:
   ///   - text: `TrainingSettings.text` of its batch and the settings.
-  ///   - settings: `UpdateSettings.description`.
-  public mutating func note(_ text: String, _ settings: String) {
+  ///   - optimizer: `UpdateSettings.description`.
+  public mutating func note(_ text: String, optimizer settings: String) {
     lineage.note(text, at: step)
     note(optimizer: settings)
   }

@@ -46,10 +46,17 @@ struct ForwardTool: Stage {
       "Take a new model from here before every batch but the first.", valueName: "fifo"))
   var follow: String?
 
+  @Flag(
+    help: """
+      With --follow: let the pipe refer to tensors and copy none. Only where nobody but nn-backprop reads it.
+      """)
+  var lend = false
+
   @OptionGroup var jobs: JobsOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
+    if lend && follow == nil { throw ValidationError("--lend goes with --follow") }
     for (name, flag) in [("--inference", inference), ("--sums", sums)] where flag && !trace {
       throw ValidationError("\(name) goes with --trace")
     }
@@ -57,7 +64,7 @@ struct ForwardTool: Stage {
 
   func run() throws {
     let feedback = try follow.map { try FeedbackInput($0) }
-    let output = try output.open(lending: feedback != nil)
+    let output = try output.open(lending: lend)
     let workers = try Workers(count: jobs.count, patience: .short)
     let start = try model.read(watching: output) {
       try Forward(Model($0), workers, memoryLimit: documentLimit())

@@ -39,11 +39,21 @@ struct Update: Stage {
   @Option(help: ArgumentHelp("Send every corrected model there.", valueName: "fifo"))
   var feedback: String?
 
+  @Flag(
+    help: """
+      With --feedback: let the FIFO refer to tensors and copy none. Only where nobody but nn-forward reads it.
+      """)
+  var lend = false
+
   @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if lend && feedback == nil { throw ValidationError("--lend goes with --feedback") }
+  }
 
   func run() throws {
     let feedbackOutput = try feedback.map {
-      try FeedbackOutput($0, isOfStandardInput: gradient == nil || gradient == "-")
+      try FeedbackOutput($0, isOfStandardInput: gradient == nil || gradient == "-", lending: lend)
     }
     let output = try output.open()
     let settings = try update.settings()

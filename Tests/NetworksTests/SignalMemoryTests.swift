@@ -120,14 +120,32 @@ struct SignalMemoryTests {
   @Test func whatThereWasRoomForSaysNothingOfAnythingElse() throws {
     let network = try Network(topology: row)
     func hasRoom(
-      _ examples: Int, _ purpose: SignalMemory.Purpose = .trace(.training), _ dtype: DType = .f32
+      _ examples: Int, _ purpose: SignalMemory.Purpose = .trace(.training), _ dtype: DType = .f32,
+      together: Int? = nil, hasClassIDs: Bool = false, limit: Int = 480
     ) -> Bool {
-      (try? network.checkMemory(of: examples, for: purpose, dtype, threads: 8, limit: 480)) != nil
+      (try? network.checkMemory(
+        of: examples, together: together, for: purpose, dtype, threads: 8,
+        hasClassIDs: hasClassIDs, limit: limit)) != nil
     }
     #expect(hasRoom(10) && hasRoom(9) && hasRoom(10))
-    #expect(!hasRoom(11))
-    #expect(hasRoom(10))
-    #expect(!hasRoom(10, .trace(.training), .f64))
+    #expect(!hasRoom(11) && hasRoom(10))
     #expect(!hasRoom(10, .everything(.training)) && hasRoom(10))
+    #expect(!hasRoom(10, .trace(.training), .f64) && hasRoom(10))
+    #expect(!hasRoom(10, hasClassIDs: true) && hasRoom(10))
+    #expect(!hasRoom(10, limit: 479) && hasRoom(10))
+    #expect(hasRoom(10, .answer, together: 4, limit: 240) && !hasRoom(10, .answer, limit: 240))
+  }
+
+  @Test func whatThereWasRoomForSaysNothingOfMoreThreads() throws {
+    let network = try Network(topology: "input 3x20x20\nconv 5 3x3\nloss squared")
+    func bytes(_ threads: Int) throws -> Int {
+      try #require(network.signalMemory(of: 99, for: .training, .f32, threads: threads).bytes)
+    }
+    let limit = try bytes(1)
+    try #require(try bytes(2) > limit)
+    try network.checkMemory(of: 99, for: .training, .f32, threads: 1, limit: limit)
+    #expect(throws: NetworkFault.self) {
+      try network.checkMemory(of: 99, for: .training, .f32, threads: 2, limit: limit)
+    }
   }
 }

@@ -118,6 +118,12 @@ struct DenseProductsTests {
         for (index, value) in gradient.values(of: Float.self).enumerated() {
           #expect(index % inputs == place ? value == .infinity : value.isFinite)
         }
+        // As a weight of five outputs.
+        let errors = Tensor([Float](repeating: 1, count: 3 * 5), shape: [3, 5])
+        let passed = errors.times(input, workers, with: kernels)
+        for (index, value) in passed.values(of: Float.self).enumerated() {
+          #expect(index % inputs == place ? value == .infinity : value.isFinite)
+        }
       }
     }
   }

@@ -107,6 +107,24 @@ func memoryGrowsWithTheBytesReceived(received: Int) throws {
   }
 }
 
+/// What one document has filled the next one gets at once, and no more than that.
+@Test func memoryOfADocumentIsTrustedToTheNext() throws {
+  let large = Document(tensors: ["a": Tensor([UInt8](repeating: 1, count: 3_000_000))])
+  let claim = bytes(
+    header: #"{"a":{"dtype":"U8","shape":[1099511627776],"data_offsets":[0,1099511627776]}}"#,
+    data: [1, 2, 3])
+  var reader = DocumentReader()
+  func rooms(_ bytes: [UInt8]) -> (Input, Result<Document?, any Error>) {
+    let input = Input(bytes)
+    return (input, Result { try reader.read { input.read(into: $0) } })
+  }
+  #expect(rooms(large.encoded()).0.largestRoom < 3_000_000)
+  #expect(rooms(large.encoded()).0.largestRoom == 3_000_000)
+  let (input, result) = rooms(claim)
+  #expect(throws: SafetensorsError.self) { try result.get() }
+  #expect(input.largestRoom == 3_000_000)
+}
+
 @Test func readsDocumentsLargerThanTheFirstAllocation() throws {
   for count in [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, 5_000_001] {
     let data = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
