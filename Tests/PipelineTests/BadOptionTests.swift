@@ -94,6 +94,12 @@ private let badCommands = [
     "nn-forward -m model.safetensors.gz batch.safetensors.gz --sums -o out.gz",
     "--sums goes with --trace"),
   BadCommand(
+    "nn-forward -m model.safetensors.gz batch.safetensors.gz --lend -o out.gz",
+    "--lend goes with --follow"),
+  BadCommand(
+    "nn-update -m model.safetensors.gz gradient.safetensors.gz --rate 1 --lend -o out.gz",
+    "--lend goes with --feedback"),
+  BadCommand(
     "nn-forward -m model.safetensors.gz batch.safetensors.gz --trace=yes -o out.gz",
     "the option '--trace' does not take any value, but 'yes' was specified"),
   BadCommand(
