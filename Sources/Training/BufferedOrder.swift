@@ -79,7 +79,7 @@ public struct BufferedOrder: Sendable {
   ///
   /// - Returns: every shard of which rows have come by then, in their order, and the rows of it that are in the buffer.
   mutating func advance(by count: Int) -> [Remainder] {
-    var begun = arrivals
+    let begun = arrivals
     while fill() != nil {}
     for _ in 0..<count { _ = depart() }
     var inBuffer: [Int: [(index: Int, place: Int)]] = [:]
