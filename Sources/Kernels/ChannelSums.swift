@@ -48,17 +48,3 @@ extension Tensor {
 
 /// Examples in one piece of a sum over pictures.
 private let picturesPerPiece = 16
-
-/// Σ xᵢ of a row in Double: of eight sums, each of which waits only for itself.
-private func doubleSum<R: Real>(_ x: UnsafePointer<R>, _ count: Int) -> Double {
-  var eight = SIMD8<Double>.zero
-  let whole = count & ~7
-  for start in stride(from: 0, to: whole, by: 8) {
-    eight += SIMD8<Double>(UnsafeRawPointer(x + start).loadUnaligned(as: SIMD8<R>.self))
-  }
-  let four = eight.lowHalf + eight.highHalf
-  let two = four.lowHalf + four.highHalf
-  var sum = two.x + two.y
-  for index in whole..<count { sum += Double(x[index]) }
-  return sum
-}

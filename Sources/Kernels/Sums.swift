@@ -37,10 +37,25 @@ func laneSumAndProducts<R: Real>(
   ]
 }
 
+/// Σ xᵢ of a row in Double: of eight sums, each of which waits only for itself.
+@inlinable
+func doubleSum<R: Real>(_ x: UnsafePointer<R>, _ count: Int) -> Double {
+  var eight = SIMD8<Double>.zero
+  let whole = count & ~7
+  for start in stride(from: 0, to: whole, by: 8) {
+    eight += SIMD8<Double>(UnsafeRawPointer(x + start).loadUnaligned(as: SIMD8<R>.self))
+  }
+  return tail(eight, whole..<count) { x[$0] }
+}
+
 /// The lanes, halves by halves, and the terms of the elements behind the last whole group, added up in Double.
 @inlinable
 func tail<R: Real>(_ lanes: SIMD16<R>, _ rest: Range<Int>, _ term: (Int) -> R) -> Double {
-  let eight = SIMD8<Double>(lanes.lowHalf) + SIMD8<Double>(lanes.highHalf)
+  tail(SIMD8<Double>(lanes.lowHalf) + SIMD8<Double>(lanes.highHalf), rest, term)
+}
+
+@inlinable
+func tail<R: Real>(_ eight: SIMD8<Double>, _ rest: Range<Int>, _ term: (Int) -> R) -> Double {
   let four = eight.lowHalf + eight.highHalf
   let two = four.lowHalf + four.highHalf
   var sum = two.x + two.y

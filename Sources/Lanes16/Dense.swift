@@ -1,5 +1,3 @@
-import CProcessor
-
 // The products of dense layers. Their factors are read where they lie: to pack them, as a BLAS does for matrices that are
 // large in every direction, takes a third of the time where a batch is small. Not for `Lanes8`: with half as many registers,
 // each half as wide, they are no faster than the BLAS.

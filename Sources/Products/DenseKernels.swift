@@ -24,12 +24,15 @@ public struct DenseKernels: Sendable {
       terms: a.columns, bias: bias, into: result, stride: stride)
   }
 
-  /// a · b, into packed rows.
-  func multiply(
-    _ a: Factor<Float>, by b: Matrix<Float>, into result: UnsafeMutablePointer<Float>
+  /// a · b, into packed rows: by kernels, where there are any and rows of b fill a register, else by the BLAS.
+  static func multiply(
+    _ a: Factor<Float>, by b: Matrix<Float>, into result: UnsafeMutablePointer<Float>,
+    with kernels: DenseKernels?
   ) {
-    precondition(
-      a.columns == b.rows && b.columns >= lanes, "\(a.columns) columns, \(b.rows) rows")
+    guard let kernels, b.columns >= kernels.lanes else {
+      return Float.multiply(a, .plain(b), into: result, adding: false)
+    }
+    precondition(a.columns == b.rows, "\(a.columns) columns, \(b.rows) rows")
     let places = a.places
     Lanes16.multiply(
       places.start, down: places.down, right: places.right, rows: a.rows, b.elements,

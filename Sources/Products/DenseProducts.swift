@@ -58,24 +58,17 @@ extension Tensor {
     _ workers: Workers
   ) {
     let outputs = weight.shape[0]
-    withMatrices(self, weight, into: &result, of: type) { input, weight, result in
+    withMatrices(self, weight, bias, into: &result, of: type) { input, weight, bias, result in
       let alone = isLittle(input.rows * input.columns * outputs)
-      func compute(_ bias: UnsafePointer<R>?) {
-        workers.run(cutting: input.rows, into: examplesPerPiece, alone: alone) { examples in
-          if let bias {
-            for example in examples {
-              (result + example * outputs).update(from: bias, count: outputs)
-            }
+      workers.run(cutting: input.rows, into: examplesPerPiece, alone: alone) { examples in
+        if let bias {
+          for example in examples {
+            (result + example * outputs).update(from: bias, count: outputs)
           }
-          R.multiply(
-            .plain(input[rows: examples]), .transposed(weight),
-            into: result + examples.lowerBound * outputs, adding: bias != nil)
         }
-      }
-      if let bias {
-        bias.withValues(of: type) { compute($0.baseAddress) }
-      } else {
-        compute(nil)
+        R.multiply(
+          .plain(input[rows: examples]), .transposed(weight),
+          into: result + examples.lowerBound * outputs, adding: bias != nil)
       }
     }
   }
@@ -84,20 +77,13 @@ extension Tensor {
     _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor, _ kernels: DenseKernels,
     _ workers: Workers
   ) {
-    let bias = bias?.values(of: Float.self)
-    withMatrices(self, weight, into: &result, of: Float.self) { input, weight, result in
+    withMatrices(self, weight, bias, into: &result, of: Float.self) { input, weight, bias, result in
       func compute(_ examples: Range<Int>, _ outputs: Range<Int>) {
-        func compute(_ bias: UnsafePointer<Float>?) {
-          kernels.multiply(
-            input[rows: examples], byTransposed: weight[rows: outputs], plus: bias,
-            into: result + examples.lowerBound * weight.rows + outputs.lowerBound,
-            stride: weight.rows)
-        }
-        if let bias {
-          bias[outputs].withUnsafeBufferPointer { compute($0.baseAddress) }
-        } else {
-          compute(nil)
-        }
+        kernels.multiply(
+          input[rows: examples], byTransposed: weight[rows: outputs],
+          plus: bias.map { $0 + outputs.lowerBound },
+          into: result + examples.lowerBound * weight.rows + outputs.lowerBound,
+          stride: weight.rows)
       }
       let alone = isLittle(input.rows * input.columns * weight.rows)
       if weight.rows < outputsToCut {
@@ -132,37 +118,26 @@ extension Tensor {
     dispatch(
       dtype,
       f32: {
-        if let kernels, weight.shape[1] >= kernels.lanes {
-          inputGradient(weight, into: &result, kernels, workers)
-        } else {
-          inputGradient(weight, into: &result, of: Float.self, workers)
+        inputGradient(weight, into: &result, workers) {
+          DenseKernels.multiply($0, by: $1, into: $2, with: kernels)
         }
       },
-      f64: { inputGradient(weight, into: &result, of: Double.self, workers) })
+      f64: {
+        inputGradient(weight, into: &result, workers) {
+          Double.multiply($0, .plain($1), into: $2, adding: false)
+        }
+      })
   }
 
-  private func inputGradient<R: BLASReal>(
-    _ weight: Tensor, into result: inout Tensor, of type: R.Type, _ workers: Workers
+  private func inputGradient<R: Real>(
+    _ weight: Tensor, into result: inout Tensor, _ workers: Workers,
+    _ multiply: (Factor<R>, Matrix<R>, UnsafeMutablePointer<R>) -> Void
   ) {
-    withMatrices(self, weight, into: &result, of: type) { delta, weight, result in
+    withMatrices(self, weight, into: &result, of: R.self) { delta, weight, _, result in
       let alone = isLittle(delta.rows * delta.columns * weight.columns)
       workers.run(cutting: delta.rows, into: examplesPerPiece, alone: alone) { examples in
-        R.multiply(
-          .plain(delta[rows: examples]), .plain(weight),
-          into: result + examples.lowerBound * weight.columns, adding: false)
-      }
-    }
-  }
-
-  private func inputGradient(
-    _ weight: Tensor, into result: inout Tensor, _ kernels: DenseKernels, _ workers: Workers
-  ) {
-    withMatrices(self, weight, into: &result, of: Float.self) { delta, weight, result in
-      let alone = isLittle(delta.rows * delta.columns * weight.columns)
-      workers.run(cutting: delta.rows, into: examplesPerPiece, alone: alone) { examples in
-        kernels.multiply(
-          .plain(delta[rows: examples]), by: weight,
-          into: result + examples.lowerBound * weight.columns)
+        multiply(
+          .plain(delta[rows: examples]), weight, result + examples.lowerBound * weight.columns)
       }
     }
   }
@@ -188,37 +163,26 @@ extension Tensor {
     dispatch(
       dtype,
       f32: {
-        if let kernels, input.shape.count / input.shape[0] >= kernels.lanes {
-          weightGradient(input, into: &result, kernels, workers)
-        } else {
-          weightGradient(input, into: &result, of: Float.self, workers)
+        weightGradient(input, into: &result, workers) {
+          DenseKernels.multiply($0, by: $1, into: $2, with: kernels)
         }
       },
-      f64: { weightGradient(input, into: &result, of: Double.self, workers) })
+      f64: {
+        weightGradient(input, into: &result, workers) {
+          Double.multiply($0, .plain($1), into: $2, adding: false)
+        }
+      })
   }
 
-  private func weightGradient<R: BLASReal>(
-    _ input: Tensor, into result: inout Tensor, of type: R.Type, _ workers: Workers
+  private func weightGradient<R: Real>(
+    _ input: Tensor, into result: inout Tensor, _ workers: Workers,
+    _ multiply: (Factor<R>, Matrix<R>, UnsafeMutablePointer<R>) -> Void
   ) {
-    withMatrices(self, input, into: &result, of: type) { delta, input, result in
+    withMatrices(self, input, into: &result, of: R.self) { delta, input, _, result in
       let alone = isLittle(delta.rows * delta.columns * input.columns)
       workers.run(cutting: delta.columns, into: outputsPerPiece, alone: alone) { outputs in
-        R.multiply(
-          .transposed(delta[columns: outputs]), .plain(input),
-          into: result + outputs.lowerBound * input.columns, adding: false)
-      }
-    }
-  }
-
-  private func weightGradient(
-    _ input: Tensor, into result: inout Tensor, _ kernels: DenseKernels, _ workers: Workers
-  ) {
-    withMatrices(self, input, into: &result, of: Float.self) { delta, input, result in
-      let alone = isLittle(delta.rows * delta.columns * input.columns)
-      workers.run(cutting: delta.columns, into: outputsPerPiece, alone: alone) { outputs in
-        kernels.multiply(
-          .transposed(delta[columns: outputs]), by: input,
-          into: result + outputs.lowerBound * input.columns)
+        multiply(
+          .transposed(delta[columns: outputs]), input, result + outputs.lowerBound * input.columns)
       }
     }
   }
@@ -227,18 +191,22 @@ extension Tensor {
 /// Whether a product of so many multiplications is done before another thread would have begun with its part.
 private func isLittle(_ multiplications: Int) -> Bool { multiplications < 1 << 18 }
 
-/// Calls `body` with the memory of two matrices, the first axis being their rows, and of a packed result.
+/// Calls `body` with the memory of two matrices, the first axis being their rows, of a bias and of a packed result.
 private func withMatrices<R: Real>(
-  _ a: Tensor, _ b: Tensor, into result: inout Tensor, of type: R.Type,
-  _ body: (Matrix<R>, Matrix<R>, UnsafeMutablePointer<R>) -> Void
+  _ a: Tensor, _ b: Tensor, _ bias: Tensor? = nil, into result: inout Tensor, of type: R.Type,
+  _ body: (Matrix<R>, Matrix<R>, UnsafePointer<R>?, UnsafeMutablePointer<R>) -> Void
 ) {
   a.withValues(of: type) { x in
     b.withValues(of: type) { y in
       result.withMutableValues(of: type) { result in
         guard let start = result.baseAddress else { preconditionFailure("an empty product") }
-        body(
-          Matrix(x, rows: a.shape[0], columns: x.count / a.shape[0]),
-          Matrix(y, rows: b.shape[0], columns: y.count / b.shape[0]), start)
+        let first = Matrix(x, rows: a.shape[0], columns: x.count / a.shape[0])
+        let second = Matrix(y, rows: b.shape[0], columns: y.count / b.shape[0])
+        if let bias {
+          bias.withValues(of: type) { body(first, second, $0.baseAddress, start) }
+        } else {
+          body(first, second, nil, start)
+        }
       }
     }
   }

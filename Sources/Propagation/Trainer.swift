@@ -49,6 +49,8 @@ public struct Trainer {
   private let settings: UpdateSettings
   private let workers: Workers
   private let memoryLimit: Int
+  /// Whether the targets are class ids, looked up once as every epoch asks for it.
+  private let hasClassIDs: Bool
   private var workspace: Workspace
   private var corrector: Corrector
   private var examples: TrainingExamples
@@ -57,8 +59,6 @@ public struct Trainer {
   private var isKnownToLearn = false
   /// The sizes of batches that all layers can be trained on.
   private var knownToFit: [Int] = []
-  /// The largest batch whose signals are within the limit.
-  private var mostWithRoom = 0
   /// Whether a step of these settings is done, so that model and lineage state them.
   private var isNoted = false
   private var snapshot: TrainerSnapshot?
@@ -81,6 +81,7 @@ public struct Trainer {
     self.settings = settings
     self.workers = workers
     self.memoryLimit = memoryLimit
+    hasClassIDs = data.outline.target?.dtype.isInteger == true
     pass = Pass(.training, workers)
     workspace = Workspace(network, parameters: model.parameters, dtype: model.dtype)
     corrector = try Corrector(of: model, named: workspace.names, settings)
@@ -139,12 +140,10 @@ public struct Trainer {
   }
 
   /// - Throws: `NetworkFault.tooMuchMemory`.
-  private mutating func checkMemory(of examples: Int) throws {
-    if examples <= mostWithRoom { return }
+  private func checkMemory(of examples: Int) throws {
     try network.checkMemory(
-      of: examples, for: .training, model.dtype, threads: workers.count,
-      hasClassIDs: data.outline.target?.dtype.isInteger == true, limit: memoryLimit)
-    mostWithRoom = examples
+      of: examples, for: .training, model.dtype, threads: workers.count, hasClassIDs: hasClassIDs,
+      limit: memoryLimit)
   }
 
   /// - Throws: `NetworkFault.tooFewExamples`.

@@ -15,7 +15,7 @@ public final class DocumentOutput {
   private var gzip: GzipWriter?
   private var writer = DocumentWriter()
   private var frames = 0
-  private var loans: Loans?
+  private let loans: Loans
 
   /// - Parameters:
   ///   - path: the file; nil or `-` for standard output.
@@ -35,24 +35,20 @@ public final class DocumentOutput {
       isPlain
       ? nil
       : GzipWriter(level: level ?? (descriptor.nature == .regular ? Self.defaultLevel : 0))
-    if lending, descriptor.nature == .pipe, gzip?.level == 0 { loans = Loans() }
+    loans = Loans(lending: lending && descriptor.nature == .pipe && gzip?.level == 0)
   }
 
   /// Writes a document that stands alone.
   public func write(_ document: Document) throws {
     try writer.withEncoded(document) { parts in
-      if gzip == nil {
-        try descriptor.write(parts)
-      } else if let loans {
-        try loans.write(document, parts, with: &gzip!, to: descriptor)
-      } else {
-        try gzip?.write(parts) { try descriptor.write($0) }
+      try loans.lending(document, parts, to: descriptor) { sink in
+        if gzip == nil { try sink(parts) } else { try gzip?.write(parts, to: sink) }
       }
     }
   }
 
   /// Takes lent tensors back as far as they have been read; the caller knows that something has come of them.
-  public func takeBack() { loans?.takeBack(from: descriptor) }
+  public func takeBack() { loans.takeBack(from: descriptor) }
 
   /// Writes the next frame of a stream.
   public func writeFrame(_ document: Document) throws {

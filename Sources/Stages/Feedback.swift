@@ -52,7 +52,7 @@ public final class FeedbackOutput {
   private let descriptor: Descriptor
   private var gzip = GzipWriter(level: 0)
   private var writer = DocumentWriter()
-  private let loans: Loans?
+  private let loans: Loans
   private var hasReader = true
 
   /// Opens the FIFO whether or not it has a reader yet.
@@ -74,7 +74,7 @@ public final class FeedbackOutput {
     guard descriptor.nature == .pipe else {
       throw StageError.usage("--feedback: '\(printable(path))' is no FIFO (mkfifo makes one)")
     }
-    loans = lending ? Loans() : nil
+    loans = Loans(lending: lending)
   }
 
   /// The FIFO whose reader must not wait for this program should it fail; nil when there is none.
@@ -125,11 +125,7 @@ public final class FeedbackOutput {
     guard hasReader else { return }
     do {
       try writer.withEncoded(model) { parts in
-        if let loans {
-          try loans.write(model, parts, with: &gzip, to: descriptor)
-        } else {
-          try gzip.write(parts) { try descriptor.write($0) }
-        }
+        try loans.lending(model, parts, to: descriptor) { try gzip.write(parts, to: $0) }
       }
     } catch StageError.readerGone {
       hasReader = false
@@ -137,5 +133,5 @@ public final class FeedbackOutput {
   }
 
   /// Takes lent tensors back as far as they have been read; the caller knows that something has come of this model.
-  public func takeBack() { loans?.takeBack(from: descriptor) }
+  public func takeBack() { loans.takeBack(from: descriptor) }
 }

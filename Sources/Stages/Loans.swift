@@ -1,4 +1,3 @@
-import Gzip
 import Safetensors
 
 /// Documents of which a pipe refers to the tensors themselves, so that only its reader copies them.
@@ -17,25 +16,27 @@ final class Loans {
   /// From so many bytes on lending costs less than copying.
   private static let worthLending = 64 << 10
 
-  init() {
+  private let isLending: Bool
+
+  /// - Parameter lending: whether anything is lent at all.
+  init(lending: Bool) {
+    isLending = lending
     // A pipe may be read when nobody here needs this object any more.
-    _ = Unmanaged.passRetained(self)
+    if lending { _ = Unmanaged.passRetained(self) }
   }
 
-  /// Writes a document, large tensors where they lie.
+  /// Hands `body` what it writes a document with: buffers that lie in large tensors are lent, others copied.
   ///
-  /// - Parameters:
-  ///   - parts: its bytes, the header and then each tensor's.
-  ///   - gzip: of level 0.
-  func write(
-    _ document: Document, _ parts: [UnsafeRawBufferPointer], with gzip: inout GzipWriter,
-    to descriptor: Descriptor
+  /// - Parameter parts: the document's bytes, the header and then each tensor's.
+  func lending(
+    _ document: Document, _ parts: [UnsafeRawBufferPointer], to descriptor: Descriptor,
+    _ body: (_ sink: ([UnsafeRawBufferPointer]) throws -> Void) throws -> Void
   ) throws {
-    let loans = parts.dropFirst().filter { $0.count >= Self.worthLending }
+    let large = isLending ? parts.dropFirst().filter { $0.count >= Self.worthLending } : []
     let before = descriptor.lent
     defer { if descriptor.lent > before { lent.append((document, descriptor.written)) } }
-    try gzip.write(parts) { buffers in
-      try descriptor.write(buffers) { buffer in loans.contains { $0.contains(buffer) } }
+    try body { buffers in
+      try descriptor.write(buffers) { buffer in large.contains { $0.contains(buffer) } }
     }
   }
 

@@ -102,3 +102,12 @@ func checkByDifferences(_ layer: some Layer, inputs shapes: [Shape], _ pass: Pas
     #expect(mismatch(gradient, expected, relative: 1e-7, absolute: 1e-10) == nil)
   }
 }
+
+extension Activation {
+  /// As `makeDelta`, leaving the error as it is.
+  func delta(error: Tensor, sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor {
+    var delta = error
+    makeDelta(of: &delta, sum: sum, output: output, workers)
+    return delta
+  }
+}

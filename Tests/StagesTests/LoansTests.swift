@@ -54,7 +54,7 @@
   /// Lends documents to a pipe.
   private struct Lender {
     let (reading, writing): (Descriptor, Descriptor)
-    let loans = Loans()
+    let loans = Loans(lending: true)
     var gzip = GzipWriter(level: 0)
 
     init() throws {
@@ -64,7 +64,9 @@
     }
 
     mutating func write(_ document: Document) throws {
-      try document.withEncoded { try loans.write(document, $0, with: &gzip, to: writing) }
+      try document.withEncoded { parts in
+        try loans.lending(document, parts, to: writing) { try gzip.write(parts, to: $0) }
+      }
     }
   }
 

@@ -1,5 +1,5 @@
-// How fast the convolutions and dense layers of the recipes are, by road and product: `swift run -c release kernel-benchmark`, or with the
-// name of a layer, and of a road, only those.
+// How fast the convolutions and dense layers of the recipes are, by road and product:
+// `swift run -c release kernel-benchmark`, or with the name of a layer, and of a road, only those.
 //
 // One thread, a batch of 64; the roads take turns, and what is printed is the median of the rounds in GFLOP/s of the
 // thread's own time, so that other work on the machine counts little. The

@@ -48,13 +48,6 @@ extension Activation {
     apply(to: &output, workers)
     return output
   }
-
-  /// As `makeDelta`, leaving the error as it is.
-  public func delta(error: Tensor, sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor {
-    var delta = error
-    makeDelta(of: &delta, sum: sum, output: output, workers)
-    return delta
-  }
 }
 
 /// How far from 0 the random start values of weights lie, so that signals and errors keep their strength.
