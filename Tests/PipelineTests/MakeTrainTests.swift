@@ -41,9 +41,10 @@ import Testing
     let epochs = 4
     let make = try slowRun(["ENGINE": engine, "EPOCHS": "\(epochs)"])
     try expectTrained(make, run: "whole", ["ENGINE": "fused"])
-    let epoch = try seconds(of: "whole", make)
+    var epoch = try seconds(of: "whole", make)
     var partials = 0
     var interruptions = 0
+    var beginnings = 1
     while partials < 2 && interruptions < 10 && !make.folder.exists(make.model(epochs)) {
       let before = try make.partial()
       let session = try make.start(make.command())
@@ -67,7 +68,15 @@ import Testing
       #expect(messages == 0 || (messages == 1 && left != nil && left != before))
       #expect(engine == "fused" || messages == 0)
       partials += messages
-      if !make.folder.exists(make.model(epochs)) { #expect(outcome.status == 128 + signal) }
+      if !make.folder.exists(make.model(epochs)) {
+        #expect(outcome.status == 128 + signal)
+      } else if engine == "fused" && partials == 0 && beginnings < 10 {
+        // The machine has become faster since the epoch was measured: once more, and sooner.
+        try make.folder.remove("run")
+        epoch /= 2
+        interruptions = 0
+        beginnings += 1
+      }
     }
     #expect(interruptions > 0 && (partials > 0 || engine == "ring"))
     try expectTrained(make)
@@ -84,15 +93,19 @@ import Testing
     let make = try slowRun(["EPOCHS": "1"])
     let other = ["RATE": "0.02"]
     try expectTrained(make, run: "whole", other)
-    let epoch = try seconds(of: "whole", make)
-    for delay in [0.5, 0.3, 0.1, 0.7, 0.2, 0, 0.4, 0.6, 0.05]
+    var epoch = try seconds(of: "whole", make)
+    for delay in Array(repeating: [0.5, 0.3, 0.1, 0.7, 0.2, 0], count: 5).joined()
     where !make.folder.exists("run/partial.epoch-0001.safetensors.gz") {
       let session = try make.start(make.command())
       try session.wait { make.folder.exists("run/.partial.epoch-0001.safetensors.gz.tmp") }
       usleep(UInt32(1e6 * epoch * delay))
       try session.signal(SIGINT)
       _ = try session.outcome()
-      if make.folder.exists(make.model(1)) { try make.folder.remove("run") }
+      // Too late: once more, and sooner.
+      if make.folder.exists(make.model(1)) {
+        try make.folder.remove("run")
+        epoch /= 2
+      }
     }
     try #require(make.folder.exists("run/partial.epoch-0001.safetensors.gz"))
     try expectTrained(make, other)

@@ -123,7 +123,7 @@ extension RingTestsUnderFaults {
         // Unless the step came to its end just before.
         return outcome.status == 130 ? nil : outcome
       }
-      outcome.expectEndedByItself(within: 0.5)
+      outcome.expectEndedByItself()
       #expect(outcome.status == 143)
       #expect(outcome.message == "")
       #expect(try ring.folder.read("next.safetensors") == Array("old".utf8))
