@@ -93,8 +93,8 @@ let package = Package(
 
     library("Tensors"),
     library("Random"),
-    library("Kernels", ["Tensors"]),
     .target(name: "CProcessor"),
+    library("Kernels", ["Tensors", "CProcessor"]),
     lanes(8, for: "x86-64-v3"),
     lanes(16, for: "x86-64-v4"),
     library("Products", ["Tensors", "Kernels", "CBLAS", "CProcessor", "Lanes8", "Lanes16"]),

@@ -1,3 +1,4 @@
+import CProcessor
 import Synchronization
 
 #if canImport(Glibc)
@@ -138,7 +139,14 @@ private final class Crew: @unchecked Sendable {
     unlock()
   }
 
-  private func lock() { pthread_mutex_lock(mutex) }
+  /// Tries for a while before it sleeps: whoever has the lock has it for less time than it takes to wake a thread.
+  private func lock() {
+    for _ in 0..<100 {
+      if pthread_mutex_trylock(mutex) == 0 { return }
+      nn_processor_relax()
+    }
+    pthread_mutex_lock(mutex)
+  }
   private func unlock() { pthread_mutex_unlock(mutex) }
 
   /// Looks a while whether it is so.
@@ -146,7 +154,11 @@ private final class Crew: @unchecked Sendable {
     var start = timespec()
     clock_gettime(CLOCK_MONOTONIC, &start)
     var now = start
-    while !isSo() {
+    while true {
+      for _ in 0..<16 {
+        if isSo() { return }
+        nn_processor_relax()
+      }
       clock_gettime(CLOCK_MONOTONIC, &now)
       let elapsed = (now.tv_sec - start.tv_sec) * 1_000_000_000 + now.tv_nsec - start.tv_nsec
       if elapsed > patience { return }

@@ -218,9 +218,11 @@ public struct Trainer {
       isKnownToLearn = true
     }
     workspace.backward(examples.input, target: examples.target, pass)
-    try corrector.requireFinite(workspace.gradients)
     let loss = workspace.losses.sum()
-    guard loss.isFinite else { throw TrainingError.lossOverflow }
+    guard loss.isFinite else {
+      try corrector.requireFinite(workspace.gradients)
+      throw TrainingError.lossOverflow
+    }
 
     var factor = 1.0
     if settings.schedule.needsPlace {
@@ -250,7 +252,7 @@ public struct Trainer {
     if let taken, let augmentation {
       try examples.take(augmentation.distorted(epoch.batch(step, of: taken), workers))
     } else if let taken {
-      try examples.take(taken, stays: epoch.isAlwaysTheSame && !network.isRandom)
+      try examples.take(taken, stays: epoch.isAlwaysTheSame && !network.isRandom, workers)
     }
     try checkTraining(on: examples.count)
     guard network.isRandom, let taken else { return pass }

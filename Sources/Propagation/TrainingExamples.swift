@@ -1,4 +1,5 @@
 import Documents
+import Kernels
 import Networks
 import Safetensors
 import Tensors
@@ -30,13 +31,13 @@ struct TrainingExamples {
   ///
   /// - Parameter stays: whether every step to come takes the same.
   /// - Throws: as `Network.prepared(input:dtype:)` and `Network.prepared(target:examples:dtype:)`.
-  mutating func take(_ examples: Examples, stays: Bool) throws {
+  mutating func take(_ examples: Examples, stays: Bool, _ workers: Workers) throws {
     let (source, places) = (examples.input, examples.places)
     if isKnownToFit {
       let isSo = input.shape[0] == places.count
       input.become(
         rows: places, of: source, as: dtype,
-        shape: isSo ? input.shape : network.input.batched(places.count))
+        shape: isSo ? input.shape : network.input.batched(places.count), workers)
     }
     if !isKnownToFit || !source.dtype.isInteger && input.firstNonFinite() != nil {
       input = try network.prepared(input: source.gathered(places), dtype: dtype)

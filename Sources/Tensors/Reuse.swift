@@ -24,35 +24,4 @@ extension Tensor {
     become(uninitialized: other.shape, other.dtype)
     withUnsafeMutableBytes { target in other.withUnsafeBytes { target.copyMemory(from: $0) } }
   }
-
-  /// Makes it one of the rows `indices` of another, converted to `dtype`: `source.gathered(indices).converted(to: dtype)`.
-  ///
-  /// - Parameter shape: of the result.
-  public mutating func become(
-    rows indices: ArraySlice<Int>, of source: Tensor, as dtype: DType, shape: Shape
-  ) {
-    let width = source.shape.count / max(1, source.shape[0])
-    precondition(shape.count == indices.count * width, "rows of \(source.shape) as \(shape)")
-    func convert<From: TensorElement, To: TensorElement>(_ from: From.Type, _ number: (From) -> To)
-    {
-      become(uninitialized: shape, dtype)
-      withMutableValues(of: To.self) { target in
-        source.withValues(of: from) { source in
-          guard var to = target.baseAddress, let rows = source.baseAddress else { return }
-          for index in indices {
-            precondition((0..<source.count).contains(index * width), "row \(index) of no source")
-            let from = rows + index * width
-            for column in 0..<width { to[column] = number(from[column]) }
-            to += width
-          }
-        }
-      }
-    }
-    switch (source.dtype, dtype) {
-    case (.u8, .f32): convert(UInt8.self) { Float($0) }
-    case (.f32, .f32): convert(Float.self) { $0 }
-    case (.f64, .f64): convert(Double.self) { $0 }
-    default: self = source.gathered(indices).converted(to: dtype).reshaped(shape)
-    }
-  }
 }

@@ -66,12 +66,31 @@ public struct Corrector: Sendable {
   /// One step: every parameter corrected in its place by its gradient, and running statistics moved by theirs.
   ///
   /// - Parameters:
-  ///   - gradients: finite, in the parameters' shapes, summed over `examples` examples.
+  ///   - gradients: in the parameters' shapes, summed over `examples` examples.
   ///   - factor: of the schedule, for the rate.
-  /// - Throws: `TrainingError.normOverflow`, `.overflow` or `.negativeVariance`; some of the parameters and of the rule's
-  ///   state are corrected then.
+  /// - Throws: as `requireFinite`; `TrainingError.normOverflow`, `.overflow` or `.negativeVariance`. Some of the parameters
+  ///   and of the rule's state may be corrected then.
   public mutating func correct(
     _ parameters: inout [[Tensor]], by gradients: [[Tensor]], examples: Int, factor: Double,
+    _ workers: Workers
+  ) throws {
+    if mayHideGradients { try requireFinite(gradients) }
+    do {
+      try apply(to: &parameters, gradients, examples: examples, factor: factor, workers)
+    } catch {
+      try requireFinite(gradients)
+      throw error
+    }
+  }
+
+  /// Whether all that is left by a correction may be finite where the gradient is not. Else none of them needs to be searched
+  /// before: NaN and infinity stay what they are through every rule, at any rate.
+  private var mayHideGradients: Bool {
+    settings.clipping.value.isFinite || !settings.layers.frozen.isEmpty
+  }
+
+  private mutating func apply(
+    to parameters: inout [[Tensor]], _ gradients: [[Tensor]], examples: Int, factor: Double,
     _ workers: Workers
   ) throws {
     var preparation = try preparation(gradients, examples, workers)

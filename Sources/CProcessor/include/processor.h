@@ -2,11 +2,28 @@
 #define NN_PROCESSOR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /// Whether the processor, and the system that runs it, have AVX2 with fused multiply-add (x86-64-v3).
 bool nn_processor_has_avx2(void);
 
 /// Whether they have AVX-512 as servers do (x86-64-v4).
 bool nn_processor_has_avx512(void);
+
+/// Tells the processor that the thread looks again and again for what another one does: the core, if two threads run on it,
+/// works for the other one.
+static inline void nn_processor_relax(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/// Asks for memory that will soon be read, without waiting for it.
+static inline void nn_processor_fetch(const void *start, size_t bytes) {
+  for (size_t offset = 0; offset < bytes; offset += 64)
+    __builtin_prefetch((const char *)start + offset);
+}
 
 #endif
