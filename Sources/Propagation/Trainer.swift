@@ -117,10 +117,11 @@ public struct Trainer {
     // Until the end only the workspace has the parameters, and need not copy what it changes.
     model.parameters = [:]
     defer { putModelTogether() }
+    var epoch = Epoch(model.epoch + 1, of: data, batching)
     while model.epoch < last {
       if remaining == 0 { return .limit }
       if isStopped() { return .stopped }
-      let epoch = Epoch(model.epoch + 1, of: data, batching)
+      epoch.become(model.epoch + 1)
       var position = model.position ?? 0
       if position > 0 { try requireSameSettings(epoch, position) }
       if let goal, position == 0, hasReached(goal, before: epoch) { return .goal }

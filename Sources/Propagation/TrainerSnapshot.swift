@@ -6,11 +6,18 @@ import Training
 
 /// A trainer as it was before one of the last steps. A correction changes weights where they lie; what it made of them
 /// before it left the finite numbers cannot be undone, but the steps from here on can be made again.
-struct TrainerSnapshot: Sendable {
+///
+/// A class, since every step asks whether there is one.
+final class TrainerSnapshot: Sendable {
   let parameters: [[Tensor]]
   let corrector: Corrector
   let model: Model
   let isNoted: Bool
+
+  init(parameters: [[Tensor]], corrector: Corrector, model: Model, isNoted: Bool) {
+    (self.parameters, self.corrector) = (parameters, corrector)
+    (self.model, self.isNoted) = (model, isNoted)
+  }
 
   /// The steps between two: the weights are copied once in so many.
   static let interval = 64

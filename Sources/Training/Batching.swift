@@ -30,7 +30,7 @@ public struct Batching: Sendable, CustomStringConvertible {
 /// The batches of one epoch; their contents are a pure function of the data, the batching and the epoch.
 public struct Epoch {
   /// Counted from 1.
-  public let number: Int
+  public private(set) var number: Int
   /// The number of batches.
   public let steps: Int
 
@@ -52,6 +52,15 @@ public struct Epoch {
     size = min(batching.size ?? count, count)
     steps = (count + size - 1) / size
     source = data.examples(of: number, batching, size: size)
+  }
+
+  /// Makes it another epoch of the same data and batching.
+  package mutating func become(_ number: Int) {
+    if isAlwaysTheSame {
+      self.number = number
+    } else if number != self.number {
+      self = Epoch(number, of: data, batching)
+    }
   }
 
   /// How many examples the batch of a step has: the last one what remains.
