@@ -141,7 +141,7 @@ let package = Package(
     tests(of: "Comparison", ["Tensors"]),
     tests(of: "Tensors"),
     tests(of: "Random"),
-    tests(of: "Kernels", ["Tensors", "Comparison"]),
+    tests(of: "Kernels", ["Tensors", "CProcessor", "Comparison"]),
     tests(of: "Products", ["Tensors", "Kernels", "CBLAS", "Comparison"]),
     tests(of: "Gzip", ["CZlib"]),
     tests(of: "Safetensors", ["Tensors"]),

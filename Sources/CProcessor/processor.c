@@ -1,4 +1,9 @@
-// What Swift has no word for: the compiler's own question to the processor.
+// What Swift has no word for: the compiler's own question to the processor, and the system's sets of cores.
+
+#ifdef __linux__
+#define _GNU_SOURCE
+#include <sched.h>
+#endif
 
 #include "processor.h"
 
@@ -20,5 +25,28 @@ bool nn_processor_has_avx512(void) {
 
 bool nn_processor_has_avx2(void) { return false; }
 bool nn_processor_has_avx512(void) { return false; }
+
+#endif
+
+#ifdef __linux__
+
+int nn_processor_core(void) { return sched_getcpu(); }
+
+void nn_processor_keep_off(pthread_t thread, int core) {
+  cpu_set_t cores;
+  // A system of more cores than a set holds refuses, and its threads stay where they may be.
+  if (core < 0 || core >= CPU_SETSIZE || sched_getaffinity(0, sizeof cores, &cores) != 0) return;
+  if (CPU_COUNT(&cores) > 1) CPU_CLR(core, &cores);
+  pthread_setaffinity_np(thread, sizeof cores, &cores);
+}
+
+#else
+
+int nn_processor_core(void) { return -1; }
+
+void nn_processor_keep_off(pthread_t thread, int core) {
+  (void)thread;
+  (void)core;
+}
 
 #endif

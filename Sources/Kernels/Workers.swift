@@ -75,6 +75,9 @@ private final class Crew: @unchecked Sendable {
   /// Whether they are stirred, and no work has come since.
   private var isExpecting = false
   private var isDismissed = false
+  /// The helping threads, and the core that they keep off, being that of the caller.
+  private var threads: [pthread_t] = []
+  private var callersCore: Int32 = -1
   private var sleepers = 0
   private var callerSleeps = false
   /// The works so far.
@@ -104,8 +107,25 @@ private final class Crew: @unchecked Sendable {
     mutex.deallocate()
   }
 
+  func add(_ thread: pthread_t) {
+    lock()
+    threads.append(thread)
+    callersCore = -1
+    unlock()
+  }
+
+  /// Sends the helpers to other cores than the caller's. The system likes to wake a thread where it slept, or beside the one that wakes
+  /// it, and leaves both there for milliseconds while another core is idle.
+  private func spread() {
+    let core = nn_processor_core()
+    if core == callersCore { return }
+    callersCore = core
+    for thread in threads { nn_processor_keep_off(thread, core) }
+  }
+
   func share(pieces: Int, _ body: @escaping (Int) -> Void) {
     lock()
+    spread()
     self.body = body
     (hasShared, isExpecting) = (true, false)
     for thread in left.indices {
@@ -131,6 +151,7 @@ private final class Crew: @unchecked Sendable {
   func stir() {
     lock()
     if hasShared {
+      spread()
       isExpecting = true
       works.add(1, ordering: .releasing)
       if sleepers > 0 { pthread_cond_broadcast(workArrived) }
@@ -225,7 +246,9 @@ private final class Helpers: @unchecked Sendable {
   func start(number: Int, of count: Int) throws {
     let crew = crew
     switch startThread({ crew.help(thread: number - 1) }) {
-    case .success(let thread): threads.append(thread)
+    case .success(let thread):
+      threads.append(thread)
+      crew.add(thread)
     case .failure(let refusal):
       throw KernelsFault.threadRefused(number: number, count: count, reason: refusal.reason)
     }

@@ -1,3 +1,4 @@
+import CProcessor
 import Foundation
 import Kernels
 import Testing
@@ -44,6 +45,42 @@ struct WorkersTests {
     #expect(found.allSatisfy { $0 == found[0] && Set($0.values).count == 3 })
     #expect(found[0][0] == ObjectIdentifier(Thread.current))
   }
+
+  #if os(Linux)
+    /// The cores that this thread may run on, as the system lists them.
+    private func ownCores() throws -> String {
+      let status = try String(contentsOfFile: "/proc/thread-self/status", encoding: .utf8)
+      let line = status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }
+      return try #require(line).split(separator: "\t").last.map(String.init) ?? ""
+    }
+
+    private func cores(_ list: String) -> Set<Int32> {
+      list.split(separator: ",").reduce(into: []) { cores, range in
+        let ends = range.split(separator: "-").compactMap { Int32($0) }
+        cores.formUnion(ends[0]...ends[ends.count - 1])
+      }
+    }
+
+    /// Wherever the system moves the caller; if it does so while they look, they look again.
+    @Test func helpersKeepOffTheCallersCore() throws {
+      let workers = try Workers(count: 3)
+      let all = cores(try ownCores())
+      var looks = 0
+      for _ in 0..<1000 where looks < 100 {
+        let found = Mutex([Int: String?]())
+        let before = nn_processor_core()
+        workers.run(pieces: 3) { piece in
+          found.update { $0[piece] = try? ownCores() }
+          while found.read(\.count) < 3 { sched_yield() }
+        }
+        guard nn_processor_core() == before else { continue }
+        looks += 1
+        let others = all.count > 1 ? all.subtracting([before]) : all
+        #expect(found.value.mapValues { cores($0 ?? "") } == [0: all, 1: others, 2: others])
+      }
+      #expect(looks > 0)
+    }
+  #endif
 
   @Test func oneWorkerIsTheCallingThread() throws {
     let caller = ObjectIdentifier(Thread.current)

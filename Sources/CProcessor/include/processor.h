@@ -1,6 +1,7 @@
 #ifndef NN_PROCESSOR_H
 #define NN_PROCESSOR_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -9,6 +10,12 @@ bool nn_processor_has_avx2(void);
 
 /// Whether they have AVX-512 as servers do (x86-64-v4).
 bool nn_processor_has_avx512(void);
+
+/// The core that the calling thread is on; -1 where the system does not say.
+int nn_processor_core(void);
+
+/// Lets a thread run on every core that the calling thread may run on, but this one; on all if there is no other.
+void nn_processor_keep_off(pthread_t thread, int core);
 
 /// Tells the processor that the thread looks again and again for what another one does: the core, if two threads run on it,
 /// works for the other one.
