@@ -96,21 +96,25 @@ private func winner<R: Real>(
   return winner
 }
 
-// Windows of 2 × 2 side by side have loops of their own, without branches. A winner among the winners of two rows is the
-// first in row-major order too.
+// Windows of 2 × 2 side by side have loops of their own, without branches: four windows at a time, the last four of a row
+// together with some of those before, once more, where it has not a multiple of four. By hand, for of such choices the compiler
+// makes branches. A winner among the winners of two rows is the first in row-major order too.
 
 private func halve<R: Real>(
   _ x: UnsafePointer<R>, _ pooling: Pooling, into result: UnsafeMutablePointer<R>
 ) {
+  let (width, columns) = (pooling.width, pooling.columns)
   for row in 0..<pooling.rows {
-    let upper = x + 2 * row * pooling.width
-    let lower = upper + pooling.width
-    let result = result + row * pooling.columns
-    for column in 0..<pooling.columns {
-      let (a, b) = (upper[2 * column], upper[2 * column + 1])
-      let (c, d) = (lower[2 * column], lower[2 * column + 1])
-      let (top, bottom) = (beats(b, a) ? b : a, beats(d, c) ? d : c)
-      result[column] = beats(bottom, top) ? bottom : top
+    let (upper, lower) = (x + 2 * row * width, x + (2 * row + 1) * width)
+    let result = result + row * columns
+    for start in stride(from: 0, to: columns, by: 4) where columns >= 4 {
+      let column = min(start, columns - 4)
+      let four = Four(upper + 2 * column, lower + 2 * column)
+      UnsafeMutableRawPointer(result + column).storeBytes(
+        of: four.top.replacing(with: four.bottom, where: four.below), as: SIMD4<R>.self)
+    }
+    for column in 0..<columns where columns < 4 {
+      result[column] = x[winner(x, width, 2 * row..<2 * row + 2, 2 * column..<2 * column + 2)]
     }
   }
 }
@@ -125,28 +129,44 @@ private func passToHalfWinners<R: Real>(
     let delta = delta + row * columns
     let (upper, lower) = (x + 2 * row * width, x + (2 * row + 1) * width)
     let (target, targetBelow) = (result + 2 * row * width, result + (2 * row + 1) * width)
-    // Four at a time by hand: of such choices the compiler makes branches.
-    for column in stride(from: 0, to: columns & ~3, by: 4) {
-      let (a, b) = halves(upper + 2 * column)
-      let (c, d) = halves(lower + 2 * column)
-      let (right, rightBelow) = (beats(b, a), beats(d, c))
-      let below = beats(c.replacing(with: d, where: rightBelow), a.replacing(with: b, where: right))
+    for start in stride(from: 0, to: columns, by: 4) where columns >= 4 {
+      let column = min(start, columns - 4)
+      let four = Four(upper + 2 * column, lower + 2 * column)
       let delta = UnsafeRawPointer(delta + column).loadUnaligned(as: SIMD4<R>.self)
       let zero = SIMD4<R>(repeating: 0)
       store(
-        delta.replacing(with: zero, where: below .| right),
-        zero.replacing(with: delta, where: right .& .!below), target + 2 * column)
+        delta.replacing(with: zero, where: four.below .| four.right),
+        zero.replacing(with: delta, where: four.right .& .!four.below), target + 2 * column)
       store(
-        zero.replacing(with: delta, where: below .& .!rightBelow),
-        zero.replacing(with: delta, where: below .& rightBelow), targetBelow + 2 * column)
+        zero.replacing(with: delta, where: four.below .& .!four.rightBelow),
+        zero.replacing(with: delta, where: four.below .& four.rightBelow), targetBelow + 2 * column)
     }
-    for column in columns & ~3..<columns {
+    for column in 0..<columns where columns < 4 {
       for element in 2 * column..<2 * column + 2 {
         (target[element], targetBelow[element]) = (0, 0)
       }
-      let place = winner(x, width, 2 * row..<2 * row + 2, 2 * column..<2 * column + 2)
-      result[place] = delta[column]
+      result[winner(x, width, 2 * row..<2 * row + 2, 2 * column..<2 * column + 2)] = delta[column]
     }
+  }
+}
+
+/// Four windows.
+private struct Four<R: Real> {
+  /// The winners of the two rows.
+  let top, bottom: SIMD4<R>
+  /// Whether those are the right ones.
+  let right, rightBelow: SIMDMask<SIMD4<R.SIMDMaskScalar>>
+  /// Whether that of the second row is the window's.
+  let below: SIMDMask<SIMD4<R.SIMDMaskScalar>>
+
+  @inline(__always)
+  init(_ upper: UnsafePointer<R>, _ lower: UnsafePointer<R>) {
+    let (a, b) = halves(upper)
+    let (c, d) = halves(lower)
+    (right, rightBelow) = (beats(b, a), beats(d, c))
+    top = a.replacing(with: b, where: right)
+    bottom = c.replacing(with: d, where: rightBelow)
+    below = beats(bottom, top)
   }
 }
 

@@ -62,7 +62,7 @@ struct PoolingTests {
     }
   }
 
-  /// The same tiles in one row, all of them and three again: of such a row some are taken at once, and the last ones not.
+  /// The same tiles in one row, all of them and three again: several are taken at once, and some of the last ones twice.
   @Test(arguments: [DType.f32, .f64])
   func tilesOfARowDoNotMeet(dtype: DType) {
     let tiles = (0..<259).map(tile)
@@ -75,6 +75,10 @@ struct PoolingTests {
     }
     #expect(
       delta.converted(to: dtype).maxPoolGradient(input: x, halving, workers).doubles() == expected)
+    let winners = Tensor(tiles.map { $0.values[$0.winner] }, shape: [1, 1, 1, tiles.count])
+    #expect(
+      x.maxPooled(halving, workers).doubles().map(\.description)
+        == winners.doubles().map(\.description))
   }
 
   @Test(arguments: [DType.f32, .f64])
