@@ -41,6 +41,31 @@ extension Tensor {
     }
   }
 
+  /// f(x) for every byte x, as a number of the result's type.
+  @inlinable
+  public func mapBytes(
+    by f: some ElementFunction, into result: inout Tensor, _ workers: Workers
+  ) {
+    result.become(uninitialized: shape, result.dtype)
+    dispatch(
+      result.dtype,
+      f32: { fillFromBytes(&result, of: Float.self, by: f, workers) },
+      f64: { fillFromBytes(&result, of: Double.self, by: f, workers) })
+  }
+
+  @inlinable
+  func fillFromBytes<R: Real>(
+    _ result: inout Tensor, of type: R.Type, by f: some ElementFunction, _ workers: Workers
+  ) {
+    withValues(of: UInt8.self) { x in
+      result.withMutableValues(of: type) { result in
+        workers.run(overElements: x.count) { range in
+          for index in range { result[index] = f(R(x[index])) }
+        }
+      }
+    }
+  }
+
   /// f(x) in the place of every element x.
   @inlinable
   public mutating func map(by f: some ElementFunction, _ workers: Workers) {

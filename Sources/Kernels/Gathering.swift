@@ -15,6 +15,7 @@ extension Tensor {
       precondition(index >= 0 && index < source.shape[0], "row \(index) of \(source.shape)")
     }
     switch (source.dtype, dtype) {
+    case (.u8, .u8): take(indices, of: source, width, shape, dtype, Copy<UInt8>(), workers)
     case (.u8, .f32): take(indices, of: source, width, shape, dtype, Bytes(), workers)
     case (.f32, .f32): take(indices, of: source, width, shape, dtype, Copy<Float>(), workers)
     case (.f64, .f64): take(indices, of: source, width, shape, dtype, Copy<Double>(), workers)

@@ -5,6 +5,9 @@ import Tensors
 /// Parameters and their gradients are in the order of `parameters`. A layer keeps nothing from forward to backward, and
 /// draws nothing.
 public protocol InPlaceLayer: SingleInputLayer {
+  /// Whether `forward` takes bytes too, and makes numbers of the sum's type of them.
+  var takesBytes: Bool { get }
+
   /// - Parameter sum: becomes [N] + the layer's output, where it can in the memory that it has.
   func forward(_ input: Tensor, _ parameters: [Tensor], into sum: inout Tensor, _ pass: Pass)
 
@@ -23,6 +26,8 @@ public protocol InPlaceLayer: SingleInputLayer {
 }
 
 extension InPlaceLayer {
+  public var takesBytes: Bool { false }
+
   public func forward(
     _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
   ) -> LayerOutput {

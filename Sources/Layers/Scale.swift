@@ -18,14 +18,26 @@ public struct Scale: InPlaceLayer {
     offset = try words.number("offset", otherwise: 0)
   }
 
+  public var takesBytes: Bool { true }
+
   /// sum = factor · input + offset
   public func forward(
     _ input: Tensor, _ parameters: [Tensor], into sum: inout Tensor, _ pass: Pass
   ) {
     if offset == 0 {
-      input.map(by: Times(factor: factor), into: &sum, pass.workers)
+      map(input, by: Times(factor: factor), into: &sum, pass.workers)
     } else {
-      input.map(by: Line(factor: factor, offset: offset), into: &sum, pass.workers)
+      map(input, by: Line(factor: factor, offset: offset), into: &sum, pass.workers)
+    }
+  }
+
+  private func map(
+    _ input: Tensor, by f: some ElementFunction, into sum: inout Tensor, _ workers: Workers
+  ) {
+    if input.dtype == .u8 {
+      input.mapBytes(by: f, into: &sum, workers)
+    } else {
+      input.map(by: f, into: &sum, workers)
     }
   }
 

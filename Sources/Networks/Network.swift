@@ -40,6 +40,9 @@ public struct Network: Sendable {
   /// Whether a training pass draws random numbers, so that it must know what to draw them by.
   public let isRandom: Bool
 
+  /// Whether all layers that take the input take bytes as they are.
+  public let takesBytes: Bool
+
   /// The last batches that `checkMemory` had room for.
   let roomy = RoomyBatches()
 
@@ -66,6 +69,9 @@ public struct Network: Sendable {
     }
     self.carriesError = carriesError
     isRandom = nodes.contains { $0.layer.isRandom }
+    takesBytes = nodes.allSatisfy { node in
+      !node.sources.contains(nil) || (node.layer as? any InPlaceLayer)?.takesBytes == true
+    }
     parameters = nodes.flatMap { node in
       node.layer.parameters.map {
         Parameter("\(node.name).\($0.name)", $0.shape, $0.start, isLearned: $0.isLearned)

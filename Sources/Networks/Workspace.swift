@@ -67,7 +67,7 @@ public struct Workspace: Sendable {
 
   /// Computes all signals and the losses.
   ///
-  /// - Parameters: as for `Network.forward` and `Network.losses`.
+  /// - Parameters: as for `Network.forward` and `Network.losses`; the input may be bytes where `Network.takesBytes`.
   public mutating func forward(_ input: Tensor, target: Tensor, _ pass: Pass) {
     for (index, step) in steps.enumerated() {
       if let layer = step.inPlace {

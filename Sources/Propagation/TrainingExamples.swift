@@ -7,7 +7,7 @@ import Training
 
 /// The examples of one step after another, as a network takes them, in memory that is used again.
 struct TrainingExamples {
-  /// [N, …] in the network's shape and type.
+  /// [N, …] in the network's shape and type, or bytes that it takes as they are.
   private(set) var input: Tensor
   /// [N, …] in the shape of the network's output.
   private(set) var target: Tensor
@@ -36,7 +36,8 @@ struct TrainingExamples {
     if isKnownToFit {
       let isSo = input.shape[0] == places.count
       input.become(
-        rows: places, of: source, as: dtype,
+        rows: places, of: source,
+        as: network.takesBytes && source.dtype == .u8 ? .u8 : dtype,
         shape: isSo ? input.shape : network.input.batched(places.count), workers)
     }
     if !isKnownToFit || !source.dtype.isInteger && input.firstNonFinite() != nil {
