@@ -125,7 +125,7 @@ let package = Package(
     library(
       "Stages",
       [
-        "Tensors", "Documents", "Gzip", "Kernels", "Safetensors", "CXXHash", "CLinux",
+        "Tensors", "Documents", "Gzip", "Kernels", "Safetensors", "CProcessor", "CXXHash", "CLinux",
         argumentParser,
       ]),
     library(

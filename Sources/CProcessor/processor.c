@@ -32,20 +32,29 @@ bool nn_processor_has_avx512(void) { return false; }
 
 int nn_processor_core(void) { return sched_getcpu(); }
 
-void nn_processor_keep_off(pthread_t thread, int core) {
+// A system of more cores than a set holds says nothing, and its threads stay where they may be.
+
+int nn_processor_core_count(void) {
   cpu_set_t cores;
-  // A system of more cores than a set holds refuses, and its threads stay where they may be.
+  return sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 0;
+}
+
+void nn_processor_keep_off(const pthread_t *threads, size_t count, int core) {
+  cpu_set_t cores;
   if (core < 0 || core >= CPU_SETSIZE || sched_getaffinity(0, sizeof cores, &cores) != 0) return;
-  if (CPU_COUNT(&cores) > 1) CPU_CLR(core, &cores);
-  pthread_setaffinity_np(thread, sizeof cores, &cores);
+  if ((size_t)CPU_COUNT(&cores) > count) CPU_CLR(core, &cores);
+  for (size_t number = 0; number < count; number++)
+    pthread_setaffinity_np(threads[number], sizeof cores, &cores);
 }
 
 #else
 
 int nn_processor_core(void) { return -1; }
+int nn_processor_core_count(void) { return 0; }
 
-void nn_processor_keep_off(pthread_t thread, int core) {
-  (void)thread;
+void nn_processor_keep_off(const pthread_t *threads, size_t count, int core) {
+  (void)threads;
+  (void)count;
   (void)core;
 }
 

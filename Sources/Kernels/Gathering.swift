@@ -27,20 +27,19 @@ extension Tensor {
     _ indices: ArraySlice<Int>, of source: Tensor, _ width: Int, _ shape: Shape, _ dtype: DType,
     _ conversion: C, _ workers: Workers
   ) {
+    let bytes = width * MemoryLayout<C.From>.stride
     become(uninitialized: shape, dtype)
     withMutableValues(of: C.To.self) { target in
       source.withValues(of: C.From.self) { source in
         indices.withUnsafeBufferPointer { indices in
           guard let to = target.baseAddress, let from = source.baseAddress else { return }
-          workers.run(cutting: indices.count, into: max(1, elementsPerGather / width)) { rows in
+          workers.run(cutting: indices.count, into: max(1, elementsPerGather / max(1, width))) {
+            rows in
             for row in rows {
               // Rows in random order are in no cache, and the processor does not guess the next one.
-              let ahead =
-                row == rows.lowerBound
-                ? row..<row + rowsAhead : row + rowsAhead - 1..<row + rowsAhead
-              for next in ahead.clamped(to: rows) {
-                nn_processor_fetch(
-                  from + indices[next] * width, width * MemoryLayout<C.From>.stride)
+              let ahead = row + (row == rows.lowerBound ? 0 : rowsAhead - 1)..<row + rowsAhead
+              for next in ahead.clamped(to: rows) where bytes <= longestAhead {
+                nn_processor_fetch(from + indices[next] * width, bytes)
               }
               conversion(from + indices[row] * width, to + row * width, width)
             }
@@ -54,8 +53,10 @@ extension Tensor {
 /// Elements that one piece of a gathering takes.
 private let elementsPerGather = elementsPerPiece / 2
 
-/// How many rows are on their way from memory while one is converted.
+/// How many rows are on their way from memory while one is converted, and how many bytes one has at most: of more the processor guesses
+/// the most part itself.
 private let rowsAhead = 4
+private let longestAhead = 4096
 
 /// How the elements of a row change their type.
 private protocol RowConversion {

@@ -107,14 +107,17 @@ private func halve<R: Real>(
   for row in 0..<pooling.rows {
     let (upper, lower) = (x + 2 * row * width, x + (2 * row + 1) * width)
     let result = result + row * columns
-    for start in stride(from: 0, to: columns, by: 4) where columns >= 4 {
+    if columns < 4 {
+      for column in 0..<columns {
+        result[column] = x[winner(x, width, 2 * row..<2 * row + 2, 2 * column..<2 * column + 2)]
+      }
+      continue
+    }
+    for start in stride(from: 0, to: columns, by: 4) {
       let column = min(start, columns - 4)
       let four = Four(upper + 2 * column, lower + 2 * column)
       UnsafeMutableRawPointer(result + column).storeBytes(
         of: four.top.replacing(with: four.bottom, where: four.below), as: SIMD4<R>.self)
-    }
-    for column in 0..<columns where columns < 4 {
-      result[column] = x[winner(x, width, 2 * row..<2 * row + 2, 2 * column..<2 * column + 2)]
     }
   }
 }
@@ -129,7 +132,16 @@ private func passToHalfWinners<R: Real>(
     let delta = delta + row * columns
     let (upper, lower) = (x + 2 * row * width, x + (2 * row + 1) * width)
     let (target, targetBelow) = (result + 2 * row * width, result + (2 * row + 1) * width)
-    for start in stride(from: 0, to: columns, by: 4) where columns >= 4 {
+    if columns < 4 {
+      for column in 0..<columns {
+        for element in 2 * column..<2 * column + 2 {
+          (target[element], targetBelow[element]) = (0, 0)
+        }
+        result[winner(x, width, 2 * row..<2 * row + 2, 2 * column..<2 * column + 2)] = delta[column]
+      }
+      continue
+    }
+    for start in stride(from: 0, to: columns, by: 4) {
       let column = min(start, columns - 4)
       let four = Four(upper + 2 * column, lower + 2 * column)
       let delta = UnsafeRawPointer(delta + column).loadUnaligned(as: SIMD4<R>.self)
@@ -140,12 +152,6 @@ private func passToHalfWinners<R: Real>(
       store(
         zero.replacing(with: delta, where: four.below .& .!four.rightBelow),
         zero.replacing(with: delta, where: four.below .& four.rightBelow), targetBelow + 2 * column)
-    }
-    for column in 0..<columns where columns < 4 {
-      for element in 2 * column..<2 * column + 2 {
-        (target[element], targetBelow[element]) = (0, 0)
-      }
-      result[winner(x, width, 2 * row..<2 * row + 2, 2 * column..<2 * column + 2)] = delta[column]
     }
   }
 }

@@ -114,13 +114,13 @@ private final class Crew: @unchecked Sendable {
     unlock()
   }
 
-  /// Sends the helpers to other cores than the caller's. The system likes to wake a thread where it slept, or beside the one that wakes
+  /// Sends the helpers to other cores than the caller's, if there are enough. The system likes to wake a thread where it slept, or beside the one that wakes
   /// it, and leaves both there for milliseconds while another core is idle.
   private func spread() {
     let core = nn_processor_core()
     if core == callersCore { return }
     callersCore = core
-    for thread in threads { nn_processor_keep_off(thread, core) }
+    nn_processor_keep_off(threads, threads.count, core)
   }
 
   func share(pieces: Int, _ body: @escaping (Int) -> Void) {

@@ -5,7 +5,7 @@ import Tensors
 /// Parameters and their gradients are in the order of `parameters`. A layer keeps nothing from forward to backward, and
 /// draws nothing.
 public protocol InPlaceLayer: SingleInputLayer {
-  /// Whether `forward` takes bytes too, and makes numbers of the sum's type of them.
+  /// Whether `forward(_:_:into:_:)` takes bytes too, and makes numbers of the sum's type of them; such a layer has no parameters.
   var takesBytes: Bool { get }
 
   /// - Parameter sum: becomes [N] + the layer's output, where it can in the memory that it has.

@@ -117,6 +117,7 @@ public struct Trainer {
     // Until the end only the workspace has the parameters, and need not copy what it changes.
     model.parameters = [:]
     defer { putModelTogether() }
+    if model.epoch == last { return .finished }
     var epoch = Epoch(model.epoch + 1, of: data, batching)
     while model.epoch < last {
       if remaining == 0 { return .limit }
@@ -220,15 +221,17 @@ public struct Trainer {
     }
     workspace.backward(examples.input, target: examples.target, pass)
     let loss = workspace.losses.sum()
-    guard loss.isFinite else {
-      try corrector.requireFinite(workspace.gradients)
-      throw TrainingError.lossOverflow
-    }
-
     var factor = 1.0
-    if settings.schedule.needsPlace {
-      let place = Place(epoch: epoch.number, step: step, steps: epoch.steps)
-      factor = try settings.schedule.factor(at: place, losses: model.validation)
+    do {
+      guard loss.isFinite else { throw TrainingError.lossOverflow }
+      if settings.schedule.needsPlace {
+        let place = Place(epoch: epoch.number, step: step, steps: epoch.steps)
+        factor = try settings.schedule.factor(at: place, losses: model.validation)
+      }
+    } catch {
+      // What is wrong with the gradients was wrong before.
+      try corrector.requireFinite(workspace.gradients)
+      throw error
     }
     try corrector.correct(
       &workspace.parameters, by: workspace.gradients, examples: examples.count, factor: factor,

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CProcessor
 import Documents
 import Safetensors
 
@@ -92,8 +93,11 @@ public struct JobsOptions: ParsableArguments {
   public var count: Int { jobs?.value ?? coreCount() }
 }
 
-/// The machine's cores that are on line.
-func coreCount() -> Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+/// The cores that the process may use, as `taskset` and containers bound them; where the system does not say, those of the machine.
+func coreCount() -> Int {
+  let own = Int(nn_processor_core_count())
+  return own > 0 ? own : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+}
 
 /// Opens a file, or standard input for `-`.
 ///

@@ -4,13 +4,13 @@ import Testing
 
 @Suite struct GatheringTests {
   /// Rows of so many elements that pieces hold one, several, and more than a row; some taken twice.
-  @Test(arguments: [1, 7, 784, 5000, 20_000], [1, 2])
+  @Test(arguments: [1, 7, 784, 9000], [1, 2])
   func takesRowsAsTheyAre(_ width: Int, _ threads: Int) throws {
     let workers = try Workers(count: threads)
     let count = 40
     let bytes = Tensor(
       (0..<count * width).map { UInt8(truncatingIfNeeded: $0 &* 31) }, shape: [count, width])
-    let order = (0..<100).map { $0 * 17 % 37 + 1 }
+    let order = (0..<(width < 5000 ? 100 : 15)).map { $0 * 17 % 37 + 1 }
     let indices = order[3...]
     for dtype in [DType.u8, .f32, .f64, .i16] {
       let source =
@@ -18,8 +18,9 @@ import Testing
         ? bytes
         : dtype == .i16
           ? Tensor(bytes.doubles().map(Int16.init), shape: bytes.shape) : bytes.converted(to: dtype)
-      for result in [DType.f32, .f64] {
-        let expected = source.gathered(indices).converted(to: result)
+      for result in dtype == .u8 ? [DType.u8, .f32, .f64] : [.f32, .f64] {
+        let rows = source.gathered(indices)
+        let expected = result == .u8 ? rows : rows.converted(to: result)
         var found = Tensor(zeros: [1], result)
         for _ in 0..<2 {
           found.become(

@@ -27,6 +27,21 @@ struct ScaleTests {
     try checkByDifferences(scale, inputs: [[2, 3]], pass)
   }
 
+  /// In memory of another shape that is there already, more of them than one piece of work has.
+  @Test(arguments: ["scale 1/255", "scale 1/7 offset=-0.3"], [DType.f32, .f64])
+  func takesBytesAsTheNumbersThatTheyAre(line: String, dtype: DType) throws {
+    let scale = try layer(Scale.self, line, input: [3, 100])
+    #expect(scale.takesBytes)
+    let bytes = Tensor(
+      (0..<120 * 300).map { UInt8(truncatingIfNeeded: $0 &* 31) }, shape: [120, 3, 100])
+    for threads in [1, 2] {
+      var sum = Tensor(zeros: [5], dtype)
+      let pass = Pass(.training, try Workers(count: threads))
+      scale.forward(bytes, [], into: &sum, pass)
+      #expect(sum == scale.forward(bytes.converted(to: dtype), [:], pass).sum)
+    }
+  }
+
   @Test(arguments: ["nan", "1/2", "", "1e300", "0x1"])
   func refusesOffset(text: String) {
     #expect(

@@ -68,6 +68,16 @@ import Training
       dense 4 sigmoid
       loss squared
       """
+    // Of the input's two takers one cannot take bytes.
+    let shared = """
+      input 1x4x4
+      scale 1/8 name=small
+      dense 16 from=input
+      reshape 1x4x4
+      add small
+      dense 4 softmax
+      loss cross-entropy
+      """
     var augmentation = Augmentation()
     augmentation.shift = -1...1
     augmentation.noise = 0.1...0.2
@@ -76,6 +86,8 @@ import Training
       Training(testDescription: "plain in F64", topology: plain, dtype: .f64),
       Training(testDescription: "all at once", topology: plain, size: nil, isShuffled: false),
       Training(testDescription: "forked", topology: forked),
+      Training(testDescription: "shared", topology: shared),
+      Training(testDescription: "shared in F64", topology: shared, dtype: .f64),
       Training(
         testDescription: "every", topology: every, rule: "adam", augmentation: augmentation
       ) {
@@ -253,6 +265,7 @@ import Training
     var input: [Float] = [1, 1, 1, 1]
     var target: [Float] = [0, 0]
     var rule = "sgd"
+    var schedule = Schedule()
   }
 
   static let failures = [
@@ -263,6 +276,10 @@ import Training
     Failure(
       testDescription: "tensor 'dense1.weight'", weights: [1e19, 0, 0, 0],
       input: [1, 1e20, 1, 1]),
+    // The gradient was there before the schedule was asked.
+    Failure(
+      testDescription: "tensor 'dense1.weight'", weights: [1e19, 0, 0, 0],
+      input: [1, 1e20, 1, 1], schedule: Schedule(.cosine(epochs: 0, final: 0))),
     Failure(
       testDescription: "after the correction: tensor 'dense1.bias'", weights: [1e15, 0, 0, 0],
       rate: 1e30),
@@ -281,7 +298,9 @@ import Training
     var model = try makeModel(topology)
     model.parameters["dense1.weight"] = Tensor(failure.weights, shape: [2, 2])
     model.parameters["dense2.weight"] = Tensor([1, 1] as [Float], shape: [1, 2])
-    let settings = UpdateSettings(try optimizer(failure.rule, rate: failure.rate), .sum)
+    var update = UpdateSettings(try optimizer(failure.rule, rate: failure.rate), .sum)
+    update.schedule = failure.schedule
+    let settings = update
     let training = Training(
       testDescription: "", topology: topology, size: 1, isShuffled: false
     ) { $0 = settings }

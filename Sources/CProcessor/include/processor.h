@@ -14,8 +14,12 @@ bool nn_processor_has_avx512(void);
 /// The core that the calling thread is on; -1 where the system does not say.
 int nn_processor_core(void);
 
-/// Lets a thread run on every core that the calling thread may run on, but this one; on all if there is no other.
-void nn_processor_keep_off(pthread_t thread, int core);
+/// How many cores the calling thread may run on; 0 where the system does not say.
+int nn_processor_core_count(void);
+
+/// Lets threads run on every core that the calling thread may run on, but this one; on all, if the others are fewer than the
+/// threads.
+void nn_processor_keep_off(const pthread_t *threads, size_t count, int core);
 
 /// Tells the processor that the thread looks again and again for what another one does: the core, if two threads run on it,
 /// works for the other one.
@@ -31,6 +35,7 @@ static inline void nn_processor_relax(void) {
 static inline void nn_processor_fetch(const void *start, size_t bytes) {
   for (size_t offset = 0; offset < bytes; offset += 64)
     __builtin_prefetch((const char *)start + offset);
+  __builtin_prefetch((const char *)start + bytes - 1);
 }
 
 #endif
