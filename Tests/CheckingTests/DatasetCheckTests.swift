@@ -179,9 +179,8 @@ private func dataset(
   @Test func oneClassAloneIsRefusedOnceThereAreEnoughRows() throws {
     let check = try check()
     func rows(_ count: Int) throws -> Dataset {
-      let input = (0..<count).map {
-        [3 * Double($0) / Double(count), 100 + 300 * Double($0) / Double(count)]
-      }
+      let all = Double(count)
+      let input = (0..<count).map(Double.init).map { [3 * $0 / all, 100 + 300 * $0 / all] }
       return try dataset(input, [Int64](repeating: 1, count: count))
     }
     // Shares (0, 1, 0) instead of (½, ¼, ¼): off by ¾. Allowed: ½ + ½ √(2/N), which is ¾ at N = 8.

@@ -41,7 +41,8 @@ private func header(
     for (type, bytes, expected) in cases {
       #expect(try read(header(">" + type, "(2,)"), bytes) == expected, "\(type)")
       let width = bytes.count / 2
-      let swapped = Array(bytes[..<width].reversed() + bytes[width...].reversed())
+      let (first, second) = (bytes[..<width], bytes[width...])
+      let swapped = [UInt8](first.reversed()) + [UInt8](second.reversed())
       #expect(try read(header("<" + type, "(2,)"), swapped) == expected, "\(type)")
     }
     let flags = try read(header("|b1", "(3,)"), [0, 1, 1])

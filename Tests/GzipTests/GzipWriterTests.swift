@@ -77,7 +77,8 @@ struct GzipWriterTests {
     #expect(written.count == 18 + 5 + count + 8)
     let size = UInt16(written.count - 1).littleEndianBytes
     let length = UInt16(count).littleEndianBytes
-    #expect(Array(written[16..<23]) == size + [1] + length + length.map { ~$0 })
+    let expected: [UInt8] = size + [1] + length + length.map { ~$0 }
+    #expect(Array(written[16..<23]) == expected)
     #expect(gunzippedByZlib(written) == noise(count))
   }
 

@@ -18,7 +18,12 @@ private struct Steps: CustomTestStringConvertible, Sendable {
   var testDescription: String { rule }
 }
 
-private let threeSteps = [
+// What the first step takes, and of Adam's others the second, and the third gives back.
+private let third = 1.0 / 3
+private let second = third / (1 + (12.0 / 7).squareRoot())
+private let last = 3.0 / 7 / (1 + 1.25 / (37.0 / 64).squareRoot())
+
+private let threeSteps: [Steps] = [
   Steps(rule: "sgd", settings: [:], gradients: [2, -1, 0.5], weights: [0, 0.5, 0.25], state: []),
   // Velocities 2, 2, 1.
   Steps(
@@ -31,7 +36,7 @@ private let threeSteps = [
   // Sums 9, 25, 25: 3 / 4, 4 / 6 and 0, times the rate.
   Steps(
     rule: "adagrad", settings: [.epsilon: 1], gradients: [3, 4, 0],
-    weights: [0.625, 0.625 - 1.0 / 3, 0.625 - 1.0 / 3], state: [25]),
+    weights: [0.625, 0.625 - third, 0.625 - third], state: [25]),
   // Means 1, 1, 0.75: 2 / 2, 1 / 2 and 0, times the rate.
   Steps(
     rule: "rmsprop", settings: [.smoothing: 0.75, .epsilon: 1], gradients: [2, 1, 0],
@@ -39,12 +44,7 @@ private let threeSteps = [
   // First moments 1, 0.5, −0.75 over 0.5, 0.75, 0.875; second ones 1, 0.75, 1.5625 over 1/4, 7/16, 37/64.
   Steps(
     rule: "adam", settings: [.beta1: 0.5, .beta2: 0.75, .epsilon: 1], gradients: [2, 0, -2],
-    weights: [
-      1 - 1.0 / 3,
-      1 - 1.0 / 3 - 1.0 / 3 / (1 + (12.0 / 7).squareRoot()),
-      1 - 1.0 / 3 - 1.0 / 3 / (1 + (12.0 / 7).squareRoot())
-        + 3.0 / 7 / (1 + 1.25 / (37.0 / 64).squareRoot()),
-    ],
+    weights: [1 - third, 1 - third - second, 1 - third - second + last],
     state: [-0.75, 1.5625]),
 ]
 

@@ -135,71 +135,56 @@ import Testing
     try run(rest + " --flip 0.5")
   }
 
-  private static let range = "or A..B within"
-  private static let usage =
-    [
-      ("", "no distortion: name at least one, such as --shift 2"),
-      ("--fill 1", "--fill goes with a distortion"),
-      ("--shape 8x8", "--shape goes with a distortion"),
-      (
-        "--flip 1 --shape 8",
-        "--shape: found '8', expected whole numbers above 0, such as 28x28 or 3x32x32"
-      ),
-      (
-        "--flip 1 --shape 8x0",
-        "--shape: found '8x0', expected whole numbers above 0, such as 28x28 or 3x32x32"
-      ),
-      ("--flip 1 --fill nan", "--fill: found 'nan', expected a finite number"),
-      ("--flip 1.5", "--flip: found '1.5', expected a number from 0 to 1"),
-      ("--flip -1", "--flip: found '-1', expected a number from 0 to 1"),
-      ("--flip-vertical nan", "--flip-vertical: found 'nan', expected a number from 0 to 1"),
-    ]
-    + [
-      "-2", "1.5", "2..1", "1..2..3", "..2", "2..", "x", "nan", "99999999999999999999",
-    ].map {
-      (
-        "--shift \($0)",
-        "--shift: found '\($0)', expected a whole number X from 0 for -X..X, or whole numbers A..B"
-      )
-    }
-    + ["-2", "181", "-190..0", "nan", "0..inf"].map {
-      (
-        "--rotate \($0)",
-        "--rotate: found '\($0)', expected degrees X from 0 to 180 for -X..X, or A..B within -180..180"
-      )
-    }
-    + ["81", "-90..0"].map {
-      (
-        "--shear \($0)",
-        "--shear: found '\($0)', expected degrees X from 0 to 80 for -X..X, or A..B within -80..80"
-      )
-    }
-    + ["0.9", "0", "-1", "0..2", "nan", "1e9"].flatMap { text in
-      ["--scale", "--stretch"].map {
-        (
-          "\($0) \(text)",
-          "\($0): found '\(text)', expected a factor X from 1 to 100 for 1/X..X, or A..B within 0.01..100"
-        )
-      }
-    }
-    + ["-1", "nan", "inf", "-1..1"].map {
-      (
-        "--noise \($0)",
-        "--noise: found '\($0)', expected a finite number X, 0 or above, or A..B of such"
-      )
-    }
-    + ["-1", "1:0", "1:2:3", "1:", ":1", "1:nan"].map {
-      (
-        "--elastic \($0)",
-        "--elastic: found '\($0)', expected a strength X from 0 to 100000, or A..B, with :SIGMA from 0.1 to 100 behind it or not"
-      )
-    }
-    + ["1.5", "-0.1", "0.5:2", "nan"].map {
-      (
-        "--erase \($0)",
-        "--erase: found '\($0)', expected a part X from 0 to 1, or A..B, with :PROBABILITY from 0 to 1 behind it or not"
-      )
-    }
+  private static let factors = ["0.9", "0", "-1", "0..2", "nan", "1e9"]
+  private static let factor = "a factor X from 1 to 100 for 1/X..X, or A..B within 0.01..100"
+
+  /// What is refused of `option`: its arguments, and what was expected instead of them.
+  private static func refusals(
+    _ option: String, _ arguments: [String], _ expected: String
+  ) -> [(String, String)] {
+    arguments.map { ("\(option) \($0)", "\(option): found '\($0)', expected \(expected)") }
+  }
+
+  private static let others: [(String, String)] = [
+    ("", "no distortion: name at least one, such as --shift 2"),
+    ("--fill 1", "--fill goes with a distortion"),
+    ("--shape 8x8", "--shape goes with a distortion"),
+    (
+      "--flip 1 --shape 8",
+      "--shape: found '8', expected whole numbers above 0, such as 28x28 or 3x32x32"
+    ),
+    (
+      "--flip 1 --shape 8x0",
+      "--shape: found '8x0', expected whole numbers above 0, such as 28x28 or 3x32x32"
+    ),
+    ("--flip 1 --fill nan", "--fill: found 'nan', expected a finite number"),
+    ("--flip 1.5", "--flip: found '1.5', expected a number from 0 to 1"),
+    ("--flip -1", "--flip: found '-1', expected a number from 0 to 1"),
+    ("--flip-vertical nan", "--flip-vertical: found 'nan', expected a number from 0 to 1"),
+  ]
+
+  private static let usage = [
+    others,
+    refusals(
+      "--shift",
+      ["-2", "1.5", "2..1", "1..2..3", "..2", "2..", "x", "nan", "99999999999999999999"],
+      "a whole number X from 0 for -X..X, or whole numbers A..B"),
+    refusals(
+      "--rotate", ["-2", "181", "-190..0", "nan", "0..inf"],
+      "degrees X from 0 to 180 for -X..X, or A..B within -180..180"),
+    refusals(
+      "--shear", ["81", "-90..0"], "degrees X from 0 to 80 for -X..X, or A..B within -80..80"),
+    refusals("--scale", factors, factor),
+    refusals("--stretch", factors, factor),
+    refusals(
+      "--noise", ["-1", "nan", "inf", "-1..1"], "a finite number X, 0 or above, or A..B of such"),
+    refusals(
+      "--elastic", ["-1", "1:0", "1:2:3", "1:", ":1", "1:nan"],
+      "a strength X from 0 to 100000, or A..B, with :SIGMA from 0.1 to 100 behind it or not"),
+    refusals(
+      "--erase", ["1.5", "-0.1", "0.5:2", "nan"],
+      "a part X from 0 to 1, or A..B, with :PROBABILITY from 0 to 1 behind it or not"),
+  ].flatMap { $0 }
 
   @Test(arguments: usage) func whatCannotBeMeantIsRefused(_ options: String, _ message: String)
     throws

@@ -28,13 +28,15 @@ import Testing
 
   /// What two ways to the same end must agree in: all but times and logs.
   private func outcome(of retraining: Retraining) throws -> [String] {
-    try [retraining.model("current"), retraining.model("previous")]
-      + retraining.names(in: "incoming") + retraining.names(in: "work/claimed")
-      + retraining.names(in: "archive") + retraining.names(in: "models")
-      + retraining.table("models/promotions.tsv").map { $0.dropFirst().joined(separator: " ") }
-      + Set(
-        retraining.table("archive/learned.tsv").map { $0.dropFirst().joined(separator: " ") }
-      ).sorted()
+    let links = try ["current", "previous"].map(retraining.model)
+    let names = try ["incoming", "work/claimed", "archive", "models"].flatMap(retraining.names)
+    let promoted = try retraining.table("models/promotions.tsv").map {
+      $0.dropFirst().joined(separator: " ")
+    }
+    let learned = try retraining.table("archive/learned.tsv").map {
+      $0.dropFirst().joined(separator: " ")
+    }
+    return links + names + promoted + Set(learned).sorted()
   }
 
   @Test func aRunKilledBeforeAnyRenameIsFinishedByTheNext() throws {
