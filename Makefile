@@ -92,7 +92,7 @@ SETUP ?= pipelines/setup.sh
 
 .PHONY: help
 help: ## this text
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@printf '\nKnobs, as they are set now:\n\n'
 	@awk 'BEGIN { for (i = 2; i < ARGC; i++) { split(ARGV[i], knob, "="); value[knob[1]] = ARGV[i]; delete ARGV[i] } } \
 	  /^## / { text = substr($$0, 4); next } \
@@ -148,7 +148,7 @@ install: $(built) ## install the tools to PREFIX/bin
 	install -s -m 755 $(tools:%=$(BIN)/%) '$(DESTDIR)$(PREFIX)/bin'
 
 clean: ## remove what was built; runs and downloads stay
-	rm -rf .build build/data build/venv build/bench build/bench-venv build/fuzz build/coverage build/sanitize-*
+	rm -rf .build build/data build/venv build/bench build/bench-venv build/fuzz build/coverage build/sanitize-* build/arm64
 
 # ---------------------------------------------------------------------------------------------------- Test
 
@@ -182,7 +182,7 @@ faults: | $(built) ## kill, cut, flip, fill and delay at random: docs/RELIABILIT
 	@python3 Tests/Faults/faults.py
 
 # Each in a build of its own: docs/FUZZING.md.
-.PHONY: fuzz coverage sanitize
+.PHONY: fuzz coverage sanitize arm64
 fuzz: packages ## give the readers inputs that nobody would write
 	@pipelines/fuzz.sh --runs $(FUZZ_RUNS)
 
@@ -191,6 +191,11 @@ coverage: $(venv)/installed ## show how much of Gzip, Safetensors and Stages the
 
 sanitize: packages ## run the tests under AddressSanitizer and ThreadSanitizer
 	@pipelines/sanitize.sh
+
+# On x86-64, as root; what it installs for that stays in build/arm64-system.
+arm64: ## compile everything for arm64 and run it and the tests under emulation
+	@$(SETUP) build arm64
+	@pipelines/arm64.sh $(if $(FILTER),--tests '$(FILTER)')
 
 # ---------------------------------------------------------------------------------------------------- Measure
 

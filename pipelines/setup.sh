@@ -7,7 +7,7 @@ if [ $# -eq 0 ] || [ "$1" = --help ]; then
   cat <<'END'
 usage: setup.sh GROUP…
 
-Makes sure that the system packages of the groups (build, test, data: see packages.txt) are installed. Installs what is
+Makes sure that the system packages of the groups (build, test, data, arm64: see packages.txt) are installed. Installs what is
 missing with apt-get as root or with a sudo that asks no password, or with Homebrew. Otherwise says what to install.
 Exit: 0 all is there, 66 something is missing.
 END
