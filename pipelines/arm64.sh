@@ -205,8 +205,6 @@ which=(--skip PipelineTests)
 [ -z "$tests" ] || which=(--filter "$tests")
 inside "$build/tests/release/nn-toolsPackageTests.xctest" --testing-library swift-testing "${which[@]}" \
   >"$log" 2>&1 || status=$?
-# One with arguments counts once, not again for each of its cases; the last line, of all of them, is no test.
-ended() { grep -E "^[^ ]* +Test .* $1 after " "$log" | grep -c -v -E '^[^ ]* +Test (case passing|run with) ' || true; }
-row tests "$log" "$status" "$(ended passed)" "$(ended failed)"
-grep -E '^[^ ]* +Test .* failed after ' "$log" | grep -v -E '^[^ ]* +Test (case passing|run with) ' >&2 || true
+row tests "$log" "$status" "$(tests_that passed "$log" | wc -l)" "$(tests_that failed "$log" | wc -l)"
+tests_that failed "$log" >&2
 exit "$verdict"

@@ -56,8 +56,7 @@ for sanitizer in "$@"; do
   status=0
   swift test "${options[@]}" --skip-build --filter "$tests" >"$log.log" 2>&1 || status=$?
   findings=$(cat "$log.log" "$log".report.* 2>/dev/null | grep -c -E '(ERROR|WARNING|FATAL): (Address|Thread)Sanitizer' || true)
-  # One with arguments counts once, not again for each of its cases; the last line, of all of them, is no test.
-  passed=$(grep -E '^[^ ]* +Test .* passed after ' "$log.log" | grep -c -v -E '^[^ ]* +Test (case passing|run with) ' || true)
+  passed=$(tests_that passed "$log.log" | wc -l)
   printf '%s\t%s\t%s\n' "$sanitizer" "$passed" "$findings"
   if [ "$status" -ne 0 ] || [ "$findings" -gt 0 ]; then
     found=1

@@ -28,6 +28,12 @@ die() {
   exit "$1"
 }
 
+# tests_that WORD LOG: the lines of the tests in a log of Swift Testing that `passed` or `failed`. One with arguments stands once, not
+# again for each of its cases; the last line, of all of them, is no test.
+tests_that() {
+  grep -E "^[^ ]* +Test .* $1 after " "$2" | grep -v -E '^[^ ]* +Test (case passing|run with) ' || true
+}
+
 # need_tools: ends the script unless the tools are built.
 need_tools() {
   [ -x "$bin/nn-batch" ] || die 66 "no tools in $bin: make build makes them, NN_BIN names another folder"

@@ -114,8 +114,8 @@ private final class Crew: @unchecked Sendable {
     unlock()
   }
 
-  /// Sends the helpers to other cores than the caller's, if there are enough. The system likes to wake a thread where it slept, or beside the one that wakes
-  /// it, and leaves both there for milliseconds while another core is idle.
+  /// Sends the helpers to other cores than the caller's, if there are enough. The system likes to wake a thread where it
+  /// slept, or beside the one that wakes it, and leaves both there for milliseconds while another core is idle.
   private func spread() {
     let core = nn_processor_core()
     if core == callersCore { return }
@@ -227,35 +227,35 @@ private final class Crew: @unchecked Sendable {
     unlock()
   }
 
-  func dismiss() {
+  /// Lets the helpers go.
+  ///
+  /// - Returns: their threads, which end soon.
+  func dismiss() -> [pthread_t] {
     lock()
     isDismissed = true
     works.add(1, ordering: .releasing)
     pthread_cond_broadcast(workArrived)
-    unlock()
+    defer { unlock() }
+    return threads
   }
 }
 
 /// The helping threads, which end with their owner.
-private final class Helpers: @unchecked Sendable {
+private final class Helpers: Sendable {
   private let crew: Crew
-  private var threads: [pthread_t] = []
 
   init(crew: Crew) { self.crew = crew }
 
   func start(number: Int, of count: Int) throws {
     let crew = crew
     switch startThread({ crew.help(thread: number - 1) }) {
-    case .success(let thread):
-      threads.append(thread)
-      crew.add(thread)
+    case .success(let thread): crew.add(thread)
     case .failure(let refusal):
       throw KernelsFault.threadRefused(number: number, count: count, reason: refusal.reason)
     }
   }
 
   deinit {
-    crew.dismiss()
-    for thread in threads { pthread_join(thread, nil) }
+    for thread in crew.dismiss() { pthread_join(thread, nil) }
   }
 }

@@ -23,14 +23,32 @@ public struct DenseKernels: Sendable {
       a.elements, aStride: a.stride, rows: a.rows, b.elements, bStride: b.stride, columns: b.rows,
       terms: a.columns, bias: bias, into: result, stride: stride)
   }
+}
 
-  /// a · b, into packed rows: by kernels, where there are any and rows of b fill a register, else by the BLAS.
+/// A type that the gradients of dense layers are computed in.
+protocol DenseReal: BLASReal {
+  /// a · b, into packed rows: by kernels, where there are any for the type and rows of b fill a register, else by the BLAS.
+  static func multiply(
+    _ a: Factor<Self>, by b: Matrix<Self>, into result: UnsafeMutablePointer<Self>,
+    with kernels: DenseKernels?)
+}
+
+extension Double: DenseReal {
+  static func multiply(
+    _ a: Factor<Double>, by b: Matrix<Double>, into result: UnsafeMutablePointer<Double>,
+    with kernels: DenseKernels?
+  ) {
+    multiply(a, .plain(b), into: result, adding: false)
+  }
+}
+
+extension Float: DenseReal {
   static func multiply(
     _ a: Factor<Float>, by b: Matrix<Float>, into result: UnsafeMutablePointer<Float>,
     with kernels: DenseKernels?
   ) {
     guard let kernels, b.columns >= kernels.lanes else {
-      return Float.multiply(a, .plain(b), into: result, adding: false)
+      return multiply(a, .plain(b), into: result, adding: false)
     }
     precondition(a.columns == b.rows, "\(a.columns) columns, \(b.rows) rows")
     let places = a.places

@@ -117,27 +117,20 @@ extension Tensor {
       "\(shape) · \(weight.shape) into \(result.shape)")
     dispatch(
       dtype,
-      f32: {
-        inputGradient(weight, into: &result, workers) {
-          DenseKernels.multiply($0, by: $1, into: $2, with: kernels)
-        }
-      },
-      f64: {
-        inputGradient(weight, into: &result, workers) {
-          Double.multiply($0, .plain($1), into: $2, adding: false)
-        }
-      })
+      f32: { inputGradient(weight, into: &result, of: Float.self, kernels, workers) },
+      f64: { inputGradient(weight, into: &result, of: Double.self, kernels, workers) })
   }
 
-  private func inputGradient<R: Real>(
-    _ weight: Tensor, into result: inout Tensor, _ workers: Workers,
-    _ multiply: (Factor<R>, Matrix<R>, UnsafeMutablePointer<R>) -> Void
+  private func inputGradient<R: DenseReal>(
+    _ weight: Tensor, into result: inout Tensor, of type: R.Type, _ kernels: DenseKernels?,
+    _ workers: Workers
   ) {
-    withMatrices(self, weight, into: &result, of: R.self) { delta, weight, _, result in
+    withMatrices(self, weight, into: &result, of: type) { delta, weight, _, result in
       let alone = isLittle(delta.rows * delta.columns * weight.columns)
       workers.run(cutting: delta.rows, into: examplesPerPiece, alone: alone) { examples in
-        multiply(
-          .plain(delta[rows: examples]), weight, result + examples.lowerBound * weight.columns)
+        R.multiply(
+          .plain(delta[rows: examples]), by: weight,
+          into: result + examples.lowerBound * weight.columns, with: kernels)
       }
     }
   }
@@ -162,27 +155,20 @@ extension Tensor {
         && input.shape[0] == shape[0], "\(shape)ᵀ · \(input.shape) into \(result.shape)")
     dispatch(
       dtype,
-      f32: {
-        weightGradient(input, into: &result, workers) {
-          DenseKernels.multiply($0, by: $1, into: $2, with: kernels)
-        }
-      },
-      f64: {
-        weightGradient(input, into: &result, workers) {
-          Double.multiply($0, .plain($1), into: $2, adding: false)
-        }
-      })
+      f32: { weightGradient(input, into: &result, of: Float.self, kernels, workers) },
+      f64: { weightGradient(input, into: &result, of: Double.self, kernels, workers) })
   }
 
-  private func weightGradient<R: Real>(
-    _ input: Tensor, into result: inout Tensor, _ workers: Workers,
-    _ multiply: (Factor<R>, Matrix<R>, UnsafeMutablePointer<R>) -> Void
+  private func weightGradient<R: DenseReal>(
+    _ input: Tensor, into result: inout Tensor, of type: R.Type, _ kernels: DenseKernels?,
+    _ workers: Workers
   ) {
-    withMatrices(self, input, into: &result, of: R.self) { delta, input, _, result in
+    withMatrices(self, input, into: &result, of: type) { delta, input, _, result in
       let alone = isLittle(delta.rows * delta.columns * input.columns)
       workers.run(cutting: delta.columns, into: outputsPerPiece, alone: alone) { outputs in
-        multiply(
-          .transposed(delta[columns: outputs]), input, result + outputs.lowerBound * input.columns)
+        R.multiply(
+          .transposed(delta[columns: outputs]), by: input,
+          into: result + outputs.lowerBound * input.columns, with: kernels)
       }
     }
   }

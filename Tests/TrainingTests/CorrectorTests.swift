@@ -7,9 +7,6 @@ import Testing
 @testable import Training
 
 @Suite struct CorrectorTests {
-  private static let rules = [
-    "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw",
-  ]
   private let names = ["conv1.weight", "conv1.running_mean", "dense1.weight"]
 
   private func refusal(
@@ -34,8 +31,7 @@ import Testing
   }
 
   /// Also where the correction alone would not show it, and whatever else is wrong behind it.
-  @Test(
-    arguments: rules, [Double.nan, .infinity, -.infinity])
+  @Test(arguments: optimizerWords, [Double.nan, .infinity, -.infinity])
   func aGradientThatIsNotFiniteIsNamed(_ rule: String, _ value: Double) throws {
     var plain = UpdateSettings(try optimizer(rule, rate: 0.5), .mean)
     plain.layers.rates = ["dense1": 0]
