@@ -111,7 +111,7 @@ let package = Package(
     .target(
       name: "Optimizers", dependencies: ["Tensors", "Kernels"],
       swiftSettings: [.unsafeFlags(["-Xcc", "-fno-math-errno"])]),
-    library("Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses"]),
+    library("Networks", ["Tensors", "Random", "Kernels", "Products", "Layers", "Losses"]),
     library(
       "Training", ["Tensors", "Documents", "Random", "Kernels", "Optimizers", "Safetensors"]),
     library("Augmentation", ["Tensors", "Documents", "Random", "Kernels", "Safetensors"]),

@@ -47,4 +47,4 @@ extension Tensor {
 }
 
 /// Examples in one piece of a sum over pictures.
-private let picturesPerPiece = 16
+public let picturesPerPiece = 16

@@ -5,13 +5,19 @@ extension Tensor {
   ///
   /// - Parameter window: without dilation; the padding is at most half its length.
   public func maxPooled(_ window: Window, _ workers: Workers) -> Tensor {
+    var result = Tensor(uninitialized: [0], dtype)
+    maxPool(window, into: &result, workers)
+    return result
+  }
+
+  /// As `maxPooled`, into memory that is used again.
+  public func maxPool(_ window: Window, into result: inout Tensor, _ workers: Workers) {
     let pooling = Pooling(window, over: shape)
-    var result = Tensor(uninitialized: pooling.result, dtype)
+    result.become(uninitialized: pooling.result, dtype)
     dispatch(
       dtype,
       f32: { maxPool(pooling, into: &result, of: Float.self, workers) },
       f64: { maxPool(pooling, into: &result, of: Double.self, workers) })
-    return result
   }
 
   private func maxPool<R: Real>(
@@ -20,7 +26,7 @@ extension Tensor {
     withValues(of: type) { x in
       result.withMutableValues(of: type) { result in
         guard let x = x.baseAddress, let result = result.baseAddress else { return }
-        let isHalving = pooling.isHalving
+        let isHalving = pooling.window.isHalving
         pooling.run(workers) { picture in
           let x = x + picture * pooling.height * pooling.width
           let result = result + picture * pooling.rows * pooling.columns
@@ -39,14 +45,22 @@ extension Tensor {
   /// - Parameter input: what was pooled, [N, C, H, W]; the winners are found in it again.
   /// - Returns: in the input's shape.
   public func maxPoolGradient(input: Tensor, _ window: Window, _ workers: Workers) -> Tensor {
+    var result = Tensor(uninitialized: [0], dtype)
+    passToWinners(of: input, window, into: &result, workers)
+    return result
+  }
+
+  /// As `maxPoolGradient`, into memory that is used again.
+  public func passToWinners(
+    of input: Tensor, _ window: Window, into result: inout Tensor, _ workers: Workers
+  ) {
     let pooling = Pooling(window, over: input.shape)
     precondition(shape == pooling.result, "delta \(shape) of pooled \(input.shape)")
-    var result = Tensor(uninitialized: input.shape, dtype)
+    result.become(uninitialized: input.shape, dtype)
     dispatch(
       dtype,
       f32: { passToWinners(input, pooling, into: &result, of: Float.self, workers) },
       f64: { passToWinners(input, pooling, into: &result, of: Double.self, workers) })
-    return result
   }
 
   private func passToWinners<R: Real>(
@@ -59,7 +73,7 @@ extension Tensor {
           guard let delta = delta.baseAddress, let x = x.baseAddress,
             let result = result.baseAddress
           else { return }
-          let isHalving = pooling.isHalving
+          let isHalving = pooling.window.isHalving
           let size = pooling.height * pooling.width
           pooling.run(workers) { picture in
             let delta = delta + picture * pooling.rows * pooling.columns

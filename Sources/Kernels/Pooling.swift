@@ -27,11 +27,6 @@ struct Pooling {
     result = [shape[0], shape[1], rows, columns]
   }
 
-  /// Whether the places are the picture's tiles of 2 × 2.
-  var isHalving: Bool {
-    [window.height, window.width].allSatisfy { $0.length == 2 && $0.stride == 2 && $0.padding == 0 }
-  }
-
   /// Calls `body` with every picture's number, many small pictures in one piece.
   @inline(__always)
   func run(_ workers: Workers, _ body: (Int) -> Void) {

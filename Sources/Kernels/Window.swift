@@ -61,4 +61,9 @@ public struct Window: Sendable, Equatable {
   public init(height: Axis, width: Axis) {
     (self.height, self.width) = (height, width)
   }
+
+  /// Whether its places are a picture's tiles of 2 × 2.
+  public var isHalving: Bool {
+    [height, width].allSatisfy { $0.length == 2 && $0.stride == 2 && $0.padding == 0 }
+  }
 }

@@ -17,38 +17,46 @@ public let placesTogether = Row3.count
 ///   - bases, targets: `positions` numbers of registers, one for each place of the window.
 ///   - taps: `count` numbers of registers, one for each channel and element of the kernel.
 ///   - weight: [count, tileHeight]
-///   - output: [tileHeight, stride] registers.
+///   - output: [rows, stride] registers.
+///   - rows: the output channels that are there; of the others nothing is written, and of most nothing computed.
 public func convolve(
   _ x: UnsafePointer<Float>, bases: UnsafePointer<Int>, targets: UnsafePointer<Int>,
   positions: Int, taps: UnsafePointer<Int>, count: Int, weight: UnsafePointer<Float>,
-  bias: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, stride: Int
+  bias: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, stride: Int, rows: Int
 ) {
   let (x, output) = (x.inLanes, output.inLanes)
-  var position = 0
-  // Four are two and two: a single one leaves the processor waiting for its own sums.
-  while position &+ Row3.count <= positions && position &+ 4 != positions {
-    tile(
-      Row3.self, x, bases + position, targets + position, taps, count, weight, bias, output, stride)
-    position &+= Row3.count
+  // As many rows are computed as the constant says.
+  @inline(__always)
+  func all(_ computed: Int) {
+    var position = 0
+    @inline(__always)
+    func next<R: Row>(_ type: R.Type) {
+      tile(
+        type, computed, x, bases + position, targets + position, taps, count, weight, bias, output,
+        stride, rows)
+      position &+= R.count
+    }
+    // Four are two and two: a single one leaves the processor waiting for its own sums.
+    while position &+ Row3.count <= positions && position &+ 4 != positions { next(Row3.self) }
+    while position &+ 2 <= positions { next(PairOfRows<Row1>.self) }
+    if position < positions { next(Row1.self) }
   }
-  while position &+ 2 <= positions {
-    tile(
-      PairOfRows<Row1>.self, x, bases + position, targets + position, taps, count, weight, bias,
-      output, stride)
-    position &+= 2
-  }
-  if position < positions {
-    tile(
-      Row1.self, x, bases + position, targets + position, taps, count, weight, bias, output, stride)
-  }
+  #if LANES_16
+    if rows > 6 { return all(8) }
+    if rows > 4 { return all(6) }
+    if rows > 2 { return all(4) }
+  #else
+    if rows > 2 { return all(4) }
+  #endif
+  all(2)
 }
 
 @inline(__always)
 private func tile<R: Row>(
-  _ type: R.Type, _ x: UnsafePointer<Lane>, _ bases: UnsafePointer<Int>,
+  _ type: R.Type, _ computed: Int, _ x: UnsafePointer<Lane>, _ bases: UnsafePointer<Int>,
   _ targets: UnsafePointer<Int>, _ taps: UnsafePointer<Int>, _ count: Int,
   _ weight: UnsafePointer<Float>, _ bias: UnsafePointer<Float>,
-  _ output: UnsafeMutablePointer<Lane>, _ stride: Int
+  _ output: UnsafeMutablePointer<Lane>, _ stride: Int, _ rows: Int
 ) {
   var (row0, row1) = (R(repeating: bias[0]), R(repeating: bias[1]))
   var (row2, row3) = (R(repeating: bias[2]), R(repeating: bias[3]))
@@ -62,25 +70,31 @@ private func tile<R: Row>(
     let x = R(x, at: bases, plus: taps[k])
     row0.add(x, times: weight[0])
     row1.add(x, times: weight[1])
-    row2.add(x, times: weight[2])
-    row3.add(x, times: weight[3])
+    if computed > 2 {
+      row2.add(x, times: weight[2])
+      row3.add(x, times: weight[3])
+    }
     #if LANES_16
-      row4.add(x, times: weight[4])
-      row5.add(x, times: weight[5])
-      row6.add(x, times: weight[6])
-      row7.add(x, times: weight[7])
+      if computed > 4 {
+        row4.add(x, times: weight[4])
+        row5.add(x, times: weight[5])
+      }
+      if computed > 6 {
+        row6.add(x, times: weight[6])
+        row7.add(x, times: weight[7])
+      }
     #endif
     weight += tileHeight
     k &+= 1
   }
   row0.store(output, at: targets)
-  row1.store(output + stride, at: targets)
-  row2.store(output + 2 &* stride, at: targets)
-  row3.store(output + 3 &* stride, at: targets)
+  if rows > 1 { row1.store(output + stride, at: targets) }
+  if rows > 2 { row2.store(output + 2 &* stride, at: targets) }
+  if rows > 3 { row3.store(output + 3 &* stride, at: targets) }
   #if LANES_16
-    row4.store(output + 4 &* stride, at: targets)
-    row5.store(output + 5 &* stride, at: targets)
-    row6.store(output + 6 &* stride, at: targets)
-    row7.store(output + 7 &* stride, at: targets)
+    if rows > 4 { row4.store(output + 4 &* stride, at: targets) }
+    if rows > 5 { row5.store(output + 5 &* stride, at: targets) }
+    if rows > 6 { row6.store(output + 6 &* stride, at: targets) }
+    if rows > 7 { row7.store(output + 7 &* stride, at: targets) }
   #endif
 }

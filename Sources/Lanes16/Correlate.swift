@@ -17,16 +17,36 @@ public let deltasTogether = 4
 ///     sums[k, m] += Σ delta[m, p] · x[bases[p] + taps[k]] over the places p and all lanes
 ///
 /// - Parameters:
-///   - delta: [deltasTogether, stride] registers, of which `positions` are read.
+///   - delta: [rows, stride] registers, of which `positions` are read.
 ///   - x, bases, taps: as for `convolve`; `count` is a multiple of `tapsTogether`.
 ///   - sums: [count, deltasTogether], aligned as registers are.
 ///   - adding: whether they are added to, or written.
+///   - rows: the output channels that are there; the sums of others mean nothing.
 public func correlate(
   delta: UnsafePointer<Float>, stride: Int, x: UnsafePointer<Float>, bases: UnsafePointer<Int>,
   positions: Int, taps: UnsafePointer<Int>, count: Int, into sums: UnsafeMutablePointer<Float>,
-  adding: Bool
+  adding: Bool, rows: Int
 ) {
   let (x, delta) = (x.inLanes, delta.inLanes)
+  let second = rows > 1 ? stride : 0
+  if rows <= 2 {
+    return correlate(
+      2, delta, (second, second, second), x, bases, positions, taps, count, sums, adding)
+  }
+  let others = (second, 2 &* stride, (rows > 3 ? 3 : 2) &* stride)
+  correlate(deltasTogether, delta, others, x, bases, positions, taps, count, sums, adding)
+}
+
+/// - Parameters:
+///   - computed: how many output channels are.
+///   - others: where the second one begins, the third and the fourth.
+@inline(__always)
+private func correlate(
+  _ computed: Int, _ delta: UnsafePointer<Lane>, _ others: (Int, Int, Int),
+  _ x: UnsafePointer<Lane>,
+  _ bases: UnsafePointer<Int>, _ positions: Int, _ taps: UnsafePointer<Int>, _ count: Int,
+  _ sums: UnsafeMutablePointer<Float>, _ adding: Bool
+) {
   var tap = 0
   while tap < count {
     var (row0, row1) = (Taps(repeating: 0), Taps(repeating: 0))
@@ -35,9 +55,11 @@ public func correlate(
     while position < positions {
       let x = Taps(x, at: taps + tap, plus: bases[position])
       row0.add(x, times: delta[position])
-      row1.add(x, times: delta[position &+ stride])
-      row2.add(x, times: delta[position &+ 2 &* stride])
-      row3.add(x, times: delta[position &+ 3 &* stride])
+      row1.add(x, times: delta[position &+ others.0])
+      if computed > 2 {
+        row2.add(x, times: delta[position &+ others.1])
+        row3.add(x, times: delta[position &+ others.2])
+      }
       position &+= 1
     }
     let all = sumsOfAll(row0, row1, row2, row3)

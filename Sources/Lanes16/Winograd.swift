@@ -169,20 +169,21 @@ public func expandTiles(
   }
 }
 
-/// Y = bias + Aᵀ m A of the products of tiles, for `tileHeight` output channels.
+/// Y = bias + Aᵀ m A of the products of tiles, for some output channels.
 ///
 /// - Parameters:
-///   - m: 36 matrices of [tileHeight, tiles] registers.
+///   - m: 36 matrices of [tileHeight, tiles] registers, of which so many `rows` are read.
 ///   - targets: by tile the numbers of sixteen registers, row by row; a negative one is not written.
-///   - result: [tileHeight, stride] registers.
+///   - result: [rows, stride] registers.
 ///   - room: for 36 registers.
 public func narrowTiles(
   _ m: UnsafePointer<Float>, tiles: Int, bias: UnsafePointer<Float>, targets: UnsafePointer<Int>,
-  into result: UnsafeMutablePointer<Float>, stride: Int, room: UnsafeMutablePointer<Float>
+  into result: UnsafeMutablePointer<Float>, stride: Int, rows: Int,
+  room: UnsafeMutablePointer<Float>
 ) {
   let (m, result, room) = (m.inLanes, result.inLanes, room.inLanes)
   let matrix = tileHeight &* tiles
-  for row in 0..<tileHeight {
+  for row in 0..<rows {
     let bias = Lane(repeating: bias[row])
     let result = result + row &* stride
     for tile in 0..<tiles {

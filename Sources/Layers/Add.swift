@@ -1,11 +1,12 @@
 import Kernels
+import Products
 import Tensors
 
 /// The sum of several layers' outputs, element by element: `add NAME…` adds those of the named layers to what
 /// reaches the line. All must have one shape.
 ///
 /// Source: He, Zhang, Ren, Sun 2016, Deep residual learning for image recognition, section 3.2.
-public struct Add: Layer {
+public struct Add: Layer, LaneLayer {
   public static let word = "add"
   public static let joinsOthers = true
 
@@ -16,6 +17,10 @@ public struct Add: Layer {
     for input in inputs.dropFirst() where input.shape != output {
       throw words.conflict(inputs[0], input, expected: "the same shape")
     }
+  }
+
+  public func inLanes(_ kernels: LaneKernels, before activation: any Activation) -> LaneForm? {
+    LaneForm(self)
   }
 
   public func forward(

@@ -1,4 +1,5 @@
 import Kernels
+import Products
 import Tensors
 
 /// Every channel brought to mean 0 and variance 1 over the batch, then scaled and shifted as learned:
@@ -10,12 +11,16 @@ import Tensors
 /// showed − running), where the variance shown is divided by N · S − 1: PyTorch's way, in both. (ONNX writes the share that
 /// stays, 0.9, as its momentum, and keeps the variance divided by N · S.)
 /// Source: Ioffe, Szegedy 2015, Batch normalization, algorithms 1 and 2.
-public struct BatchNorm: SingleInputLayer {
+public struct BatchNorm: SingleInputLayer, LaneLayer {
   public static let word = "batchnorm"
 
   public let output: Shape
   private let momentum: Double
   private let epsilon: Double
+  /// How it computes on signals in registers, in training; nil for batches example after example.
+  private var normalization: LaneNormalization?
+  /// Whether a rectifier behind it is its own then.
+  private var isRectified = false
 
   private var channels: Int { output[0] }
   private var elementsOfChannel: Int { output.perExample.count }
@@ -38,7 +43,16 @@ public struct BatchNorm: SingleInputLayer {
   }
 
   public func parametersForBackward(_ mode: Mode, wantsInputGradient: Bool) -> [String] {
-    (wantsInputGradient ? ["weight"] : []) + ["running_mean", "running_var"]
+    (wantsInputGradient || isRectified ? ["weight"] : []) + (isRectified ? ["bias"] : [])
+      + ["running_mean", "running_var"]
+  }
+
+  public func inLanes(_ kernels: LaneKernels, before activation: any Activation) -> LaneForm? {
+    var form = self
+    form.isRectified = activation is ReLU
+    form.normalization = LaneNormalization(
+      kernels, epsilon: epsilon, isRectified: form.isRectified)
+    return LaneForm(form, includesActivation: form.isRectified)
   }
 
   public func kept(in mode: Mode) -> [KeptSignal] {
@@ -58,6 +72,14 @@ public struct BatchNorm: SingleInputLayer {
     _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
   ) -> LayerOutput {
     let isTraining = pass.mode == .training
+    if let normalization {
+      precondition(isTraining, "in registers by running statistics")
+      var y = Tensor(uninitialized: [0], input.dtype)
+      let found = normalization.forward(
+        input, weight: parameters.named("weight"), bias: parameters.named("bias"), into: &y,
+        pass.workers)
+      return LayerOutput(y, kept: ["batch_mean": found.mean, "batch_var": found.variance])
+    }
     let found = ChannelNormalization(epsilon: epsilon).forward(
       planes(input), weight: parameters.named("weight"), bias: parameters.named("bias"),
       known: isTraining
@@ -79,12 +101,25 @@ public struct BatchNorm: SingleInputLayer {
     let running = (parameters.named("running_mean"), parameters.named("running_var"))
     let (mean, variance) =
       isTraining ? (kept.named("batch_mean"), kept.named("batch_var")) : running
-    let found = ChannelNormalization(epsilon: epsilon).backward(
-      delta: planes(delta), input: planes(input),
-      weight: wantsInputGradient ? parameters.named("weight") : nil, mean: mean,
-      variance: variance, areOfInput: isTraining, pass.workers)
-    var gradients = ["weight": found.weight, "bias": found.bias]
-    let (examples, values) = (input.shape[0], Double(input.shape[0] * elementsOfChannel))
+    var (gradients, inputGradient): ([String: Tensor], Tensor?)
+    if let normalization {
+      var result = Tensor(uninitialized: [0], delta.dtype)
+      let found = normalization.backward(
+        error: delta, input: input, weight: parameters["weight"], bias: parameters["bias"],
+        mean: mean, variance: variance, wantsInputGradient: wantsInputGradient, into: &result,
+        pass.workers)
+      gradients = ["weight": found.weight, "bias": found.bias]
+      inputGradient = wantsInputGradient ? result : nil
+    } else {
+      let found = ChannelNormalization(epsilon: epsilon).backward(
+        delta: planes(delta), input: planes(input),
+        weight: wantsInputGradient ? parameters.named("weight") : nil, mean: mean,
+        variance: variance, areOfInput: isTraining, pass.workers)
+      gradients = ["weight": found.weight, "bias": found.bias]
+      inputGradient = wantsInputGradient ? found.input.reshaped(input.shape) : nil
+    }
+    let examples = input.shape.count / output.count
+    let values = Double(examples * elementsOfChannel)
     func change(_ running: Tensor, _ shown: Tensor, correction: Double) -> Tensor {
       guard isTraining else { return Tensor(zeros: running.shape, running.dtype) }
       return running.combined(
@@ -94,9 +129,7 @@ public struct BatchNorm: SingleInputLayer {
     gradients["running_mean"] = change(running.0, mean, correction: 1)
     gradients["running_var"] = change(
       running.1, variance, correction: values / max(1, values - 1))
-    return LayerGradient(
-      parameters: gradients,
-      input: wantsInputGradient ? found.input.reshaped(input.shape) : nil)
+    return LayerGradient(parameters: gradients, input: inputGradient)
   }
 
   private func planes(_ tensor: Tensor) -> Tensor {

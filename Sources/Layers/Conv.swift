@@ -10,11 +10,13 @@ import Tensors
 ///
 /// Source: LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition; groups:
 /// Krizhevsky, Sutskever, Hinton 2012; dilation: Yu and Koltun 2016.
-public struct Conv: SingleInputLayer {
+public struct Conv: InPlaceLayer, LaneLayer {
   public static let word = "conv"
 
   private let convolution: Convolution
   private let hasBias: Bool
+  /// Those by which it computes on signals in registers; nil for batches example after example.
+  private var kernels: LaneKernels?
 
   public init(_ words: inout LayerWords, input: Shape) throws {
     try words.checkPicture(input)
@@ -57,34 +59,57 @@ public struct Conv: SingleInputLayer {
     convolution.workingMemory(examples: examples, dtype, threads: threads, passage)
   }
 
-  /// sum[o, y, x] = bias[o] + Σ weight[o, c, i, j] · input[c, row of y and i, column of x and j]
-  public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    LayerOutput(
-      convolution.forward(
-        pictures(input), parameters.named("weight"),
-        plus: hasBias ? parameters.named("bias") : nil, pass.workers))
+  public var prefersLanes: Bool { true }
+
+  public func inLanes(_ kernels: LaneKernels, before activation: any Activation) -> LaneForm? {
+    guard convolution.hasKernels(kernels) else { return nil }
+    var form = self
+    form.kernels = kernels
+    return LaneForm(form)
   }
 
-  /// ∂weight[o, c, i, j] = Σ delta[o, y, x] · input[c, …], ∂bias[o] = Σ delta[o, y, x], ∂input[c, …] = Σ weight[o, c, i, j]
-  /// · delta[o, y, x]
+  /// sum[o, y, x] = bias[o] + Σ weight[o, c, i, j] · input[c, row of y and i, column of x and j]
+  public func forward(
+    _ input: Tensor, _ parameters: [Tensor], into sum: inout Tensor, _ pass: Pass
+  ) {
+    let bias = hasBias ? parameters[1] : nil
+    if kernels == nil {
+      convolution.forward(pictures(input), parameters[0], plus: bias, into: &sum, pass.workers)
+    } else {
+      convolution.forwardInLanes(
+        pictures(input), parameters[0], plus: bias, into: &sum, pass.workers)
+    }
+  }
+
+  /// ∂weight[o, c, i, j] = Σ delta[o, y, x] · input[c, …], ∂bias[o] = Σ delta[o, y, x]
   public func backward(
-    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
-    wantsInputGradient: Bool, _ pass: Pass
-  ) -> LayerGradient {
-    var gradients = [
-      "weight": convolution.weightGradient(delta: delta, input: pictures(input), pass.workers)
-    ]
-    if hasBias { gradients["bias"] = delta.summedOverPictures(pass.workers) }
-    let inputGradient =
-      wantsInputGradient
-      ? convolution.inputGradient(delta: delta, parameters.named("weight"), pass.workers)
-        .reshaped(input.shape) : nil
-    return LayerGradient(parameters: gradients, input: inputGradient)
+    delta: Tensor, input: Tensor, into gradients: inout [Tensor], _ pass: Pass
+  ) {
+    let input = pictures(input)
+    if let kernels {
+      gradients[0] = convolution.weightGradientInLanes(delta: delta, input: input, pass.workers)
+      if hasBias { kernels.summedOverPictures(delta, into: &gradients[1], pass.workers) }
+    } else {
+      gradients[0] = convolution.weightGradient(delta: delta, input: input, pass.workers)
+      if hasBias { gradients[1] = delta.summedOverPictures(pass.workers) }
+    }
+  }
+
+  /// ∂input[c, …] = Σ weight[o, c, i, j] · delta[o, y, x]
+  public func inputGradient(
+    delta: Tensor, input: Tensor, _ parameters: [Tensor], into gradient: inout Tensor, _ pass: Pass
+  ) {
+    if kernels == nil {
+      convolution.inputGradient(delta: delta, parameters[0], into: &gradient, pass.workers)
+    } else {
+      convolution.inputGradientInLanes(delta: delta, parameters[0], into: &gradient, pass.workers)
+    }
+    gradient = gradient.reshaped(input.shape)
   }
 
   private func pictures(_ input: Tensor) -> Tensor {
-    input.reshaped(convolution.input.batched(input.shape[0]))
+    let shape = convolution.input
+    return input.reshaped(
+      kernels?.shape(of: shape, input.shape.count / shape.count) ?? shape.batched(input.shape[0]))
   }
 }

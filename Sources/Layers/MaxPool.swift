@@ -1,16 +1,19 @@
 import Kernels
+import Products
 import Tensors
 
 /// The largest element under a window that moves over every channel of a picture.
 ///
 /// `maxpool HEIGHTxWIDTH [stride=] [pad=0]`; the stride is the window's size unless given, padding counts as −∞ and is at
 /// most half the window, and sizes round down as in PyTorch.
-public struct MaxPool: SingleInputLayer {
+public struct MaxPool: InPlaceLayer, LaneLayer {
   public static let word = "maxpool"
 
   public let output: Shape
   private let input: Shape
   private let window: Window
+  /// How it computes on signals in registers; nil for batches example after example.
+  private var pooling: LaneMaxPooling?
 
   public init(_ words: inout LayerWords, input: Shape) throws {
     try words.checkPicture(input)
@@ -21,24 +24,43 @@ public struct MaxPool: SingleInputLayer {
     ]
   }
 
-  /// sum[c, y, x] = max of input[c, …] under the window at y, x
-  public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    LayerOutput(pictures(input).maxPooled(window, pass.workers))
+  public func inLanes(_ kernels: LaneKernels, before activation: any Activation) -> LaneForm? {
+    var form = self
+    form.pooling = LaneMaxPooling(kernels, window, input: input)
+    return LaneForm(form)
   }
 
-  /// Every delta goes to the element that won, the first in row-major order among equals.
+  /// sum[c, y, x] = max of input[c, …] under the window at y, x
+  public func forward(
+    _ input: Tensor, _ parameters: [Tensor], into sum: inout Tensor, _ pass: Pass
+  ) {
+    if let pooling {
+      pooling.forward(pictures(input), into: &sum, pass.workers)
+    } else {
+      pictures(input).maxPool(window, into: &sum, pass.workers)
+    }
+  }
+
   public func backward(
-    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
-    wantsInputGradient: Bool, _ pass: Pass
-  ) -> LayerGradient {
-    if !wantsInputGradient { return LayerGradient(input: nil) }
-    let gradient = delta.maxPoolGradient(input: pictures(input), window, pass.workers)
-    return LayerGradient(input: gradient.reshaped(input.shape))
+    delta: Tensor, input: Tensor, into gradients: inout [Tensor], _ pass: Pass
+  ) {}
+
+  /// Every delta goes to the element that won, the first in row-major order among equals.
+  public func inputGradient(
+    delta: Tensor, input: Tensor, _ parameters: [Tensor], into gradient: inout Tensor, _ pass: Pass
+  ) {
+    if let pooling {
+      pooling.inputGradient(
+        delta: delta, input: pictures(input), into: &gradient, pass.workers)
+    } else {
+      delta.passToWinners(of: pictures(input), window, into: &gradient, pass.workers)
+    }
+    gradient = gradient.reshaped(input.shape)
   }
 
   private func pictures(_ input: Tensor) -> Tensor {
-    input.reshaped(self.input.batched(input.shape[0]))
+    let shape = self.input
+    return input.reshaped(
+      pooling?.shape(of: input.shape.count / shape.count) ?? shape.batched(input.shape[0]))
   }
 }

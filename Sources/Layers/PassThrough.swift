@@ -1,7 +1,8 @@
+import Products
 import Tensors
 
 /// A layer that changes nothing: what an activation on a line of its own, such as `relu`, acts upon.
-public struct PassThrough: SingleInputLayer {
+public struct PassThrough: SingleInputLayer, LaneLayer {
   public static let word = "pass"
 
   public let output: Shape
@@ -9,6 +10,10 @@ public struct PassThrough: SingleInputLayer {
   public init(_ words: inout LayerWords, input: Shape) { output = input }
 
   public func handsOnMemory(in mode: Mode) -> Bool { true }
+
+  public func inLanes(_ kernels: LaneKernels, before activation: any Activation) -> LaneForm? {
+    LaneForm(self)
+  }
 
   public func forward(
     _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass

@@ -1,6 +1,7 @@
 import Kernels
 import Layers
 import Losses
+import Products
 import Tensors
 
 /// What training computes in a step, in memory that is kept from step to step: the same as `Network.forward`, `losses` and
@@ -21,29 +22,52 @@ public struct Workspace: Sendable {
   /// The full names of every node's parameters.
   public let names: [[String]]
 
-  private let steps: [NodeStep]
+  /// How batches are computed example after example; and those whose examples fill registers, where layers gain by it.
+  private let plan: WorkspacePlan
+  private let lanePlan: WorkspacePlan?
+  private let kernels: LaneKernels?
   private let loss: any Loss
   private let derivesBySum: Bool
   private let needsSum: Bool
 
-  /// What every node was given before and what left it after its activation.
-  private var sums: [Tensor]
-  private var outputs: [Tensor]
-  private var kept: [[String: Tensor]]
-  /// ∂loss/∂output of every node, and whether one has arrived.
-  private var errors: [Tensor]
-  private var hasError: [Bool]
-  /// The error from one of several takers.
-  private var spare: Tensor
+  /// Those of the last batch's plan.
+  private var steps: [WorkspaceStep]
+  private var errorsComeInPlace: [Bool]
+  private var isInLanes = false
+  private var signals: Signals
 
-  /// - Parameter parameters: all of the network's, checked.
-  public init(_ network: Network, parameters: [String: Tensor], dtype: DType) {
-    let empty = Tensor(uninitialized: [0], dtype)
-    let needed = Set(network.sumsForBackward)
-    steps = network.nodes.indices.map {
-      NodeStep($0, of: network, keepsSum: needed.contains(network.nodes[$0].name))
+  /// What a plan's steps leave.
+  private struct Signals {
+    /// What every step was given before and what left it after its activation.
+    var sums: [Tensor]
+    var outputs: [Tensor]
+    var kept: [[String: Tensor]]
+    /// ∂loss/∂output of every step, and whether one has arrived.
+    var errors: [Tensor]
+    var hasError: [Bool]
+    /// The error from one of several takers.
+    var spare: Tensor
+
+    init(_ count: Int, _ dtype: DType) {
+      spare = Tensor(uninitialized: [0], dtype)
+      sums = Array(repeating: spare, count: count)
+      (outputs, errors) = (sums, sums)
+      kept = Array(repeating: [:], count: count)
+      hasError = Array(repeating: false, count: count)
     }
-    names = steps.map { step in step.parameterNames.map { "\(step.name).\($0)" } }
+  }
+
+  /// - Parameters:
+  ///   - parameters: all of the network's, checked.
+  ///   - kernels: those for signals in registers; nil for none.
+  public init(
+    _ network: Network, parameters: [String: Tensor], dtype: DType, _ kernels: LaneKernels? = .best
+  ) {
+    plan = WorkspacePlan(network)
+    lanePlan = dtype == .f32 ? kernels.flatMap { WorkspacePlan(network, inLanes: $0) } : nil
+    self.kernels = kernels
+    (steps, errorsComeInPlace) = (plan.steps, plan.errorsComeInPlace)
+    names = network.nodes.map { node in node.layer.parameters.map { "\(node.name).\($0.name)" } }
     self.parameters = names.map { names in
       names.map { name in
         guard let tensor = parameters[name] else { preconditionFailure("no parameter '\(name)'") }
@@ -53,43 +77,66 @@ public struct Workspace: Sendable {
     gradients = self.parameters.map { $0.map { Tensor(uninitialized: $0.shape, dtype) } }
     loss = network.loss
     (derivesBySum, needsSum) = (loss.derivesBySum, loss.needsSum)
-    losses = empty
-    spare = empty
-    sums = steps.map { _ in empty }
-    outputs = sums
-    errors = sums
-    kept = steps.map { _ in [:] }
-    hasError = steps.map { _ in false }
+    losses = Tensor(uninitialized: [0], dtype)
+    signals = Signals(steps.count, dtype)
   }
 
   /// What the network answers.
-  public var output: Tensor { outputs[outputs.count - 1] }
+  public var output: Tensor { signals.outputs[signals.outputs.count - 1] }
 
   /// Computes all signals and the losses.
   ///
   /// - Parameters: as for `Network.forward` and `Network.losses`; the input may be bytes where `Network.takesBytes`.
   public mutating func forward(_ input: Tensor, target: Tensor, _ pass: Pass) {
+    choosePlan(for: input.shape[0])
     for (index, step) in steps.enumerated() {
-      if let layer = step.inPlace {
-        let input = step.source < 0 ? input : outputs[step.source]
-        if step.keepsSum {
-          layer.forward(input, parameters[index], into: &sums[index], pass)
-        } else {
-          layer.forward(input, parameters[index], into: &outputs[index], pass)
-        }
+      // Out of the array, that nothing else in it is written to meanwhile.
+      var result = signals.spare
+      if step.keepsSum {
+        swap(&result, &signals.sums[index])
+        compute(step, index, input, into: &result, pass)
+        signals.outputs[index].become(copyOf: result)
+        swap(&result, &signals.sums[index])
       } else {
-        let found = step.layer.forward(
-          inputs(of: step, input), named(step.parameterNames, of: index), pass.at(step.name))
-        kept[index] = found.kept
-        if step.keepsSum { sums[index] = found.sum } else { outputs[index] = found.sum }
+        swap(&result, &signals.outputs[index])
+        compute(step, index, input, into: &result, pass)
+        swap(&result, &signals.outputs[index])
       }
-      if step.keepsSum { outputs[index].become(copyOf: sums[index]) }
-      step.activation.apply(to: &outputs[index], pass.workers)
+      step.activation.apply(to: &signals.outputs[index], pass.workers)
     }
     let last = steps.count - 1
     loss.values(
-      output: outputs[last], sum: needsSum ? sums[last] : nil, target: target, into: &losses,
-      pass.workers)
+      output: signals.outputs[last], sum: needsSum ? signals.sums[last] : nil, target: target,
+      into: &losses, pass.workers)
+  }
+
+  private mutating func choosePlan(for examples: Int) {
+    let isInLanes = lanePlan != nil && kernels?.suit(examples) == true
+    if isInLanes == self.isInLanes { return }
+    self.isInLanes = isInLanes
+    let plan = isInLanes ? lanePlan ?? plan : plan
+    (steps, errorsComeInPlace) = (plan.steps, plan.errorsComeInPlace)
+    signals = Signals(steps.count, losses.dtype)
+  }
+
+  /// What a step's layer gives.
+  private mutating func compute(
+    _ step: WorkspaceStep, _ index: Int, _ input: Tensor, into result: inout Tensor, _ pass: Pass
+  ) {
+    let first = step.source < 0 ? input : signals.outputs[step.source]
+    switch step.work {
+    case .inPlace(let layer):
+      layer.forward(first, parameters[step.node], into: &result, pass)
+    case .layer(let layer):
+      let found = layer.forward(
+        inputs(of: step, input), named(step.parameterNames, of: step), pass.at(step.name))
+      signals.kept[index] = found.kept
+      result = found.sum
+    case .spread(let kernels):
+      kernels.spread(first, into: &result, pass.workers)
+    case .collect(let kernels, let shape):
+      kernels.collect(first, as: shape, into: &result, pass.workers)
+    }
   }
 
   /// Computes all gradients from the signals of the last `forward`, which must have been given the same.
@@ -100,113 +147,91 @@ public struct Workspace: Sendable {
     for index in stride(from: last, through: 0, by: -1) where steps[index].carriesError {
       let step = steps[index]
       if index == last {
-        loss.derivative(output: outputs[last], target: target, into: &errors[last], pass.workers)
+        loss.derivative(
+          output: signals.outputs[last], target: target, into: &signals.errors[last], pass.workers)
       }
       if index < last || !derivesBySum {
         step.activation.makeDelta(
-          of: &errors[index], sum: step.activationNeedsSum ? sums[index] : nil,
-          output: outputs[index], pass.workers)
+          of: &signals.errors[index], sum: step.activationNeedsSum ? signals.sums[index] : nil,
+          output: signals.outputs[index], pass.workers)
       }
-      hasError[index] = false
-      if let layer = step.inPlace {
-        backward(layer, step, index, input, pass)
-      } else {
-        backward(step, index, input, pass)
-      }
+      signals.hasError[index] = false
+      passBack(step, index, input, pass)
       // Memory that nobody would write to again is given back at once.
-      if !step.errorComesInPlace { errors[index] = spare }
+      if !errorsComeInPlace[index] { signals.errors[index] = signals.spare }
     }
   }
 
-  private mutating func backward(
-    _ layer: any InPlaceLayer, _ step: NodeStep, _ index: Int, _ input: Tensor, _ pass: Pass
+  private mutating func passBack(
+    _ step: WorkspaceStep, _ index: Int, _ input: Tensor, _ pass: Pass
   ) {
-    let input = step.source < 0 ? input : outputs[step.source]
-    layer.backward(delta: errors[index], input: input, into: &gradients[index], pass)
+    let source = step.source < 0 ? input : signals.outputs[step.source]
+    switch step.work {
+    case .inPlace(let layer):
+      let delta = signals.errors[index]
+      layer.backward(delta: delta, input: source, into: &gradients[step.node], pass)
+      let parameters = parameters[step.node]
+      passError(to: step, pass) {
+        layer.inputGradient(delta: delta, input: source, parameters, into: &$0, pass)
+      }
+    case .layer(let layer):
+      passBack(layer, step, index, input, pass)
+    case .spread(let kernels):
+      let (delta, shape) = (signals.errors[index], source.shape.perExample)
+      passError(to: step, pass) { kernels.collect(delta, as: shape, into: &$0, pass.workers) }
+    case .collect(let kernels, _):
+      let delta = signals.errors[index]
+      passError(to: step, pass) { kernels.spread(delta, into: &$0, pass.workers) }
+    }
+  }
+
+  /// Passes back to a step's only source what `make` writes.
+  private mutating func passError(
+    to step: WorkspaceStep, _ pass: Pass, _ make: (inout Tensor) -> Void
+  ) {
     guard step.wanted[0] else { return }
-    if hasError[step.source] {
-      layer.inputGradient(
-        delta: errors[index], input: input, parameters[index], into: &spare, pass)
-      errors[step.source].combine(with: spare, by: Addition(), pass.workers)
+    if signals.hasError[step.source] {
+      make(&signals.spare)
+      signals.errors[step.source].combine(with: signals.spare, by: Addition(), pass.workers)
     } else {
-      layer.inputGradient(
-        delta: errors[index], input: input, parameters[index], into: &errors[step.source], pass)
-      hasError[step.source] = true
+      make(&signals.errors[step.source])
+      signals.hasError[step.source] = true
     }
   }
 
-  private mutating func backward(
-    _ step: NodeStep, _ index: Int, _ input: Tensor, _ pass: Pass
+  private mutating func passBack(
+    _ layer: any Layer, _ step: WorkspaceStep, _ index: Int, _ input: Tensor, _ pass: Pass
   ) {
-    let found = step.layer.backward(
-      delta: errors[index], inputs: inputs(of: step, input), kept: kept[index],
-      named(step.parametersForBackward, of: index), wanted: step.wanted, pass.at(step.name))
+    let found = layer.backward(
+      delta: signals.errors[index], inputs: inputs(of: step, input), kept: signals.kept[index],
+      named(step.parametersForBackward, of: step), wanted: step.wanted, pass.at(step.name))
     for (place, name) in step.parameterNames.enumerated() {
       guard let gradient = found.parameters[name] else { continue }
-      gradients[index][place] = gradient
+      gradients[step.node][place] = gradient
     }
     for (source, error) in zip(step.sources, found.inputs) {
-      guard let source, let error else { continue }
-      let shaped = error.reshaped(outputs[source].shape)
-      if hasError[source] {
-        errors[source].combine(with: shaped, by: Addition(), pass.workers)
+      guard source >= 0, let error else { continue }
+      let shaped = error.reshaped(signals.outputs[source].shape)
+      if signals.hasError[source] {
+        signals.errors[source].combine(with: shaped, by: Addition(), pass.workers)
       } else {
-        errors[source] = shaped
-        hasError[source] = true
+        signals.errors[source] = shaped
+        signals.hasError[source] = true
       }
     }
   }
 
-  private func inputs(of step: NodeStep, _ input: Tensor) -> [Tensor] {
-    step.sources.map { source in source.map { outputs[$0] } ?? input }
+  private func inputs(of step: WorkspaceStep, _ input: Tensor) -> [Tensor] {
+    step.sources.map { $0 < 0 ? input : signals.outputs[$0] }
   }
 
-  /// Some of a node's parameters by their names within it.
-  private func named(_ wanted: [String], of index: Int) -> [String: Tensor] {
+  /// Some of a step's parameters by their names within its node.
+  private func named(_ wanted: [String], of step: WorkspaceStep) -> [String: Tensor] {
     var result: [String: Tensor] = [:]
-    for (name, tensor) in zip(steps[index].parameterNames, parameters[index])
+    for (name, tensor) in zip(step.parameterNames, parameters[step.node])
     where wanted.contains(name) {
       result[name] = tensor
     }
     return result
-  }
-}
-
-/// What a step asks of a node, looked up once.
-private final class NodeStep: Sendable {
-  let name: String
-  let layer: any Layer
-  /// The layer, if it can work in memory that it is given.
-  let inPlace: (any InPlaceLayer)?
-  let activation: any Activation
-  let activationNeedsSum: Bool
-  /// Whether what enters the activation is read once more.
-  let keepsSum: Bool
-  let sources: [Int?]
-  /// The first source, −1 for the network's input.
-  let source: Int
-  let carriesError: Bool
-  /// Of every source whether errors are passed back to it.
-  let wanted: [Bool]
-  /// Whether whoever makes the node's error does it in memory that it is given.
-  let errorComesInPlace: Bool
-  let parameterNames: [String]
-  let parametersForBackward: [String]
-
-  init(_ index: Int, of network: Network, keepsSum: Bool) {
-    let node = network.nodes[index]
-    (name, layer, activation, sources) = (node.name, node.layer, node.activation, node.sources)
-    inPlace = node.layer as? any InPlaceLayer
-    activationNeedsSum = node.activation.backwardNeedsSum
-    self.keepsSum = keepsSum
-    source = (node.sources.first ?? nil) ?? -1
-    carriesError = network.carriesError[index]
-    wanted = node.sources.map { $0.map { network.carriesError[$0] } ?? false }
-    let takers = network.nodes.filter { $0.sources.contains(index) }
-    errorComesInPlace =
-      takers.isEmpty || takers.contains { $0.layer is any InPlaceLayer }
-    parameterNames = node.layer.parameters.map(\.name)
-    parametersForBackward = node.layer.parametersForBackward(
-      .training, wantsInputGradient: wanted.contains(true))
   }
 }

@@ -23,7 +23,7 @@ public struct Convolution: Sendable {
   /// [O, C/G, KH, KW]
   public let weight: Shape
   /// For F32, where the processor has the registers; all else is done by the BLAS.
-  private let inLanes: LaneConvolution?
+  let inLanes: LaneConvolution?
   /// For F32 too, where the window allows it.
   let inTiles: WinogradConvolution?
   /// Those of `inLanes`.
@@ -69,45 +69,58 @@ public struct Convolution: Sendable {
   public func forward(
     _ input: Tensor, _ weight: Tensor, plus bias: Tensor?, _ workers: Workers
   ) -> Tensor {
+    var result = Tensor(uninitialized: [0], input.dtype)
+    forward(input, weight, plus: bias, into: &result, workers)
+    return result
+  }
+
+  /// As `forward`, into memory that is used again.
+  public func forward(
+    _ input: Tensor, _ weight: Tensor, plus bias: Tensor?, into result: inout Tensor,
+    _ workers: Workers
+  ) {
     check(input, self.input, weight)
     precondition(bias.map { $0.shape == [output[0]] } ?? true, "bias of another length")
-    var result = Tensor(uninitialized: output.batched(input.shape[0]), input.dtype)
+    result.become(uninitialized: output.batched(input.shape[0]), input.dtype)
     if input.dtype == .f32, let inTiles {
-      inTiles.forward(input, weight, bias, into: &result, workers)
-      return result
+      return inTiles.forward(input, weight, bias, into: &result, .byExample, workers)
     }
     if input.dtype == .f32, let inLanes {
-      inLanes.forward(input, weight, bias, into: &result, workers)
-      return result
+      return inLanes.forward(input, weight, bias, into: &result, .byExample, workers)
     }
     let products = ConvolutionProducts(self)
     dispatch(
       input.dtype,
       f32: { products.forward(input, weight, bias, into: &result, of: Float.self, workers) },
       f64: { products.forward(input, weight, bias, into: &result, of: Double.self, workers) })
-    return result
   }
 
   /// ∂input[c, row, column] = Σ weight[o, c, i, j] · delta[o, y, x] over all places that saw the element: [N, C, H, W].
   public func inputGradient(
     delta: Tensor, _ weight: Tensor, _ workers: Workers
   ) -> Tensor {
+    var result = Tensor(uninitialized: [0], delta.dtype)
+    inputGradient(delta: delta, weight, into: &result, workers)
+    return result
+  }
+
+  /// As `inputGradient`, into memory that is used again.
+  public func inputGradient(
+    delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ workers: Workers
+  ) {
     check(delta, output, weight)
-    var result = Tensor(uninitialized: input.batched(delta.shape[0]), delta.dtype)
+    result.become(uninitialized: input.batched(delta.shape[0]), delta.dtype)
     if delta.dtype == .f32, let inTiles {
-      inTiles.inputGradient(delta, weight, into: &result, workers)
-      return result
+      return inTiles.inputGradient(delta, weight, into: &result, .byExample, workers)
     }
     if delta.dtype == .f32, let inLanes {
-      inLanes.inputGradient(delta, weight, into: &result, workers)
-      return result
+      return inLanes.inputGradient(delta, weight, into: &result, .byExample, workers)
     }
     let products = ConvolutionProducts(self)
     dispatch(
       delta.dtype,
       f32: { products.inputGradient(delta, weight, into: &result, of: Float.self, workers) },
       f64: { products.inputGradient(delta, weight, into: &result, of: Double.self, workers) })
-    return result
   }
 
   /// ∂weight[o, c, i, j] = Σ delta[o, y, x] · input[c, row, column] over examples and places: [O, C/G, KH, KW].
@@ -121,8 +134,12 @@ public struct Convolution: Sendable {
     precondition(
       delta.shape == output.batched(input.shape[0]) && delta.dtype == input.dtype,
       "delta \(delta.shape) for input \(input.shape)")
-    if delta.dtype == .f32, let inTiles { return inTiles.weightGradient(delta, input, workers) }
-    if delta.dtype == .f32, let inLanes { return inLanes.weightGradient(delta, input, workers) }
+    if delta.dtype == .f32, let inTiles {
+      return inTiles.weightGradient(delta, input, .byExample, workers)
+    }
+    if delta.dtype == .f32, let inLanes {
+      return inLanes.weightGradient(delta, input, .byExample, workers)
+    }
     let products = ConvolutionProducts(self)
     return dispatch(
       delta.dtype,

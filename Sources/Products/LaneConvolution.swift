@@ -13,8 +13,8 @@ struct LaneConvolution: Sendable {
   private let input, output, weight: Shape
   /// Long lists for large pictures, which a program that only asks a network for its shapes does without.
   private let forwardPlan, backwardPlan: Once<LanePlan>
-  /// By element of a group's deltas, its register: they lie without a margin.
-  private let deltaElements: Once<[Int32]>
+  /// A group's deltas, which lie without a margin.
+  private let deltaPictures: Once<LanePictures>
 
   /// Places of the window that are correlated at once, at most: the deltas of a few channels stay in the fastest cache.
   private static let placesAtOnce = 112
@@ -30,7 +30,11 @@ struct LaneConvolution: Sendable {
     backwardPlan = Once {
       .backward(window, channels: output[0] / groups, height: input[1], width: input[2])
     }
-    deltaElements = Once { (0..<Int32(output.count / groups)).map { $0 } }
+    deltaPictures = Once {
+      LanePictures(
+        channels: output[0] / groups, height: output[1], width: output[2], rows: 0..<output[1],
+        columns: 0..<output[2])
+    }
   }
 
   private var outputsPerGroup: Int { output[0] / groups }
@@ -42,54 +46,60 @@ struct LaneConvolution: Sendable {
 
   func forward(
     _ input: Tensor, _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor,
-    _ workers: Workers
+    _ order: BatchOrder, _ workers: Workers
   ) {
     let plan = forwardPlan.value
     let packed = PackedWeight(
       weight, bias, groups: groups, rows: outputsPerGroup,
       rowStride: self.weight[1] * area, channelStride: area, plan,
       height: kernels.tileHeight, workers)
-    multiply(input, plan, packed, into: &result, workers)
+    multiply(input, plan, packed, into: &result, output, order, workers)
   }
 
   func inputGradient(
-    _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ workers: Workers
+    _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ order: BatchOrder,
+    _ workers: Workers
   ) {
     let plan = backwardPlan.value
     let packed = PackedWeight(
       weight, nil, groups: groups, rows: self.weight[1], rowStride: area,
       channelStride: self.weight[1] * area, plan, height: kernels.tileHeight, workers)
-    multiply(delta, plan, packed, into: &result, workers)
+    multiply(delta, plan, packed, into: &result, input, order, workers)
   }
 
+  /// - Parameter shape: of an example's result.
   private func multiply(
     _ pictures: Tensor, _ plan: LanePlan, _ weight: PackedWeight, into result: inout Tensor,
-    _ workers: Workers
+    _ shape: Shape, _ order: BatchOrder, _ workers: Workers
   ) {
     let (lanes, height) = (kernels.lanes, kernels.tileHeight)
-    let pieces = pieces(pictures.shape[0])
-    let exampleStride = pictures.shape.perExample.count
-    let resultStride = result.shape.perExample.count
-    let plane = result.shape[2] * result.shape[3]
+    let examples = pictures.examples(order)
+    let pieces = pieces(examples)
+    let plane = shape[1] * shape[2]
     withPointers(pictures, into: &result, of: Float.self) { x, result in
+      let batch = LaneBatch(
+        start: x, exampleSize: pictures.shape.count / examples, order: order, kernels: kernels)
+      let result = LaneResult(
+        start: result, exampleSize: shape.count, plane: plane, order: order, kernels: kernels)
       workers.run(pieces: pieces.count) { piece in
-        Scratch.with(plan.pictures.registers * lanes, of: Float.self) { registers in
+        Scratch.with(plan.pictures.registers * lanes, of: Float.self) { room in
           Scratch.with(height * plane * lanes, of: Float.self) { tile in
             for block in pieces[piece] {
               for group in 0..<groups {
-                plan.pictures.spread(
-                  x + block.lowerBound * exampleStride + group * plan.pictures.count, block.count,
-                  exampleStride, by: kernels, into: registers)
+                let registers = batch.registers(
+                  of: block, group: group, as: plan.pictures, in: room)
                 for number in 0..<weight.tiles {
                   let rows = number * height..<min(weight.rows, (number + 1) * height)
-                  weight.forEachPhase(group, number) { phase, weight, bias in
-                    convolve(registers, plan.phases[phase], weight, bias, into: tile, plane)
+                  let channels =
+                    group * weight.rows + rows.lowerBound..<group * weight.rows + rows.upperBound
+                  result.write(block, channels: channels, elements: 0..<plane, in: tile) {
+                    target, stride in
+                    weight.forEachPhase(group, number) { phase, weight, bias in
+                      convolve(
+                        registers, plan.phases[phase], weight, bias, into: target, stride,
+                        rows.count)
+                    }
                   }
-                  kernels.collect(
-                    tile, rows.count * plane,
-                    result + block.lowerBound * resultStride
-                      + (group * weight.rows + rows.lowerBound) * plane,
-                    block.count, resultStride)
                 }
               }
             }
@@ -101,7 +111,8 @@ struct LaneConvolution: Sendable {
 
   private func convolve(
     _ registers: UnsafePointer<Float>, _ phase: LanePlan.Phase, _ weight: UnsafePointer<Float>,
-    _ bias: UnsafePointer<Float>, into tile: UnsafeMutablePointer<Float>, _ plane: Int
+    _ bias: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, _ stride: Int,
+    _ rows: Int
   ) {
     phase.bases.withUnsafeBufferPointer { bases in
       phase.targets.withUnsafeBufferPointer { targets in
@@ -112,22 +123,32 @@ struct LaneConvolution: Sendable {
             kernels.convolve(
               registers, bases + run.places.lowerBound, targets + run.places.lowerBound,
               run.places.count, taps.baseAddress.map { $0 + run.taps.lowerBound } ?? bases,
-              run.taps.count, weight + run.taps.lowerBound * kernels.tileHeight, bias, tile, plane)
+              run.taps.count, weight + run.taps.lowerBound * kernels.tileHeight, bias, target,
+              stride, rows)
           }
         }
       }
     }
   }
 
-  func weightGradient(_ delta: Tensor, _ input: Tensor, _ workers: Workers) -> Tensor {
+  func weightGradient(
+    _ delta: Tensor, _ input: Tensor, _ order: BatchOrder, _ workers: Workers
+  ) -> Tensor {
     let plan = forwardPlan.value
     let taps = kernels.padded(plan.phases[0].taps)
     let tall = kernels.paddedOutputs(outputsPerGroup)
     let size = groups * tall * taps.count
     let sums = withPointers(delta, input, of: Float.self) { d, x in
-      pieces(input.shape[0]).summed(size, of: Float.self, workers) { blocks, partial in
+      let deltas = LaneBatch(
+        start: d, exampleSize: output.count, order: order, kernels: kernels)
+      let inputs = LaneBatch(
+        start: x, exampleSize: self.input.count, order: order, kernels: kernels)
+      return pieces(input.examples(order)).summed(size, of: Float.self, workers) {
+        blocks, partial in
         partial.update(repeating: 0, count: size)
-        for block in blocks { addProducts(d, x, block, plan, taps, tall: tall, into: partial) }
+        for block in blocks {
+          addProducts(deltas, inputs, block, plan, taps, tall: tall, into: partial)
+        }
       }
     }
     var result = Tensor(uninitialized: weight, .f32)
@@ -146,33 +167,28 @@ struct LaneConvolution: Sendable {
   }
 
   private func addProducts(
-    _ d: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ block: Range<Int>, _ plan: LanePlan,
-    _ taps: [Int], tall: Int, into partial: UnsafeMutablePointer<Float>
+    _ deltas: LaneBatch, _ inputs: LaneBatch, _ block: Range<Int>, _ plan: LanePlan, _ taps: [Int],
+    tall: Int, into partial: UnsafeMutablePointer<Float>
   ) {
     let lanes = kernels.lanes
     let phase = plan.phases[0]
-    let deltaElements = deltaElements.value
+    let deltaPictures = deltaPictures.value
     let parts = (places + Self.placesAtOnce - 1) / Self.placesAtOnce
-    Scratch.with(plan.pictures.registers * lanes, of: Float.self) { registers in
-      Scratch.with(tall * places * lanes, of: Float.self) { deltas in
-        (deltas + outputsPerGroup * places * lanes).update(
-          repeating: 0, count: (tall - outputsPerGroup) * places * lanes)
+    Scratch.with(plan.pictures.registers * lanes, of: Float.self) { room in
+      Scratch.with(deltaPictures.registers * lanes, of: Float.self) { deltaRoom in
         for group in 0..<groups {
-          plan.pictures.spread(
-            x + block.lowerBound * input.count + group * plan.pictures.count, block.count,
-            input.count, by: kernels, into: registers)
-          kernels.spread(
-            d + block.lowerBound * output.count + group * deltaElements.count, block.count,
-            output.count, deltaElements, deltaElements.count, deltas)
+          let registers = inputs.registers(of: block, group: group, as: plan.pictures, in: room)
+          let deltas = deltas.registers(of: block, group: group, as: deltaPictures, in: deltaRoom)
           for part in 0..<parts {
             let some = places * part / parts..<places * (part + 1) / parts
             phase.bases.withUnsafeBufferPointer { bases in
               guard let bases = bases.baseAddress else { return }
-              for row in stride(from: 0, to: tall, by: kernels.deltasTogether) {
+              for row in stride(from: 0, to: outputsPerGroup, by: kernels.deltasTogether) {
                 kernels.correlate(
                   deltas + (row * places + some.lowerBound) * lanes, places, registers,
                   bases + some.lowerBound, some.count, taps, taps.count,
-                  partial + (group * tall + row) * taps.count, true)
+                  partial + (group * tall + row) * taps.count, true,
+                  min(kernels.deltasTogether, outputsPerGroup - row))
               }
             }
           }

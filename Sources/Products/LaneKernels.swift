@@ -37,13 +37,14 @@ public struct LaneKernels: Sendable {
     @Sendable (
       _ x: UnsafePointer<Float>, _ bases: UnsafePointer<Int>, _ targets: UnsafePointer<Int>,
       _ positions: Int, _ taps: UnsafePointer<Int>, _ count: Int, _ weight: UnsafePointer<Float>,
-      _ bias: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>, _ stride: Int
+      _ bias: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>, _ stride: Int,
+      _ rows: Int
     ) -> Void
   let correlate:
     @Sendable (
       _ delta: UnsafePointer<Float>, _ stride: Int, _ x: UnsafePointer<Float>,
       _ bases: UnsafePointer<Int>, _ positions: Int, _ taps: UnsafePointer<Int>, _ count: Int,
-      _ sums: UnsafeMutablePointer<Float>, _ adding: Bool
+      _ sums: UnsafeMutablePointer<Float>, _ adding: Bool, _ rows: Int
     ) -> Void
   let filterTiles,
     expandTiles:
@@ -57,7 +58,7 @@ public struct LaneKernels: Sendable {
     @Sendable (
       _ m: UnsafePointer<Float>, _ tiles: Int, _ bias: UnsafePointer<Float>,
       _ targets: UnsafePointer<Int>, _ result: UnsafeMutablePointer<Float>, _ stride: Int,
-      _ room: UnsafeMutablePointer<Float>
+      _ rows: Int, _ room: UnsafeMutablePointer<Float>
     ) -> Void
   let widenKernels:
     @Sendable (
@@ -70,6 +71,9 @@ public struct LaneKernels: Sendable {
       _ m: UnsafePointer<Float>, _ count: Int, _ result: UnsafeMutablePointer<Float>,
       _ room: UnsafeMutablePointer<Float>
     ) -> Void
+
+  /// What is done to signals that lie in registers.
+  let channels: ChannelKernels
 
   /// For processors with AVX2; on arm64 for all.
   static let eight = LaneKernels(
@@ -86,12 +90,12 @@ public struct LaneKernels: Sendable {
     convolve: {
       Lanes8.convolve(
         $0, bases: $1, targets: $2, positions: $3, taps: $4, count: $5, weight: $6, bias: $7,
-        into: $8, stride: $9)
+        into: $8, stride: $9, rows: $10)
     },
     correlate: {
       Lanes8.correlate(
         delta: $0, stride: $1, x: $2, bases: $3, positions: $4, taps: $5, count: $6, into: $7,
-        adding: $8)
+        adding: $8, rows: $9)
     },
     filterTiles: {
       Lanes8.filterTiles(
@@ -104,14 +108,16 @@ public struct LaneKernels: Sendable {
         stride: $8, matrix: $9, room: $10)
     },
     narrowTiles: {
-      Lanes8.narrowTiles($0, tiles: $1, bias: $2, targets: $3, into: $4, stride: $5, room: $6)
+      Lanes8.narrowTiles(
+        $0, tiles: $1, bias: $2, targets: $3, into: $4, stride: $5, rows: $6, room: $7)
     },
     widenKernels: {
       Lanes8.widenKernels(
         $0, rows: $1, rowStride: $2, channels: $3, channelStride: $4, mirrored: $5, into: $6,
         room: $7)
     },
-    narrowKernels: { Lanes8.narrowKernels($0, count: $1, into: $2, room: $3) })
+    narrowKernels: { Lanes8.narrowKernels($0, count: $1, into: $2, room: $3) },
+    channels: .eight)
 
   /// For processors with AVX-512.
   static let sixteen = LaneKernels(
@@ -128,12 +134,12 @@ public struct LaneKernels: Sendable {
     convolve: {
       Lanes16.convolve(
         $0, bases: $1, targets: $2, positions: $3, taps: $4, count: $5, weight: $6, bias: $7,
-        into: $8, stride: $9)
+        into: $8, stride: $9, rows: $10)
     },
     correlate: {
       Lanes16.correlate(
         delta: $0, stride: $1, x: $2, bases: $3, positions: $4, taps: $5, count: $6, into: $7,
-        adding: $8)
+        adding: $8, rows: $9)
     },
     filterTiles: {
       Lanes16.filterTiles(
@@ -146,14 +152,16 @@ public struct LaneKernels: Sendable {
         stride: $8, matrix: $9, room: $10)
     },
     narrowTiles: {
-      Lanes16.narrowTiles($0, tiles: $1, bias: $2, targets: $3, into: $4, stride: $5, room: $6)
+      Lanes16.narrowTiles(
+        $0, tiles: $1, bias: $2, targets: $3, into: $4, stride: $5, rows: $6, room: $7)
     },
     widenKernels: {
       Lanes16.widenKernels(
         $0, rows: $1, rowStride: $2, channels: $3, channelStride: $4, mirrored: $5, into: $6,
         room: $7)
     },
-    narrowKernels: { Lanes16.narrowKernels($0, count: $1, into: $2, room: $3) })
+    narrowKernels: { Lanes16.narrowKernels($0, count: $1, into: $2, room: $3) },
+    channels: .sixteen)
 
   /// Those that this processor can run, the widest last.
   public static let supported: [LaneKernels] = {
@@ -186,7 +194,7 @@ extension LaneKernels {
   /// How many those are.
   func paddedTaps(_ count: Int) -> Int { (count + tapsTogether - 1) / tapsTogether * tapsTogether }
 
-  /// Output channels, and those that are not there but correlated with the last ones.
+  /// Output channels, and those that are not there but have sums.
   func paddedOutputs(_ outputs: Int) -> Int {
     (outputs + deltasTogether - 1) / deltasTogether * deltasTogether
   }

@@ -12,6 +12,8 @@ struct LanePictures: Sendable {
   private let elements: [Int32]
   /// The registers of the margin, in channel 0.
   private let margin: [Int32]
+  /// Rows and columns of a picture without its margin.
+  private let height, pictureWidth: Int
   /// The picture's row and column that register 0 is of: 0, or negative in a margin.
   private let firstRow, firstColumn: Int
 
@@ -40,7 +42,11 @@ struct LanePictures: Sendable {
     }
     (self.channels, self.margin, self.width, self.plane) = (channels, margin, columns.count, plane)
     (firstRow, firstColumn) = (rows.lowerBound, columns.lowerBound)
+    (self.height, pictureWidth) = (height, width)
   }
+
+  /// Whether the pictures lie one after the other, with nothing between them.
+  var haveNoMargin: Bool { margin.isEmpty }
 
   /// Where an element of channel 0, or of its margin, lies.
   func register(_ row: Int, _ column: Int) -> Int {
@@ -56,5 +62,22 @@ struct LanePictures: Sendable {
   ) {
     kernels.clear(registers, channels, plane, margin, margin.count)
     kernels.spread(pictures, examples, exampleStride, elements, elements.count, registers)
+  }
+
+  /// Fills the registers with pictures that lie in registers already, without a margin.
+  func frame(
+    _ pictures: UnsafePointer<Float>, by kernels: LaneKernels,
+    into registers: UnsafeMutablePointer<Float>
+  ) {
+    let lanes = kernels.lanes
+    kernels.clear(registers, channels, plane, margin, margin.count)
+    let start = registers + register(0, 0) * lanes
+    for channel in 0..<channels {
+      for row in 0..<height {
+        (start + (channel * plane + row * width) * lanes).update(
+          from: pictures + (channel * height + row) * pictureWidth * lanes,
+          count: pictureWidth * lanes)
+      }
+    }
   }
 }

@@ -79,35 +79,40 @@ struct WinogradConvolution: Sendable {
 
   func forward(
     _ input: Tensor, _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor,
-    _ workers: Workers
+    _ order: BatchOrder, _ workers: Workers
   ) {
     let packed = WinogradWeight(
       weight, bias, groups: groups, rows: outputsPerGroup, channels: self.weight[1],
       rowStride: 9 * self.weight[1], channelStride: 9, mirrored: false, by: kernels,
       workers)
-    multiply(input, forwardPlan.value, packed, into: &result, workers)
+    multiply(input, forwardPlan.value, packed, into: &result, output, order, workers)
   }
 
   func inputGradient(
-    _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ workers: Workers
+    _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ order: BatchOrder,
+    _ workers: Workers
   ) {
     let packed = WinogradWeight(
       weight, nil, groups: groups, rows: self.weight[1], channels: outputsPerGroup, rowStride: 9,
       channelStride: 9 * self.weight[1], mirrored: true, by: kernels, workers)
-    multiply(delta, backwardPlan.value, packed, into: &result, workers)
+    multiply(delta, backwardPlan.value, packed, into: &result, input, order, workers)
   }
 
+  /// - Parameter shape: of an example's result.
   private func multiply(
     _ pictures: Tensor, _ plan: WinogradPlan, _ weight: WinogradWeight, into result: inout Tensor,
-    _ workers: Workers
+    _ shape: Shape, _ order: BatchOrder, _ workers: Workers
   ) {
-    let (lanes, height) = (kernels.lanes, kernels.tileHeight)
-    let pieces = ConvolutionPieces(examples: pictures.shape[0], atOnce: lanes)
-    let exampleStride = pictures.shape.perExample.count
-    let resultStride = result.shape.perExample.count
-    let plane = result.shape[2] * result.shape[3]
+    let height = kernels.tileHeight
+    let examples = pictures.examples(order)
+    let pieces = ConvolutionPieces(examples: examples, atOnce: kernels.lanes)
     let (elements, extent) = (WinogradExtent.elements, plan.extent)
     withPointers(pictures, into: &result, of: Float.self) { x, result in
+      let batch = LaneBatch(
+        start: x, exampleSize: pictures.shape.count / examples, order: order, kernels: kernels)
+      let result = LaneResult(
+        start: result, exampleSize: shape.count, plane: shape[1] * shape[2], order: order,
+        kernels: kernels)
       workers.run(pieces: pieces.count) { piece in
         withScratch(
           plan.pictures.registers, elements * extent.matrix, elements * height * extent.tiles,
@@ -115,24 +120,22 @@ struct WinogradConvolution: Sendable {
         ) { room, registers, filtered, products, narrow in
           for block in pieces[piece] {
             for group in 0..<groups {
-              plan.pictures.spread(
-                x + block.lowerBound * exampleStride + group * plan.pictures.count, block.count,
-                exampleStride, by: kernels, into: registers)
-              let target =
-                result + block.lowerBound * resultStride + group * weight.rows * plane
+              let registers = batch.registers(
+                of: block, group: group, as: plan.pictures, in: registers)
               for strip in plan.strips {
                 filter(registers, plan, strip, into: filtered, room)
                 weight.withGroup(group) { values, bias in
                   for tile in 0..<weight.tiles {
-                    multiply(filtered, values + tile * weight.tile, plan, strip, into: products)
-                    kernels.narrowTiles(
-                      products, strip.tiles, bias + tile * height, strip.targets, narrow,
-                      strip.results.count, room)
-                    for row in 0..<min(height, weight.rows - tile * height) {
-                      kernels.collect(
-                        narrow + row * strip.results.count * lanes, strip.results.count,
-                        target + (tile * height + row) * plane + strip.results.lowerBound,
-                        block.count, resultStride)
+                    let rows = min(height, weight.rows - tile * height)
+                    let first = group * weight.rows + tile * height
+                    multiply(
+                      filtered, values + tile * weight.tile, plan, strip, into: products, rows)
+                    result.write(
+                      block, channels: first..<first + rows, elements: strip.results, in: narrow
+                    ) { target, stride in
+                      kernels.narrowTiles(
+                        products, strip.tiles, bias + tile * height, strip.targets, target, stride,
+                        rows, room)
                     }
                   }
                 }
@@ -147,7 +150,7 @@ struct WinogradConvolution: Sendable {
   /// products[matrix] = weight[matrix] · filtered[matrix], for a tile of rows.
   private func multiply(
     _ filtered: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ plan: WinogradPlan,
-    _ strip: WinogradPlan.Strip, into products: UnsafeMutablePointer<Float>
+    _ strip: WinogradPlan.Strip, into products: UnsafeMutablePointer<Float>, _ rows: Int
   ) {
     let (lanes, height) = (kernels.lanes, kernels.tileHeight)
     let channels = plan.pictures.channels
@@ -159,7 +162,7 @@ struct WinogradConvolution: Sendable {
             filtered + matrix * plan.extent.matrix * lanes, columns, targets, strip.tiles,
             plan.taps,
             channels, weight + matrix * channels * height, noBias,
-            products + matrix * height * strip.tiles * lanes, strip.tiles)
+            products + matrix * height * strip.tiles * lanes, strip.tiles, rows)
         }
       }
     }

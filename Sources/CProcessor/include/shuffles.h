@@ -1,12 +1,15 @@
 #ifndef NN_SHUFFLES_H
 #define NN_SHUFFLES_H
 
-/// Sums over all numbers of some registers, by additions of whole ones.
+/// Sums over all numbers of some registers, by additions of whole ones; and the numbers of a register in double precision.
 ///
 /// In C, for Swift has no word for a shuffle of two registers, and what its compiler makes of one that is written number by
-/// number is torn into quarters where an addition follows. Only for `Lanes8` and `Lanes16`, into which they are inlined: other
+/// number is torn into quarters where an addition follows; its conversion of vectors would be a function that modules share. Only for `Lanes8` and `Lanes16`, into which they are inlined: other
 /// modules are compiled for processors without such registers.
 
+typedef float nn_lane4 __attribute__((ext_vector_type(4)));
+typedef double nn_double4 __attribute__((ext_vector_type(4)));
+typedef double nn_double8 __attribute__((ext_vector_type(8)));
 typedef float nn_lane8 __attribute__((ext_vector_type(8)));
 typedef float nn_lane16 __attribute__((ext_vector_type(16)));
 
@@ -60,6 +63,11 @@ NN_SHUFFLE nn_lane16 nn_sums_of_quarters16(
            __builtin_shufflevector(
                xy, zw, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
 }
+
+/// The same numbers in double precision.
+NN_SHUFFLE nn_double4 nn_doubles4(nn_lane4 x) { return __builtin_convertvector(x, nn_double4); }
+
+NN_SHUFFLE nn_double8 nn_doubles8(nn_lane8 x) { return __builtin_convertvector(x, nn_double8); }
 
 #undef NN_SHUFFLE
 

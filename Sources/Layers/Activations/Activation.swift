@@ -20,6 +20,9 @@ public protocol Activation: Sendable {
   /// Whether `delta` and `derivative` read the sum, so that a trace must carry it.
   var backwardNeedsSum: Bool { get }
 
+  /// Whether every element is treated by itself, so that the order of elements does not matter.
+  var isElementwise: Bool { get }
+
   /// Why it makes no sense for outputs of this shape (per example); nil when it does.
   func objection(to output: Shape) -> String?
 
@@ -40,6 +43,7 @@ extension Activation {
   public var spread: Spread { .glorot }
   public var reasonWithoutDerivative: String? { nil }
   public var backwardNeedsSum: Bool { false }
+  public var isElementwise: Bool { false }
   public func objection(to output: Shape) -> String? { nil }
 
   /// output = f(sum), of the same shape.

@@ -11,6 +11,8 @@ public protocol ElementwiseActivation: Activation {
 }
 
 extension ElementwiseActivation {
+  public var isElementwise: Bool { true }
+
   public func apply(to sum: inout Tensor, _ workers: Workers) {
     sum.map(by: Value(activation: self), workers)
   }
@@ -36,6 +38,7 @@ public protocol ElementwiseActivationBySum: Activation {
 }
 
 extension ElementwiseActivationBySum {
+  public var isElementwise: Bool { true }
   public var backwardNeedsSum: Bool { true }
 
   public func apply(to sum: inout Tensor, _ workers: Workers) {

@@ -1,0 +1,186 @@
+// What batch normalization does to a channel's plane in registers. Every example's numbers are added up in the order in which the
+// module `Kernels` adds up a row of them, so that both give the same bytes.
+
+import CProcessor
+
+/// Numbers of a register in double precision.
+private struct Doubles {
+  #if LANES_16
+    private typealias Half = SIMD8<Double>
+  #else
+    private typealias Half = SIMD4<Double>
+  #endif
+  private var low, high: Half
+
+  static var zero: Doubles { Doubles(Lane()) }
+
+  @inline(__always)
+  init(_ x: Lane) {
+    #if LANES_16
+      low = nn_doubles8(x.lowHalf)
+      high = nn_doubles8(x.highHalf)
+    #else
+      low = nn_doubles4(x.lowHalf)
+      high = nn_doubles4(x.highHalf)
+    #endif
+  }
+
+  @inline(__always)
+  static func += (x: inout Doubles, y: Doubles) {
+    x.low += y.low
+    x.high += y.high
+  }
+
+  @inline(__always)
+  static func + (x: Doubles, y: Doubles) -> Doubles {
+    var sum = x
+    sum += y
+    return sum
+  }
+
+  @inline(__always)
+  func store(_ target: UnsafeMutablePointer<Double>) {
+    let target = UnsafeMutableRawPointer(target)
+    target.storeBytes(of: low, as: Half.self)
+    target.storeBytes(of: high, toByteOffset: MemoryLayout<Half>.size, as: Half.self)
+  }
+}
+
+/// What stands in `Kernels` as `laneSum`: sixteen sums, each of every sixteenth term, which come together in double precision,
+/// and then the last terms. Four of them at a time are the sums of a sum.
+@inline(__always)
+private func laneSum(_ count: Int, _ term: (Int) -> Lane) -> Doubles {
+  let whole = count & ~15
+  @inline(__always)
+  func quarter(_ first: Int) -> Doubles {
+    var (a, b, c, d) = (Lane(), Lane(), Lane(), Lane())
+    var index = first
+    while index < whole {
+      a += term(index)
+      b += term(index &+ 4)
+      c += term(index &+ 8)
+      d += term(index &+ 12)
+      index &+= 16
+    }
+    return (Doubles(a) + Doubles(c)) + (Doubles(b) + Doubles(d))
+  }
+  var sum = (quarter(0) + quarter(2)) + (quarter(1) + quarter(3))
+  for index in whole..<count { sum += Doubles(term(index)) }
+  return sum
+}
+
+/// By lane Σ xᵢ of `count` registers.
+public func sum(_ x: UnsafePointer<Float>, count: Int, into sums: UnsafeMutablePointer<Double>) {
+  let x = x.inLanes
+  laneSum(count) { x[$0] }.store(sums)
+}
+
+/// By lane Σ (xᵢ − shift)².
+public func sumOfSquares(
+  _ x: UnsafePointer<Float>, minus shift: Float, count: Int,
+  into sums: UnsafeMutablePointer<Double>
+) {
+  let (x, shift) = (x.inLanes, Lane(repeating: shift))
+  laneSum(count) {
+    let distance = x[$0] - shift
+    return distance * distance
+  }.store(sums)
+}
+
+/// By lane Σ xᵢ, added up in double precision as `doubleSum` in `Kernels` does.
+public func sumInDoubles(
+  _ x: UnsafePointer<Float>, count: Int, into sums: UnsafeMutablePointer<Double>
+) {
+  let x = x.inLanes
+  let whole = count & ~7
+  @inline(__always)
+  func quarter(_ first: Int) -> Doubles {
+    var (a, b) = (Doubles.zero, Doubles.zero)
+    var index = first
+    while index < whole {
+      a += Doubles(x[index])
+      b += Doubles(x[index &+ 4])
+      index &+= 8
+    }
+    return a + b
+  }
+  var sum = (quarter(0) + quarter(2)) + (quarter(1) + quarter(3))
+  for index in whole..<count { sum += Doubles(x[index]) }
+  sum.store(sums)
+}
+
+/// A channel's y = scale · (x − mean) + bias, of which a rectifier perhaps takes what is below 0.
+private struct Normalization {
+  let mean, scale, bias: Lane
+
+  @inline(__always)
+  init(_ mean: Float, _ scale: Float, _ bias: Float) {
+    self.mean = Lane(repeating: mean)
+    self.scale = Lane(repeating: scale)
+    self.bias = Lane(repeating: bias)
+  }
+
+  @inline(__always)
+  func callAsFunction(_ x: Lane) -> Lane { scale * (x - mean) + bias }
+
+  /// What is passed back to the numbers x, of an error that perhaps comes through the rectifier.
+  @inline(__always)
+  func delta(_ error: Lane, _ x: Lane, _ isRectified: Bool) -> Lane {
+    if !isRectified { return error }
+    return error * Lane().replacing(with: Lane(repeating: 1), where: self(x) .> Lane())
+  }
+}
+
+/// y = scale · (x − mean) + bias of `count` registers; where `isRectified`, 0 for what is below.
+public func normalize(
+  _ x: UnsafePointer<Float>, count: Int, mean: Float, scale: Float, bias: Float,
+  isRectified: Bool, into y: UnsafeMutablePointer<Float>
+) {
+  let (x, y) = (x.inLanes, y.inLanes)
+  let normalized = Normalization(mean, scale, bias)
+  if isRectified {
+    for index in 0..<count {
+      let value = normalized(x[index])
+      y[index] = value.replacing(with: Lane(), where: value .< Lane())
+    }
+  } else {
+    for index in 0..<count { y[index] = normalized(x[index]) }
+  }
+}
+
+/// By lane Σ δᵢ and Σ δᵢ (xᵢ − mean), where δ is the error, or what of it passes the rectifier of `normalize`.
+public func sumsOfErrors(
+  _ error: UnsafePointer<Float>, _ x: UnsafePointer<Float>, count: Int, mean: Float, scale: Float,
+  bias: Float, isRectified: Bool, into sums: UnsafeMutablePointer<Double>,
+  _ products: UnsafeMutablePointer<Double>
+) {
+  let (error, x) = (error.inLanes, x.inLanes)
+  let normalized = Normalization(mean, scale, bias)
+  @inline(__always)
+  func both(_ isRectified: Bool) {
+    laneSum(count) { normalized.delta(error[$0], x[$0], isRectified) }.store(sums)
+    laneSum(count) {
+      normalized.delta(error[$0], x[$0], isRectified) * (x[$0] - normalized.mean)
+    }.store(products)
+  }
+  if isRectified { both(true) } else { both(false) }
+}
+
+/// scale · (δ − offset − slope · (x − mean)) of `count` registers.
+public func passBack(
+  _ error: UnsafePointer<Float>, _ x: UnsafePointer<Float>, count: Int, mean: Float, scale: Float,
+  bias: Float, isRectified: Bool, offset: Float, slope: Float,
+  into result: UnsafeMutablePointer<Float>
+) {
+  let (error, x, result) = (error.inLanes, x.inLanes, result.inLanes)
+  let normalized = Normalization(mean, scale, bias)
+  let (offset, slope) = (Lane(repeating: offset), Lane(repeating: slope))
+  @inline(__always)
+  func all(_ isRectified: Bool) {
+    for index in 0..<count {
+      let delta = normalized.delta(error[index], x[index], isRectified)
+      result[index] = normalized.scale * (delta - offset - slope * (x[index] - normalized.mean))
+    }
+  }
+  if isRectified { all(true) } else { all(false) }
+}

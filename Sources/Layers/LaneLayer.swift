@@ -1,0 +1,27 @@
+import Products
+
+/// A layer that can also train on signals in registers, the examples of a batch side by side: [N / lanes, …, lanes] in place of
+/// [N, …]. Every number is the same.
+public protocol LaneLayer: Layer {
+  /// Whether it is faster so even if what it takes and gives must be put into registers for it, and out again.
+  var prefersLanes: Bool { get }
+
+  /// - Parameter activation: what follows it.
+  /// - Returns: nil where it cannot.
+  func inLanes(_ kernels: LaneKernels, before activation: any Activation) -> LaneForm?
+}
+
+extension LaneLayer {
+  public var prefersLanes: Bool { false }
+}
+
+/// A layer as it computes on signals in registers, in training.
+public struct LaneForm: Sendable {
+  public let layer: any Layer
+  /// Whether it does the work of the activation that follows, too.
+  public let includesActivation: Bool
+
+  public init(_ layer: any Layer, includesActivation: Bool = false) {
+    (self.layer, self.includesActivation) = (layer, includesActivation)
+  }
+}

@@ -1,0 +1,93 @@
+import Lanes16
+import Lanes8
+
+/// The kernels of `Lanes8` or of `Lanes16` for what stands between convolutions. They are called with a plane at a time: `count`
+/// registers, one for each element of a channel. See there what each of them computes.
+struct ChannelKernels: Sendable {
+  /// A channel's y = scale · (x − mean) + bias, of which a rectifier perhaps takes what is below 0.
+  struct Line {
+    let mean, scale, bias: Float
+    let isRectified: Bool
+  }
+
+  typealias Plane = UnsafePointer<Float>
+  typealias Result = UnsafeMutablePointer<Float>
+  /// By lane.
+  typealias Sums = UnsafeMutablePointer<Double>
+
+  let sum: @Sendable (_ x: Plane, _ count: Int, _ sums: Sums) -> Void
+  let sumOfSquares: @Sendable (_ x: Plane, _ shift: Float, _ count: Int, _ sums: Sums) -> Void
+  let sumInDoubles: @Sendable (_ x: Plane, _ count: Int, _ sums: Sums) -> Void
+  let normalize: @Sendable (_ x: Plane, _ count: Int, _ line: Line, _ y: Result) -> Void
+  let sumsOfErrors:
+    @Sendable (
+      _ error: Plane, _ x: Plane, _ count: Int, _ line: Line, _ sums: Sums, _ products: Sums
+    ) -> Void
+  let passBack:
+    @Sendable (
+      _ error: Plane, _ x: Plane, _ count: Int, _ line: Line, _ offset: Float, _ slope: Float,
+      _ result: Result
+    ) -> Void
+  let maxPool:
+    @Sendable (
+      _ x: Plane, _ width: Int, _ places: UnsafePointer<Int32>, _ count: Int, _ areSquares: Bool,
+      _ result: Result
+    ) -> Void
+  let passToWinners:
+    @Sendable (
+      _ delta: Plane, _ x: Plane, _ width: Int, _ places: UnsafePointer<Int32>, _ count: Int,
+      _ areSquares: Bool, _ result: Result
+    ) -> Void
+
+  static let eight = ChannelKernels(
+    sum: { Lanes8.sum($0, count: $1, into: $2) },
+    sumOfSquares: { Lanes8.sumOfSquares($0, minus: $1, count: $2, into: $3) },
+    sumInDoubles: { Lanes8.sumInDoubles($0, count: $1, into: $2) },
+    normalize: { x, count, line, y in
+      Lanes8.normalize(
+        x, count: count, mean: line.mean, scale: line.scale, bias: line.bias,
+        isRectified: line.isRectified, into: y)
+    },
+    sumsOfErrors: { error, x, count, line, sums, products in
+      Lanes8.sumsOfErrors(
+        error, x, count: count, mean: line.mean, scale: line.scale, bias: line.bias,
+        isRectified: line.isRectified, into: sums, products)
+    },
+    passBack: { error, x, count, line, offset, slope, result in
+      Lanes8.passBack(
+        error, x, count: count, mean: line.mean, scale: line.scale, bias: line.bias,
+        isRectified: line.isRectified, offset: offset, slope: slope, into: result)
+    },
+    maxPool: {
+      Lanes8.maxPool($0, width: $1, under: $2, count: $3, areSquares: $4, into: $5)
+    },
+    passToWinners: {
+      Lanes8.passToWinners($0, $1, width: $2, under: $3, count: $4, areSquares: $5, into: $6)
+    })
+
+  static let sixteen = ChannelKernels(
+    sum: { Lanes16.sum($0, count: $1, into: $2) },
+    sumOfSquares: { Lanes16.sumOfSquares($0, minus: $1, count: $2, into: $3) },
+    sumInDoubles: { Lanes16.sumInDoubles($0, count: $1, into: $2) },
+    normalize: { x, count, line, y in
+      Lanes16.normalize(
+        x, count: count, mean: line.mean, scale: line.scale, bias: line.bias,
+        isRectified: line.isRectified, into: y)
+    },
+    sumsOfErrors: { error, x, count, line, sums, products in
+      Lanes16.sumsOfErrors(
+        error, x, count: count, mean: line.mean, scale: line.scale, bias: line.bias,
+        isRectified: line.isRectified, into: sums, products)
+    },
+    passBack: { error, x, count, line, offset, slope, result in
+      Lanes16.passBack(
+        error, x, count: count, mean: line.mean, scale: line.scale, bias: line.bias,
+        isRectified: line.isRectified, offset: offset, slope: slope, into: result)
+    },
+    maxPool: {
+      Lanes16.maxPool($0, width: $1, under: $2, count: $3, areSquares: $4, into: $5)
+    },
+    passToWinners: {
+      Lanes16.passToWinners($0, $1, width: $2, under: $3, count: $4, areSquares: $5, into: $6)
+    })
+}

@@ -1,0 +1,154 @@
+import Kernels
+import Tensors
+
+/// Batch normalization of signals in registers, [N / lanes, C, …, lanes], in F32, and perhaps a rectifier behind it. Every
+/// number is the same as that of `ChannelNormalization`, and of max(0, y) behind that.
+///
+/// M numbers per channel, μ [C] their mean, σ² [C] the mean of the squares of the distances to it.
+public struct LaneNormalization: Sendable {
+  private let kernels: LaneKernels
+  private let epsilon: Double
+  private let isRectified: Bool
+
+  /// - Parameters:
+  ///   - epsilon: what is added to a variance before its root is divided by.
+  ///   - isRectified: whether y is followed by max(0, y).
+  public init(_ kernels: LaneKernels, epsilon: Double, isRectified: Bool) {
+    (self.kernels, self.epsilon, self.isRectified) = (kernels, epsilon, isRectified)
+  }
+
+  /// As `ChannelNormalization.forward` by the μ and σ² of x.
+  public func forward(
+    _ x: Tensor, weight: Tensor, bias: Tensor, into y: inout Tensor, _ workers: Workers
+  ) -> (mean: Tensor, variance: Tensor) {
+    let planes = Planes(x, kernels.lanes)
+    var mean = Tensor(uninitialized: [planes.channels], .f32)
+    var variance = mean
+    let (weight, bias) = (weight.values(of: Float.self), bias.values(of: Float.self))
+    y.become(uninitialized: x.shape, .f32)
+    let kernels = kernels.channels
+    mean.withMutableValues(of: Float.self) { mean in
+      variance.withMutableValues(of: Float.self) { variance in
+        withPointers(x, into: &y, of: Float.self) { x, y in
+          workers.run(pieces: planes.channels) { channel in
+            mean[channel] = Float(
+              planes.sum(channel) { kernels.sum(x + $0, planes.size, $1) } / planes.numbers)
+            let shift = mean[channel]
+            variance[channel] = Float(
+              planes.sum(channel) { kernels.sumOfSquares(x + $0, shift, planes.size, $1) }
+                / planes.numbers)
+            let line = line(shift, variance[channel], weight[channel], bias[channel])
+            planes.forEach(channel) { kernels.normalize(x + $0, planes.size, line, y + $0) }
+          }
+        }
+      }
+    }
+    return (mean, variance)
+  }
+
+  /// As `ChannelNormalization.backward` where μ and σ² are those of the input.
+  ///
+  /// - Parameters:
+  ///   - error: of the rectifier's result, if there is one.
+  ///   - weight: γ; nil where it is not read: with no rectifier, if ∂input is not wanted. bias: β; nil without a rectifier.
+  ///   - result: becomes ∂input; not touched where it is not wanted.
+  /// - Returns: ∂γ and ∂β.
+  public func backward(
+    error: Tensor, input: Tensor, weight: Tensor?, bias: Tensor?, mean: Tensor, variance: Tensor,
+    wantsInputGradient: Bool, into result: inout Tensor, _ workers: Workers
+  ) -> (weight: Tensor, bias: Tensor) {
+    let planes = Planes(input, kernels.lanes)
+    var products = Tensor(uninitialized: [planes.channels], .f32)
+    var sums = products
+    precondition(
+      (weight != nil || !wantsInputGradient && !isRectified) && (bias != nil || !isRectified),
+      "a gradient without γ or β")
+    let (weight, bias) = (weight?.values(of: Float.self), bias?.values(of: Float.self))
+    let (mean, variance) = (mean.values(of: Float.self), variance.values(of: Float.self))
+    if wantsInputGradient { result.become(uninitialized: input.shape, .f32) }
+    let share = 1 / planes.numbers
+    let kernels = kernels.channels
+    withPointers(error, input, of: Float.self) { error, x in
+      products.withMutableValues(of: Float.self) { products in
+        sums.withMutableValues(of: Float.self) { sums in
+          result.withMutableValues(of: Float.self) { result in
+            workers.run(pieces: planes.channels) { channel in
+              let line = line(
+                mean[channel], variance[channel], weight?[channel] ?? 0, bias?[channel] ?? 0)
+              let (sum, product) = planes.sums(channel) {
+                kernels.sumsOfErrors(error + $0, x + $0, planes.size, line, $1, $2)
+              }
+              sums[channel] = Float(sum)
+              let squared = Double(variance[channel]) + epsilon
+              if wantsInputGradient, let result = result.baseAddress {
+                let offset = Float(share * Double(sums[channel]))
+                let slope = Float(share * Double(Float(product)) / squared)
+                planes.forEach(channel) {
+                  kernels.passBack(
+                    error + $0, x + $0, planes.size, line, offset, slope, result + $0)
+                }
+              }
+              products[channel] = Float(Double(Float(product)) / squared.squareRoot())
+            }
+          }
+        }
+      }
+    }
+    return (products, sums)
+  }
+
+  private func line(_ mean: Float, _ variance: Float, _ weight: Float, _ bias: Float)
+    -> ChannelKernels.Line
+  {
+    let deviation = (Double(variance) + epsilon).squareRoot()
+    return .init(
+      mean: mean, scale: Float(Double(weight) / deviation), bias: bias, isRectified: isRectified)
+  }
+}
+
+/// How the planes of [N / lanes, C, …, lanes] lie.
+private struct Planes {
+  let blocks, channels, size, lanes: Int
+
+  init(_ signals: Tensor, _ lanes: Int) {
+    (blocks, channels, self.lanes) = (signals.shape[0], signals.shape[1], lanes)
+    size = signals.shape.count / (blocks * channels * lanes)
+  }
+
+  /// Of a channel.
+  var numbers: Double { Double(blocks * lanes * size) }
+
+  /// Calls `body` with the place of each of a channel's planes.
+  func forEach(_ channel: Int, _ body: (Int) -> Void) {
+    for block in 0..<blocks { body((block * channels + channel) * size * lanes) }
+  }
+
+  /// The sum over a channel's planes, example after example.
+  ///
+  /// - Parameter term: writes what a plane adds by lane.
+  func sum(_ channel: Int, _ term: (Int, UnsafeMutablePointer<Double>) -> Void) -> Double {
+    sums(channel) { place, first, second in
+      term(place, first)
+      second.update(repeating: 0, count: lanes)
+    }.0
+  }
+
+  /// As `sum`, of two sums.
+  func sums(
+    _ channel: Int,
+    _ term: (Int, UnsafeMutablePointer<Double>, UnsafeMutablePointer<Double>) -> Void
+  ) -> (Double, Double) {
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * lanes) { terms in
+      guard let terms = terms.baseAddress else { return (0, 0) }
+      var (first, second) = (0.0, 0.0)
+      forEach(channel) { place in
+        term(place, terms, terms + lanes)
+        for lane in 0..<lanes {
+          first += terms[lane]
+          second += terms[lanes + lane]
+        }
+      }
+      return (first, second)
+    }
+  }
+}

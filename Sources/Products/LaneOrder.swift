@@ -1,0 +1,96 @@
+import Kernels
+import Tensors
+
+/// Signals in registers: [N / lanes, C, …, lanes], each register with one element of as many examples as it has numbers.
+extension LaneKernels {
+  /// Whether the examples of such a batch fill all registers.
+  public func suit(_ examples: Int) -> Bool { examples > 0 && examples % lanes == 0 }
+
+  /// The shape in registers of so many examples, each of this shape.
+  public func shape(of example: Shape, _ examples: Int) -> Shape {
+    Shape([examples / lanes] + example.dimensions + [lanes])
+  }
+
+  /// [N, …] in registers.
+  ///
+  /// - Parameter batch: of a number of examples that suits.
+  public func spread(_ batch: Tensor, into result: inout Tensor, _ workers: Workers) {
+    let (examples, example) = (batch.shape[0], batch.shape.perExample)
+    precondition(suit(examples), "\(examples) examples in registers of \(lanes)")
+    result.become(uninitialized: shape(of: example, examples), .f32)
+    overParts(of: example.count) { elements, registers in
+      withPointers(batch, into: &result, of: Float.self) { x, result in
+        workers.run(pieces: examples / lanes) { block in
+          let first = block * lanes * example.count
+          for part in elements {
+            spread(
+              x + first + part.lowerBound, lanes, example.count, registers, part.count,
+              result + first + part.lowerBound * lanes)
+          }
+        }
+      }
+    }
+  }
+
+  /// What `spread` was given, of examples of the shape `example`.
+  public func collect(
+    _ registers: Tensor, as example: Shape, into result: inout Tensor, _ workers: Workers
+  ) {
+    let blocks = registers.shape[0]
+    result.become(uninitialized: example.batched(blocks * lanes), .f32)
+    withPointers(registers, into: &result, of: Float.self) { x, result in
+      workers.run(pieces: blocks) { block in
+        let first = block * lanes * example.count
+        collect(x + first, example.count, result + first, lanes, example.count)
+      }
+    }
+  }
+
+  /// Calls `body` with parts of so many elements, and with the numbers of registers that the elements of each go to.
+  private func overParts(
+    of count: Int, _ body: (_ parts: [Range<Int>], _ registers: UnsafePointer<Int32>) -> Void
+  ) {
+    let length = 1024
+    let parts = stride(from: 0, to: count, by: length).map { $0..<min(count, $0 + length) }
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: length) { registers in
+      guard let start = registers.baseAddress else { return }
+      for register in 0..<length { start[register] = Int32(register) }
+      body(parts, start)
+    }
+  }
+}
+
+/// Of signals in registers what is added up or chosen from a channel's planes.
+extension LaneKernels {
+  /// As `summedOverPictures`, with the same bytes: [N / lanes, C, …, lanes] gives [C].
+  public func summedOverPictures(
+    _ signals: Tensor, into result: inout Tensor, _ workers: Workers
+  ) {
+    let (blocks, channels) = (signals.shape[0], signals.shape[1])
+    let size = signals.shape.count / (blocks * channels * lanes)
+    let blocksOfPiece = picturesPerPiece / lanes
+    let pieces = (blocks + blocksOfPiece - 1) / blocksOfPiece
+    result.become(uninitialized: [channels], .f32)
+    withPointers(signals, into: &result, of: Float.self) { x, result in
+      Scratch.with(pieces * channels, of: Double.self) { sums in
+        workers.run(pieces: pieces) { piece in
+          withUnsafeTemporaryAllocation(of: Double.self, capacity: lanes) { ofExamples in
+            guard let ofExamples = ofExamples.baseAddress else { return }
+            for channel in 0..<channels {
+              var sum = 0.0
+              for block in piece * blocksOfPiece..<min(blocks, (piece + 1) * blocksOfPiece) {
+                self.channels.sumInDoubles(
+                  x + (block * channels + channel) * size * lanes, size, ofExamples)
+                for lane in 0..<lanes { sum += ofExamples[lane] }
+              }
+              sums[piece * channels + channel] = sum
+            }
+          }
+        }
+        for channel in 0..<channels {
+          result[channel] = Float((0..<pieces).reduce(0) { $0 + sums[$1 * channels + channel] })
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import Kernels
+import Tensors
+
+/// The largest element under a window that moves over pictures in registers, [N / lanes, C, H, W, lanes], in F32. Every number
+/// is the same as that of `Tensor.maxPooled` and `maxPoolGradient`.
+public struct LaneMaxPooling: Sendable {
+  private let kernels: LaneKernels
+  /// [C, H, W] and [C, H', W'].
+  private let input, output: Shape
+  /// Of every place the register of the upper left that it covers, how many rows, and how many columns.
+  private let places: [Int32]
+  private let areSquares: Bool
+  /// Whether an element is under no place, or under several.
+  private let leavesGaps: Bool
+
+  /// - Parameters:
+  ///   - window: without dilation; the padding is at most half its length.
+  ///   - input: [C, H, W]
+  public init(_ kernels: LaneKernels, _ window: Window, input: Shape) {
+    let (rows, columns) = (
+      window.height.places(over: input[1]), window.width.places(over: input[2])
+    )
+    self.kernels = kernels
+    self.input = input
+    output = [input[0], rows, columns]
+    var places: [Int32] = []
+    for row in 0..<rows {
+      let down = window.height.covered(at: row, over: input[1])
+      for column in 0..<columns {
+        let across = window.width.covered(at: column, over: input[2])
+        places += [
+          Int32(down.lowerBound * input[2] + across.lowerBound), Int32(down.count),
+          Int32(across.count),
+        ]
+      }
+    }
+    self.places = places
+    areSquares = window.isHalving
+    leavesGaps = !areSquares || input[1] != 2 * rows || input[2] != 2 * columns
+  }
+
+  /// What so many examples are pooled as.
+  public func shape(of examples: Int) -> Shape { kernels.shape(of: input, examples) }
+
+  private var plane: Int { input[1] * input[2] }
+  private var count: Int { output[1] * output[2] }
+
+  /// As `maxPooled`.
+  public func forward(_ pictures: Tensor, into result: inout Tensor, _ workers: Workers) {
+    let blocks = pictures.shape[0]
+    let lanes = kernels.lanes
+    result.become(uninitialized: kernels.shape(of: output, blocks * lanes), .f32)
+    withPointers(pictures, into: &result, of: Float.self) { x, result in
+      forEachPicture(blocks, workers) { picture, places in
+        kernels.channels.maxPool(
+          x + picture * plane * lanes, input[2], places, count, areSquares,
+          result + picture * count * lanes)
+      }
+    }
+  }
+
+  /// As `maxPoolGradient`.
+  ///
+  /// - Parameter input: what was pooled.
+  public func inputGradient(
+    delta: Tensor, input pictures: Tensor, into result: inout Tensor, _ workers: Workers
+  ) {
+    let lanes = kernels.lanes
+    result.become(uninitialized: pictures.shape, .f32)
+    withPointers(delta, pictures, of: Float.self) { delta, x in
+      result.withMutableValues(of: Float.self) { result in
+        guard let result = result.baseAddress else { return }
+        forEachPicture(pictures.shape[0], workers) { picture, places in
+          let target = result + picture * plane * lanes
+          if leavesGaps { target.update(repeating: 0, count: plane * lanes) }
+          kernels.channels.passToWinners(
+            delta + picture * count * lanes, x + picture * plane * lanes, input[2], places, count,
+            areSquares, target)
+        }
+      }
+    }
+  }
+
+  private func forEachPicture(
+    _ blocks: Int, _ workers: Workers, _ body: (Int, UnsafePointer<Int32>) -> Void
+  ) {
+    places.withUnsafeBufferPointer { places in
+      guard let places = places.baseAddress else { return }
+      // All channels of a block, as a convolution has them.
+      workers.run(pieces: blocks) { block in
+        for channel in 0..<input[0] { body(block * input[0] + channel, places) }
+      }
+    }
+  }
+}
