@@ -50,23 +50,44 @@ private struct Doubles {
 /// and then the last terms. Four of them at a time are the sums of a sum.
 @inline(__always)
 private func laneSum(_ count: Int, _ term: (Int) -> Lane) -> Doubles {
+  laneSums(count) { (term($0), Lane()) }.0
+}
+
+/// Two sums at once.
+@inline(__always)
+private func laneSums(_ count: Int, _ term: (Int) -> (Lane, Lane)) -> (Doubles, Doubles) {
   let whole = count & ~15
   @inline(__always)
-  func quarter(_ first: Int) -> Doubles {
+  func quarter(_ first: Int) -> (Doubles, Doubles) {
     var (a, b, c, d) = (Lane(), Lane(), Lane(), Lane())
+    var (e, f, g, h) = (a, b, c, d)
+    @inline(__always)
+    func add(_ terms: (Lane, Lane), _ x: inout Lane, _ y: inout Lane) {
+      x += terms.0
+      y += terms.1
+    }
     var index = first
     while index < whole {
-      a += term(index)
-      b += term(index &+ 4)
-      c += term(index &+ 8)
-      d += term(index &+ 12)
+      add(term(index), &a, &e)
+      add(term(index &+ 4), &b, &f)
+      add(term(index &+ 8), &c, &g)
+      add(term(index &+ 12), &d, &h)
       index &+= 16
     }
-    return (Doubles(a) + Doubles(c)) + (Doubles(b) + Doubles(d))
+    return (
+      (Doubles(a) + Doubles(c)) + (Doubles(b) + Doubles(d)),
+      (Doubles(e) + Doubles(g)) + (Doubles(f) + Doubles(h))
+    )
   }
-  var sum = (quarter(0) + quarter(2)) + (quarter(1) + quarter(3))
-  for index in whole..<count { sum += Doubles(term(index)) }
-  return sum
+  let (first, second, third, fourth) = (quarter(0), quarter(1), quarter(2), quarter(3))
+  var sum = (first.0 + third.0) + (second.0 + fourth.0)
+  var other = (first.1 + third.1) + (second.1 + fourth.1)
+  for index in whole..<count {
+    let terms = term(index)
+    sum += Doubles(terms.0)
+    other += Doubles(terms.1)
+  }
+  return (sum, other)
 }
 
 /// By lane Σ xᵢ of `count` registers.
@@ -158,10 +179,12 @@ public func sumsOfErrors(
   let normalized = Normalization(mean, scale, bias)
   @inline(__always)
   func both(_ isRectified: Bool) {
-    laneSum(count) { normalized.delta(error[$0], x[$0], isRectified) }.store(sums)
-    laneSum(count) {
-      normalized.delta(error[$0], x[$0], isRectified) * (x[$0] - normalized.mean)
-    }.store(products)
+    let (sum, product) = laneSums(count) {
+      let delta = normalized.delta(error[$0], x[$0], isRectified)
+      return (delta, delta * (x[$0] - normalized.mean))
+    }
+    sum.store(sums)
+    product.store(products)
   }
   if isRectified { both(true) } else { both(false) }
 }

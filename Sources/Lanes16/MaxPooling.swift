@@ -26,6 +26,21 @@ private struct Covered {
   }
 }
 
+extension Lane {
+  /// 0 for what is below, if it is to be so.
+  @inline(__always)
+  fileprivate func rectified(_ isRectified: Bool) -> Lane {
+    isRectified ? replacing(with: Lane(), where: self .< Lane()) : self
+  }
+
+  /// What passes back through a rectifier of this sum.
+  @inline(__always)
+  fileprivate func delta(_ error: Lane, _ isRectified: Bool) -> Lane {
+    if !isRectified { return error }
+    return error * Lane().replacing(with: Lane(repeating: 1), where: self .> Lane())
+  }
+}
+
 /// A window of 2 × 2.
 private struct Square {
   /// The winners of the two rows, and whether those are the right ones.
@@ -35,8 +50,9 @@ private struct Square {
   let below: SIMDMask<Lane.MaskStorage>
 
   @inline(__always)
-  init(_ x: UnsafePointer<Lane>, _ width: Int) {
-    let (a, b, c, d) = (x[0], x[1], x[width], x[width &+ 1])
+  init(_ x: UnsafePointer<Lane>, _ width: Int, _ isRectified: Bool) {
+    let (a, b) = (x[0].rectified(isRectified), x[1].rectified(isRectified))
+    let (c, d) = (x[width].rectified(isRectified), x[width &+ 1].rectified(isRectified))
     (right, rightBelow) = (beats(b, a), beats(d, c))
     top = a.replacing(with: b, where: right)
     bottom = c.replacing(with: d, where: rightBelow)
@@ -50,54 +66,77 @@ private struct Square {
 ///   - width: registers of a row of the plane.
 ///   - places: of each place the register of the upper left that it covers, how many rows, and how many columns.
 ///   - areSquares: whether all places cover 2 × 2 elements.
+///   - isRectified: whether of every element max(0, x) is taken first.
 public func maxPool(
   _ x: UnsafePointer<Float>, width: Int, under places: UnsafePointer<Int32>, count: Int,
-  areSquares: Bool, into result: UnsafeMutablePointer<Float>
+  areSquares: Bool, isRectified: Bool, into result: UnsafeMutablePointer<Float>
 ) {
   let (x, result) = (x.inLanes, result.inLanes)
-  for place in 0..<count {
-    let covered = Covered(places, place)
-    if areSquares {
-      let square = Square(x + covered.first, width)
-      result[place] = square.top.replacing(with: square.bottom, where: square.below)
-      continue
+  @inline(__always)
+  func all(_ areSquares: Bool, _ isRectified: Bool) {
+    for place in 0..<count {
+      let covered = Covered(places, place)
+      if areSquares {
+        let square = Square(x + covered.first, width, isRectified)
+        result[place] = square.top.replacing(with: square.bottom, where: square.below)
+        continue
+      }
+      var largest = x[covered.first].rectified(isRectified)
+      covered.forEachRegister(width) {
+        let element = x[$0].rectified(isRectified)
+        largest.replace(with: element, where: beats(element, largest))
+      }
+      result[place] = largest
     }
-    var largest = x[covered.first]
-    covered.forEachRegister(width) {
-      largest.replace(with: x[$0], where: beats(x[$0], largest))
-    }
-    result[place] = largest
+  }
+  switch (areSquares, isRectified) {
+  case (true, true): all(true, true)
+  case (true, false): all(true, false)
+  default: all(false, isRectified)
   }
 }
 
 /// Every place's delta to the element that won, the first in row-major order among equals.
 ///
-/// - Parameter result: of squares that lie side by side those are written; else what is there is added to.
+/// - Parameters:
+///   - isRectified: whether the elements are sums, of which max(0, x) was pooled; the result is theirs then.
+///   - result: of squares that lie side by side those are written; else what is there is added to.
 public func passToWinners(
   _ delta: UnsafePointer<Float>, _ x: UnsafePointer<Float>, width: Int,
-  under places: UnsafePointer<Int32>, count: Int, areSquares: Bool,
+  under places: UnsafePointer<Int32>, count: Int, areSquares: Bool, isRectified: Bool,
   into result: UnsafeMutablePointer<Float>
 ) {
-  let (delta, x, result) = (delta.inLanes, x.inLanes, result.inLanes)
-  for place in 0..<count {
-    let (covered, delta) = (Covered(places, place), delta[place])
-    if areSquares {
-      let square = Square(x + covered.first, width)
-      let (upper, zero) = (result + covered.first, Lane())
+  let (deltas, x, result) = (delta.inLanes, x.inLanes, result.inLanes)
+  @inline(__always)
+  func squares(_ isRectified: Bool) {
+    for place in 0..<count {
+      let first = Covered(places, place).first
+      let square = Square(x + first, width, isRectified)
+      let largest = square.top.replacing(with: square.bottom, where: square.below)
+      let delta = largest.delta(deltas[place], isRectified)
+      let (upper, zero) = (result + first, Lane())
       let lower = upper + width
       upper[0] = delta.replacing(with: zero, where: square.below .| square.right)
       upper[1] = zero.replacing(with: delta, where: square.right .& .!square.below)
       lower[0] = zero.replacing(with: delta, where: square.below .& .!square.rightBelow)
       lower[1] = zero.replacing(with: delta, where: square.below .& square.rightBelow)
-      continue
     }
-    var largest = x[covered.first]
+  }
+  if areSquares {
+    if isRectified { squares(true) } else { squares(false) }
+    return
+  }
+  for place in 0..<count {
+    let covered = Covered(places, place)
+    var largest = x[covered.first].rectified(isRectified)
     var winner = Lane.MaskStorage(repeating: Lane.MaskStorage.Scalar(covered.first))
     covered.forEachRegister(width) {
-      let wins = beats(x[$0], largest)
-      largest.replace(with: x[$0], where: wins)
+      let element = x[$0].rectified(isRectified)
+      let wins = beats(element, largest)
+      largest.replace(with: element, where: wins)
       winner.replace(with: .init(repeating: .init($0)), where: wins)
     }
+    let delta = largest.delta(deltas[place], isRectified)
     covered.forEachRegister(width) {
       let isWinner = winner .== .init(repeating: .init($0))
       result[$0].replace(with: result[$0] + delta, where: isWinner)

@@ -112,35 +112,23 @@ private func narrowed(_ m: Six) -> Four {
   )
 }
 
-/// Calls `body` with every channel of every tile: with its upper left, and with its register in the first matrix.
-@inline(__always)
-private func forEachTile(
-  _ x: UnsafePointer<Float>, _ channels: Int, _ plane: Int, _ bases: UnsafePointer<Int>,
-  _ tiles: Int, _ result: UnsafeMutablePointer<Float>, _ columns: UnsafePointer<Int>, _ stride: Int,
-  _ body: (UnsafePointer<Lane>, UnsafeMutablePointer<Lane>) -> Void
-) {
-  for channel in 0..<channels {
-    let (x, result) = (x.inLanes + channel &* plane, result.inLanes + channel &* stride)
-    for tile in 0..<tiles { body(x + bases[tile], result + columns[tile]) }
-  }
-}
-
-/// Bᵀ d B of the tiles of pictures.
+/// Bᵀ d B of the tiles of a channel's pictures.
 ///
 /// - Parameters:
-///   - x: [channels, plane] registers.
-///   - width: registers from one row of a picture to the next.
+///   - x: registers.
+///   - width: those from one row of a picture to the next.
 ///   - bases: `tiles` numbers of registers, the upper left of each tile.
-///   - columns: by tile, the register of channel 0 in each matrix; `stride`: registers from there to the next channel's.
+///   - columns: by tile, its register in each matrix.
 ///   - matrix: registers from a matrix to the next.
 ///   - room: for 36 registers, as all that is handed over aligned to 64 bytes.
 public func filterTiles(
-  _ x: UnsafePointer<Float>, channels: Int, plane: Int, width: Int, bases: UnsafePointer<Int>,
-  tiles: Int, into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, stride: Int,
-  matrix: Int, room: UnsafeMutablePointer<Float>
+  _ x: UnsafePointer<Float>, width: Int, bases: UnsafePointer<Int>, tiles: Int,
+  into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, matrix: Int,
+  room: UnsafeMutablePointer<Float>
 ) {
   let room = room.inLanes
-  forEachTile(x, channels, plane, bases, tiles, result, columns, stride) { x, result in
+  for tile in 0..<tiles {
+    let (x, result) = (x.inLanes + bases[tile], result.inLanes + columns[tile])
     for column in 0..<6 {
       (room + column).store(filtered((x + column).six(every: width)), every: 6)
     }
@@ -151,14 +139,15 @@ public func filterTiles(
   }
 }
 
-/// A y Aᵀ of the tiles of deltas, each 4 × 4 from its base on; all else as for `filterTiles`.
+/// A y Aᵀ of the tiles of a channel's deltas, each 4 × 4 from its base on; all else as for `filterTiles`.
 public func expandTiles(
-  _ y: UnsafePointer<Float>, channels: Int, plane: Int, width: Int, bases: UnsafePointer<Int>,
-  tiles: Int, into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, stride: Int,
-  matrix: Int, room: UnsafeMutablePointer<Float>
+  _ y: UnsafePointer<Float>, width: Int, bases: UnsafePointer<Int>, tiles: Int,
+  into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, matrix: Int,
+  room: UnsafeMutablePointer<Float>
 ) {
   let room = room.inLanes
-  forEachTile(y, channels, plane, bases, tiles, result, columns, stride) { y, result in
+  for tile in 0..<tiles {
+    let (y, result) = (y.inLanes + bases[tile], result.inLanes + columns[tile])
     for column in 0..<4 {
       (room + column).store(expanded((y + column).four(every: width)), every: 4)
     }

@@ -19,7 +19,9 @@ public struct Add: Layer, LaneLayer {
     }
   }
 
-  public func inLanes(_ kernels: LaneKernels, before activation: any Activation) -> LaneForm? {
+  public func inLanes(
+    _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
+  ) -> LaneForm? {
     LaneForm(self)
   }
 

@@ -47,7 +47,9 @@ public struct BatchNorm: SingleInputLayer, LaneLayer {
       + ["running_mean", "running_var"]
   }
 
-  public func inLanes(_ kernels: LaneKernels, before activation: any Activation) -> LaneForm? {
+  public func inLanes(
+    _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
+  ) -> LaneForm? {
     var form = self
     form.isRectified = activation is ReLU
     form.normalization = LaneNormalization(

@@ -61,7 +61,9 @@ public struct Conv: InPlaceLayer, LaneLayer {
 
   public var prefersLanes: Bool { true }
 
-  public func inLanes(_ kernels: LaneKernels, before activation: any Activation) -> LaneForm? {
+  public func inLanes(
+    _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
+  ) -> LaneForm? {
     guard convolution.hasKernels(kernels) else { return nil }
     var form = self
     form.kernels = kernels

@@ -6,13 +6,21 @@ public protocol LaneLayer: Layer {
   /// Whether it is faster so even if what it takes and gives must be put into registers for it, and out again.
   var prefersLanes: Bool { get }
 
-  /// - Parameter activation: what follows it.
+  /// Whether its form can do the work of this activation of the layer that it takes from.
+  func canInclude(_ activation: any Activation) -> Bool
+
+  /// - Parameters:
+  ///   - activation: what follows it.
+  ///   - included: what the layer that it takes from leaves to it; nil for nothing.
   /// - Returns: nil where it cannot.
-  func inLanes(_ kernels: LaneKernels, before activation: any Activation) -> LaneForm?
+  func inLanes(
+    _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
+  ) -> LaneForm?
 }
 
 extension LaneLayer {
   public var prefersLanes: Bool { false }
+  public func canInclude(_ activation: any Activation) -> Bool { false }
 }
 
 /// A layer as it computes on signals in registers, in training.

@@ -24,9 +24,14 @@ public struct MaxPool: InPlaceLayer, LaneLayer {
     ]
   }
 
-  public func inLanes(_ kernels: LaneKernels, before activation: any Activation) -> LaneForm? {
+  public func canInclude(_ activation: any Activation) -> Bool { activation is ReLU }
+
+  public func inLanes(
+    _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
+  ) -> LaneForm? {
     var form = self
-    form.pooling = LaneMaxPooling(kernels, window, input: input)
+    form.pooling = LaneMaxPooling(
+      kernels, window, input: input, isRectified: included is ReLU)
     return LaneForm(form)
   }
 

@@ -11,7 +11,9 @@ public struct PassThrough: SingleInputLayer, LaneLayer {
 
   public func handsOnMemory(in mode: Mode) -> Bool { true }
 
-  public func inLanes(_ kernels: LaneKernels, before activation: any Activation) -> LaneForm? {
+  public func inLanes(
+    _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
+  ) -> LaneForm? {
     LaneForm(self)
   }
 

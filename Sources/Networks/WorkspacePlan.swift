@@ -30,8 +30,9 @@ struct WorkspacePlan: Sendable {
     let last = network.nodes.count - 1
     for (index, node) in network.nodes.enumerated() {
       // The answer is wanted example after example.
-      if index < last, let form = form(of: node, kernels) {
-        let activation: any Activation = form.includesActivation ? Identity() : node.activation
+      if index < last, let form = form(of: index, kernels) {
+        let isElsewhere = form.includesActivation || isLeftToTaker(index)
+        let activation = isElsewhere ? Identity() : node.activation
         add(index, form.layer, activation, in: .inLanes, kernels)
       } else {
         add(index, node.layer, node.activation, in: .byExample, kernels)
@@ -42,15 +43,34 @@ struct WorkspacePlan: Sendable {
   }
 
   /// A node's layer as it computes in registers; nil where it is not to.
-  private func form(of node: Node, _ kernels: LaneKernels) -> LaneForm? {
+  private func form(of index: Int, _ kernels: LaneKernels) -> LaneForm? {
+    let node = network.nodes[index]
     guard let layer = node.layer as? any LaneLayer, node.activation.isElementwise else {
       return nil
     }
     let comesInLanes = node.sources.contains { source in
       source.map { outputs[$0].inLanes != nil } ?? false
     }
-    return layer.prefersLanes || comesInLanes
-      ? layer.inLanes(kernels, before: node.activation) : nil
+    guard layer.prefersLanes || comesInLanes else { return nil }
+    var included: (any Activation)?
+    if let source = node.sources[0], outputs[source].inLanes != nil, isLeftToTaker(source) {
+      included = network.nodes[source].activation
+    }
+    return layer.inLanes(
+      kernels, behind: included, before: isLeftToTaker(index) ? Identity() : node.activation)
+  }
+
+  /// Whether the only layer that takes from a node, if that is in registers, does the work of its activation.
+  private func isLeftToTaker(_ index: Int) -> Bool {
+    let node = network.nodes[index]
+    let takers = network.nodes.indices.filter { network.nodes[$0].sources.contains(index) }
+    // Not by a layer after which the answer would have to be put in order.
+    guard takers.count == 1, takers[0] < network.nodes.count - 1,
+      let taker = network.nodes[takers[0]].layer as? any LaneLayer,
+      network.nodes[takers[0]].activation.isElementwise,
+      !network.sumsForBackward.contains(node.name)
+    else { return false }
+    return taker.canInclude(node.activation)
   }
 
   private mutating func add(

@@ -31,12 +31,12 @@ struct ChannelKernels: Sendable {
   let maxPool:
     @Sendable (
       _ x: Plane, _ width: Int, _ places: UnsafePointer<Int32>, _ count: Int, _ areSquares: Bool,
-      _ result: Result
+      _ isRectified: Bool, _ result: Result
     ) -> Void
   let passToWinners:
     @Sendable (
       _ delta: Plane, _ x: Plane, _ width: Int, _ places: UnsafePointer<Int32>, _ count: Int,
-      _ areSquares: Bool, _ result: Result
+      _ areSquares: Bool, _ isRectified: Bool, _ result: Result
     ) -> Void
 
   static let eight = ChannelKernels(
@@ -59,10 +59,12 @@ struct ChannelKernels: Sendable {
         isRectified: line.isRectified, offset: offset, slope: slope, into: result)
     },
     maxPool: {
-      Lanes8.maxPool($0, width: $1, under: $2, count: $3, areSquares: $4, into: $5)
+      Lanes8.maxPool(
+        $0, width: $1, under: $2, count: $3, areSquares: $4, isRectified: $5, into: $6)
     },
     passToWinners: {
-      Lanes8.passToWinners($0, $1, width: $2, under: $3, count: $4, areSquares: $5, into: $6)
+      Lanes8.passToWinners(
+        $0, $1, width: $2, under: $3, count: $4, areSquares: $5, isRectified: $6, into: $7)
     })
 
   static let sixteen = ChannelKernels(
@@ -85,9 +87,11 @@ struct ChannelKernels: Sendable {
         isRectified: line.isRectified, offset: offset, slope: slope, into: result)
     },
     maxPool: {
-      Lanes16.maxPool($0, width: $1, under: $2, count: $3, areSquares: $4, into: $5)
+      Lanes16.maxPool(
+        $0, width: $1, under: $2, count: $3, areSquares: $4, isRectified: $5, into: $6)
     },
     passToWinners: {
-      Lanes16.passToWinners($0, $1, width: $2, under: $3, count: $4, areSquares: $5, into: $6)
+      Lanes16.passToWinners(
+        $0, $1, width: $2, under: $3, count: $4, areSquares: $5, isRectified: $6, into: $7)
     })
 }

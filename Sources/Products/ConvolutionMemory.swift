@@ -82,8 +82,8 @@ extension WinogradConvolution {
 
   /// What `multiply` has for a piece.
   func registers(of extent: WinogradExtent) -> Int {
-    WinogradExtent.elements * (1 + extent.matrix + kernels.tileHeight * extent.tiles)
-      + extent.channels * extent.plane + kernels.tileHeight * extent.results
+    WinogradExtent.elements * (1 + extent.matrix + kernels.tileHeight * extent.tiles) + extent.frame
+      + extent.channels * extent.area + kernels.tileHeight * extent.results
   }
 
   /// What `weightGradient` has for a piece.
@@ -91,9 +91,9 @@ extension WinogradConvolution {
     let extent = extents.gradient
     let outputs = kernels.paddedOutputs(outputsPerGroup)
     let taps = kernels.paddedTaps(extent.channels)
-    let matrices = extent.matrix + (outputs * extent.tiles | 1)
-    return WinogradExtent.elements * (2 + matrices + outputs * taps / kernels.lanes)
-      + (extent.channels + outputs) * extent.plane
+    let matrices = extent.matrix + (outputsPerGroup * extent.tiles | 1)
+    return WinogradExtent.elements * (2 + matrices + outputs * taps / kernels.lanes) + extent.frame
+      + extent.channels * extent.area + outputsPerGroup * output[1] * output[2]
   }
 }
 

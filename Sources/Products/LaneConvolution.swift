@@ -31,9 +31,7 @@ struct LaneConvolution: Sendable {
       .backward(window, channels: output[0] / groups, height: input[1], width: input[2])
     }
     deltaPictures = Once {
-      LanePictures(
-        channels: output[0] / groups, height: output[1], width: output[2], rows: 0..<output[1],
-        columns: 0..<output[2])
+      LanePictures(channels: output[0] / groups, height: output[1], width: output[2])
     }
   }
 

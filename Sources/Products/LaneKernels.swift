@@ -49,9 +49,8 @@ public struct LaneKernels: Sendable {
   let filterTiles,
     expandTiles:
       @Sendable (
-        _ x: UnsafePointer<Float>, _ channels: Int, _ plane: Int, _ width: Int,
-        _ bases: UnsafePointer<Int>, _ tiles: Int, _ result: UnsafeMutablePointer<Float>,
-        _ columns: UnsafePointer<Int>, _ stride: Int, _ matrix: Int,
+        _ x: UnsafePointer<Float>, _ width: Int, _ bases: UnsafePointer<Int>, _ tiles: Int,
+        _ result: UnsafeMutablePointer<Float>, _ columns: UnsafePointer<Int>, _ matrix: Int,
         _ room: UnsafeMutablePointer<Float>
       ) -> Void
   let narrowTiles:
@@ -99,13 +98,11 @@ public struct LaneKernels: Sendable {
     },
     filterTiles: {
       Lanes8.filterTiles(
-        $0, channels: $1, plane: $2, width: $3, bases: $4, tiles: $5, into: $6, columns: $7,
-        stride: $8, matrix: $9, room: $10)
+        $0, width: $1, bases: $2, tiles: $3, into: $4, columns: $5, matrix: $6, room: $7)
     },
     expandTiles: {
       Lanes8.expandTiles(
-        $0, channels: $1, plane: $2, width: $3, bases: $4, tiles: $5, into: $6, columns: $7,
-        stride: $8, matrix: $9, room: $10)
+        $0, width: $1, bases: $2, tiles: $3, into: $4, columns: $5, matrix: $6, room: $7)
     },
     narrowTiles: {
       Lanes8.narrowTiles(
@@ -143,13 +140,11 @@ public struct LaneKernels: Sendable {
     },
     filterTiles: {
       Lanes16.filterTiles(
-        $0, channels: $1, plane: $2, width: $3, bases: $4, tiles: $5, into: $6, columns: $7,
-        stride: $8, matrix: $9, room: $10)
+        $0, width: $1, bases: $2, tiles: $3, into: $4, columns: $5, matrix: $6, room: $7)
     },
     expandTiles: {
       Lanes16.expandTiles(
-        $0, channels: $1, plane: $2, width: $3, bases: $4, tiles: $5, into: $6, columns: $7,
-        stride: $8, matrix: $9, room: $10)
+        $0, width: $1, bases: $2, tiles: $3, into: $4, columns: $5, matrix: $6, room: $7)
     },
     narrowTiles: {
       Lanes16.narrowTiles(

@@ -48,6 +48,12 @@ struct LanePictures: Sendable {
   /// Whether the pictures lie one after the other, with nothing between them.
   var haveNoMargin: Bool { margin.isEmpty }
 
+  /// Pictures without a margin.
+  init(channels: Int, height: Int, width: Int) {
+    self.init(
+      channels: channels, height: height, width: width, rows: 0..<height, columns: 0..<width)
+  }
+
   /// Where an element of channel 0, or of its margin, lies.
   func register(_ row: Int, _ column: Int) -> Int {
     (row - firstRow) * width + column - firstColumn
@@ -78,6 +84,37 @@ struct LanePictures: Sendable {
           from: pictures + (channel * height + row) * pictureWidth * lanes,
           count: pictureWidth * lanes)
       }
+    }
+  }
+}
+
+/// Some rows of a picture in registers, with zeros where it has none.
+struct LaneFrame: Sendable {
+  /// Of the picture.
+  let height, width: Int
+  /// Counted from the picture's first; those outside are zeros.
+  let rows, columns: Range<Int>
+
+  var registers: Int { rows.count * columns.count }
+
+  /// - Parameter picture: in registers, without a margin.
+  func fill(
+    _ room: UnsafeMutablePointer<Float>, from picture: UnsafePointer<Float>, _ lanes: Int
+  ) {
+    let seen = max(0, columns.lowerBound)..<max(0, min(width, columns.upperBound))
+    let before = seen.lowerBound - columns.lowerBound
+    var target = room
+    for row in rows {
+      if (0..<height).contains(row) {
+        target.update(repeating: 0, count: before * lanes)
+        (target + before * lanes).update(
+          from: picture + (row * width + seen.lowerBound) * lanes, count: seen.count * lanes)
+        (target + (before + seen.count) * lanes).update(
+          repeating: 0, count: (columns.count - before - seen.count) * lanes)
+      } else {
+        target.update(repeating: 0, count: columns.count * lanes)
+      }
+      target += columns.count * lanes
     }
   }
 }

@@ -1,8 +1,8 @@
 import Kernels
 import Tensors
 
-/// The largest element under a window that moves over pictures in registers, [N / lanes, C, H, W, lanes], in F32. Every number
-/// is the same as that of `Tensor.maxPooled` and `maxPoolGradient`.
+/// The largest element under a window that moves over pictures in registers, [N / lanes, C, H, W, lanes], in F32, and perhaps a
+/// rectifier before it. Every number is the same as that of `Tensor.maxPooled` and `maxPoolGradient`, and of max(0, x) before.
 public struct LaneMaxPooling: Sendable {
   private let kernels: LaneKernels
   /// [C, H, W] and [C, H', W'].
@@ -10,17 +10,19 @@ public struct LaneMaxPooling: Sendable {
   /// Of every place the register of the upper left that it covers, how many rows, and how many columns.
   private let places: [Int32]
   private let areSquares: Bool
+  private let isRectified: Bool
   /// Whether an element is under no place, or under several.
   private let leavesGaps: Bool
 
   /// - Parameters:
   ///   - window: without dilation; the padding is at most half its length.
   ///   - input: [C, H, W]
-  public init(_ kernels: LaneKernels, _ window: Window, input: Shape) {
+  ///   - isRectified: whether max(0, x) is what is pooled.
+  public init(_ kernels: LaneKernels, _ window: Window, input: Shape, isRectified: Bool) {
     let (rows, columns) = (
       window.height.places(over: input[1]), window.width.places(over: input[2])
     )
-    self.kernels = kernels
+    (self.kernels, self.isRectified) = (kernels, isRectified)
     self.input = input
     output = [input[0], rows, columns]
     var places: [Int32] = []
@@ -53,13 +55,13 @@ public struct LaneMaxPooling: Sendable {
     withPointers(pictures, into: &result, of: Float.self) { x, result in
       forEachPicture(blocks, workers) { picture, places in
         kernels.channels.maxPool(
-          x + picture * plane * lanes, input[2], places, count, areSquares,
+          x + picture * plane * lanes, input[2], places, count, areSquares, isRectified,
           result + picture * count * lanes)
       }
     }
   }
 
-  /// As `maxPoolGradient`.
+  /// As `maxPoolGradient`; with a rectifier, of what comes before that.
   ///
   /// - Parameter input: what was pooled.
   public func inputGradient(
@@ -75,7 +77,7 @@ public struct LaneMaxPooling: Sendable {
           if leavesGaps { target.update(repeating: 0, count: plane * lanes) }
           kernels.channels.passToWinners(
             delta + picture * count * lanes, x + picture * plane * lanes, input[2], places, count,
-            areSquares, target)
+            areSquares, isRectified, target)
         }
       }
     }

@@ -34,7 +34,7 @@ struct PackedWeight: Sendable {
     var values = [Float](repeating: 0, count: groups * tiles * size)
     weight.withValues(of: Float.self) { weight in
       values.withUnsafeMutableBufferPointer { values in
-        workers.run(pieces: groups * tiles) { piece in
+        workers.run(pieces: groups * tiles, alone: values.count < 8192) { piece in
           let first = piece % tiles * height
           let source = piece / tiles * groupStride + first * rowStride
           var target = piece * size

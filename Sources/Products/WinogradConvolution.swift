@@ -15,7 +15,6 @@ struct WinogradConvolution: Sendable {
   let extents: (forward: WinogradExtent, gradient: WinogradExtent, backward: WinogradExtent)
   private let forwardPlan, backwardPlan: Once<WinogradPlan>
   let gradientPlan: Once<WinogradPlan>
-  /// Deltas with the pictures' margin, so that their tiles begin at the same registers.
   let deltaPictures: Once<LanePictures>
   /// What a tile of rows begins with: the bias comes where the products are narrowed.
   private let noBias: [Float]
@@ -57,9 +56,7 @@ struct WinogradConvolution: Sendable {
     gradientPlan = Once { WinogradPlan(extents.gradient, padding: (down, across)) }
     backwardPlan = Once { WinogradPlan(extents.backward, padding: (2 - down, 2 - across)) }
     deltaPictures = Once {
-      LanePictures(
-        channels: outputs, height: back.height, width: back.width,
-        rows: 0..<extents.gradient.rows, columns: 0..<extents.gradient.columns)
+      LanePictures(channels: outputs, height: back.height, width: back.width)
     }
   }
 
@@ -115,8 +112,8 @@ struct WinogradConvolution: Sendable {
         kernels: kernels)
       workers.run(pieces: pieces.count) { piece in
         withScratch(
-          plan.pictures.registers, elements * extent.matrix, elements * height * extent.tiles,
-          height * extent.results
+          extent.frame, plan.pictures.registers, elements * extent.matrix,
+          elements * height * extent.tiles, height * extent.results
         ) { room, registers, filtered, products, narrow in
           for block in pieces[piece] {
             for group in 0..<groups {
@@ -153,7 +150,7 @@ struct WinogradConvolution: Sendable {
     _ strip: WinogradPlan.Strip, into products: UnsafeMutablePointer<Float>, _ rows: Int
   ) {
     let (lanes, height) = (kernels.lanes, kernels.tileHeight)
-    let channels = plan.pictures.channels
+    let channels = plan.extent.channels
     strip.columns.withUnsafeBufferPointer { columns in
       plan.tileNumbers.withUnsafeBufferPointer { targets in
         guard let columns = columns.baseAddress, let targets = targets.baseAddress else { return }
@@ -168,29 +165,36 @@ struct WinogradConvolution: Sendable {
     }
   }
 
+  /// - Parameter room: as `withScratch` gives it.
   func filter(
     _ registers: UnsafePointer<Float>, _ plan: WinogradPlan, _ strip: WinogradPlan.Strip,
     into filtered: UnsafeMutablePointer<Float>, _ room: UnsafeMutablePointer<Float>
   ) {
-    kernels.filterTiles(
-      registers, plan.pictures.channels, plan.pictures.plane, plan.pictures.width, strip.bases,
-      strip.tiles, filtered, strip.columns, kernels.placesTogether, plan.extent.matrix, room)
+    let (lanes, extent) = (kernels.lanes, plan.extent)
+    let frame = room + WinogradExtent.elements * lanes
+    for channel in 0..<extent.channels {
+      strip.frame.fill(frame, from: registers + channel * extent.area * lanes, lanes)
+      kernels.filterTiles(
+        frame, extent.columns, strip.bases, strip.tiles,
+        filtered + channel * kernels.placesTogether * lanes, strip.columns, extent.matrix, room)
+    }
   }
 
   // MARK: Memory
 
-  /// Calls `body` with the room that the transformations of a tile want, and with room for so many registers each.
+  /// Calls `body` with the room that the transformations of a tile want and, behind that, what they see of a channel; and with
+  /// room for so many registers each.
   func withScratch(
-    _ first: Int, _ second: Int, _ third: Int, _ fourth: Int,
+    _ frame: Int, _ first: Int, _ second: Int, _ third: Int, _ fourth: Int,
     _ body: (
       _ room: UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>,
       UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
     ) -> Void
   ) {
     let lanes = kernels.lanes
-    let all = WinogradExtent.elements + first + second + third + fourth
-    Scratch.with(all * lanes, of: Float.self) { room in
-      let start = room + WinogradExtent.elements * lanes
+    let own = WinogradExtent.elements + frame
+    Scratch.with((own + first + second + third + fourth) * lanes, of: Float.self) { room in
+      let start = room + own * lanes
       body(
         room, start, start + first * lanes, start + (first + second) * lanes,
         start + (first + second + third) * lanes)

@@ -29,15 +29,15 @@ struct WinogradExtent: Sendable {
   /// Rows of tiles, and tiles of a row.
   var down: Int { Self.tiles(over: places.height) }
   var across: Int { Self.tiles(over: places.width) }
-  /// Rows and columns of a picture that the tiles see.
-  var rows: Int { down * Self.side + 2 }
+  /// Columns of a picture that the tiles see.
   var columns: Int { across * Self.side + 2 }
   /// Tiles of a strip, at most, and results that it gives of a channel.
   var tiles: Int { rowsPerStrip * across }
   var results: Int { min(places.height, rowsPerStrip * Self.side) * places.width }
 
-  /// A channel's picture with its margin.
-  var plane: Int { rows * columns }
+  /// All elements of a channel's picture; and those that a strip of tiles sees of it, with their margin.
+  var area: Int { pictures.height * pictures.width }
+  var frame: Int { (rowsPerStrip * Self.side + 2) * columns }
   /// From a matrix of the transformed tiles to the next: an odd number, lest all elements of a tile meet in the same lines of a
   /// cache.
   var matrix: Int { (tiles + together - 1) / together * together * channels | 1 }
@@ -49,9 +49,8 @@ struct WinogradExtent: Sendable {
     return listedBytes(channels, of: pictures) + numbers * MemoryLayout<Int>.stride
   }
 
-  /// Those of `LanePictures` with this margin: an element's register, and those of one margin.
+  /// Those of `LanePictures` without a margin: an element's register.
   func listedBytes(_ channels: Int, of pictures: (height: Int, width: Int)) -> Int {
-    let area = pictures.height * pictures.width
-    return (channels * area + plane - area) * MemoryLayout<Int32>.stride
+    channels * pictures.height * pictures.width * MemoryLayout<Int32>.stride
   }
 }

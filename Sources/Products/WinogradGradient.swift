@@ -32,7 +32,7 @@ extension WinogradConvolution {
     var result = Tensor(uninitialized: weight, .f32)
     result.withMutableValues(of: Float.self) { result in
       guard let result = result.baseAddress else { return }
-      workers.run(pieces: output[0]) { output in
+      workers.run(pieces: output[0], alone: weight.count < 8192) { output in
         let (group, row) = output.quotientAndRemainder(dividingBy: outputsPerGroup)
         for channel in 0..<weight[1] {
           let sum = group * 9 * size + kernels.indexOfSum(row, channel, of: taps.count)
@@ -54,7 +54,7 @@ extension WinogradConvolution {
     let deltaPictures = deltaPictures.value
     let matrix = outputs * plan.extent.tiles | 1
     withScratch(
-      plan.pictures.registers, WinogradExtent.elements * plan.extent.matrix,
+      plan.extent.frame, plan.pictures.registers, WinogradExtent.elements * plan.extent.matrix,
       deltaPictures.registers, WinogradExtent.elements * matrix
     ) { room, registers, filtered, deltaRegisters, expanded in
       var adding = false
@@ -65,9 +65,14 @@ extension WinogradConvolution {
           of: block, group: group, as: deltaPictures, in: deltaRegisters)
         for strip in plan.strips {
           filter(registers, plan, strip, into: filtered, room)
-          kernels.expandTiles(
-            deltas, outputs, deltaPictures.plane, deltaPictures.width, strip.bases, strip.tiles,
-            expanded, plan.tileNumbers, strip.tiles, matrix, room)
+          let frame = room + WinogradExtent.elements * lanes
+          for output in 0..<outputs {
+            strip.deltaFrame.fill(
+              frame, from: deltas + output * deltaPictures.plane * lanes, lanes)
+            kernels.expandTiles(
+              frame, plan.extent.columns, strip.bases, strip.tiles,
+              expanded + output * strip.tiles * lanes, plan.tileNumbers, matrix, room)
+          }
           strip.columns.withUnsafeBufferPointer { columns in
             guard let columns = columns.baseAddress else { return }
             for element in 0..<WinogradExtent.elements {

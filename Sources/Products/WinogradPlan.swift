@@ -4,12 +4,14 @@ import Tensors
 /// Where everything lies when pictures in registers are taken apart into tiles of 6 × 6 that overlap by two, each for 4 × 4
 /// places of a window of 3 × 3. Numbers of registers throughout.
 ///
-/// A picture becomes [C, rows, columns] registers, with a margin of zeros wide enough for whole tiles. The tiles are
-/// taken some rows of them at a time, so that what is made of them stays in the nearer caches.
+/// A picture becomes [C, rows, columns] registers. The tiles are taken some rows of them at a time, so that what is made of them
+/// stays in the nearer caches, and a channel at a time: with a margin of zeros wide enough for whole tiles.
 struct WinogradPlan: Sendable {
   /// Some rows of tiles.
   struct Strip: Sendable {
-    /// By tile, its upper left.
+    /// What of a picture the tiles see, and what of the deltas.
+    let frame, deltaFrame: LaneFrame
+    /// By tile, its upper left in these.
     var bases: [Int] = []
     /// By tile, where its first channel lies once it is transformed: some tiles side by side, of one channel after the
     /// other, then the next ones.
@@ -34,20 +36,27 @@ struct WinogradPlan: Sendable {
   init(_ extent: WinogradExtent, padding: (Int, Int)) {
     self.extent = extent
     let (side, places, together) = (WinogradExtent.side, extent.places, extent.together)
-    let pictures = LanePictures(
-      channels: extent.channels, height: extent.pictures.height, width: extent.pictures.width,
-      rows: -padding.0..<extent.rows - padding.0,
-      columns: -padding.1..<extent.columns - padding.1)
-    self.pictures = pictures
+    pictures = LanePictures(
+      channels: extent.channels, height: extent.pictures.height, width: extent.pictures.width)
+    let columns = 0..<extent.columns
     strips = stride(from: 0, to: extent.down, by: extent.rowsPerStrip).map { first in
       let last = min(extent.down, first + extent.rowsPerStrip)
+      let seen = side * first..<side * last + 2
       let rows = side * first..<min(places.height, side * last)
-      var strip = Strip(results: rows.lowerBound * places.width..<rows.upperBound * places.width)
+      var strip = Strip(
+        frame: LaneFrame(
+          height: extent.pictures.height, width: extent.pictures.width,
+          rows: seen.lowerBound - padding.0..<seen.upperBound - padding.0,
+          columns: -padding.1..<columns.upperBound - padding.1),
+        deltaFrame: LaneFrame(
+          height: places.height, width: places.width, rows: side * first..<side * last,
+          columns: columns),
+        results: rows.lowerBound * places.width..<rows.upperBound * places.width)
       for row in first..<last {
         for column in 0..<extent.across {
           let tile = strip.tiles
           strip.columns.append(tile / together * together * extent.channels + tile % together)
-          strip.bases.append(side * (row * pictures.width + column))
+          strip.bases.append(side * ((row - first) * columns.count + column))
           for y in side * row..<side * (row + 1) {
             for x in side * column..<side * (column + 1) {
               let isThere = y < places.height && x < places.width

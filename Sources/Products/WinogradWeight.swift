@@ -25,7 +25,7 @@ struct WinogradWeight: Sendable {
     let values = [Float](unsafeUninitializedCapacity: groups * tiles * tile) { values, count in
       let packed = values
       weight.withValues(of: Float.self) { weight in
-        workers.run(pieces: groups * tiles) { piece in
+        workers.run(pieces: groups * tiles, alone: groups * rows * channels < 512) { piece in
           guard let weight = weight.baseAddress, let packed = packed.baseAddress else { return }
           let (group, first) = (piece / tiles, piece % tiles * height)
           Scratch.with(WinogradExtent.elements * kernels.lanes, of: Float.self) { room in
