@@ -99,14 +99,18 @@ public func maxPool(
 /// Every place's delta to the element that won, the first in row-major order among equals.
 ///
 /// - Parameters:
+///   - elements: of the plane.
+///   - areSquares: as for `maxPool`; they lie side by side.
 ///   - isRectified: whether the elements are sums, of which max(0, x) was pooled; the result is theirs then.
-///   - result: of squares that lie side by side those are written; else what is there is added to.
 public func passToWinners(
   _ delta: UnsafePointer<Float>, _ x: UnsafePointer<Float>, width: Int,
-  under places: UnsafePointer<Int32>, count: Int, areSquares: Bool, isRectified: Bool,
-  into result: UnsafeMutablePointer<Float>
+  elements: Int, under places: UnsafePointer<Int32>, count: Int, areSquares: Bool,
+  isRectified: Bool, into result: UnsafeMutablePointer<Float>
 ) {
   let (deltas, x, result) = (delta.inLanes, x.inLanes, result.inLanes)
+  if !areSquares || 4 &* count < elements {
+    for element in 0..<elements { result[element] = Lane() }
+  }
   @inline(__always)
   func squares(_ isRectified: Bool) {
     for place in 0..<count {
@@ -136,10 +140,12 @@ public func passToWinners(
       largest.replace(with: element, where: wins)
       winner.replace(with: .init(repeating: .init($0)), where: wins)
     }
-    let delta = largest.delta(deltas[place], isRectified)
     covered.forEachRegister(width) {
       let isWinner = winner .== .init(repeating: .init($0))
-      result[$0].replace(with: result[$0] + delta, where: isWinner)
+      result[$0].replace(with: result[$0] + deltas[place], where: isWinner)
     }
+  }
+  if isRectified {
+    for element in 0..<elements { result[element] = x[element].delta(result[element], true) }
   }
 }

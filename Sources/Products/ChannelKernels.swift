@@ -35,7 +35,8 @@ struct ChannelKernels: Sendable {
     ) -> Void
   let passToWinners:
     @Sendable (
-      _ delta: Plane, _ x: Plane, _ width: Int, _ places: UnsafePointer<Int32>, _ count: Int,
+      _ delta: Plane, _ x: Plane, _ width: Int, _ elements: Int,
+      _ places: UnsafePointer<Int32>, _ count: Int,
       _ areSquares: Bool, _ isRectified: Bool, _ result: Result
     ) -> Void
 
@@ -64,7 +65,8 @@ struct ChannelKernels: Sendable {
     },
     passToWinners: {
       Lanes8.passToWinners(
-        $0, $1, width: $2, under: $3, count: $4, areSquares: $5, isRectified: $6, into: $7)
+        $0, $1, width: $2, elements: $3, under: $4, count: $5, areSquares: $6, isRectified: $7,
+        into: $8)
     })
 
   static let sixteen = ChannelKernels(
@@ -92,6 +94,7 @@ struct ChannelKernels: Sendable {
     },
     passToWinners: {
       Lanes16.passToWinners(
-        $0, $1, width: $2, under: $3, count: $4, areSquares: $5, isRectified: $6, into: $7)
+        $0, $1, width: $2, elements: $3, under: $4, count: $5, areSquares: $6, isRectified: $7,
+        into: $8)
     })
 }

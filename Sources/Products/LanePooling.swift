@@ -11,8 +11,6 @@ public struct LaneMaxPooling: Sendable {
   private let places: [Int32]
   private let areSquares: Bool
   private let isRectified: Bool
-  /// Whether an element is under no place, or under several.
-  private let leavesGaps: Bool
 
   /// - Parameters:
   ///   - window: without dilation; the padding is at most half its length.
@@ -38,7 +36,6 @@ public struct LaneMaxPooling: Sendable {
     }
     self.places = places
     areSquares = window.isHalving
-    leavesGaps = !areSquares || input[1] != 2 * rows || input[2] != 2 * columns
   }
 
   /// What so many examples are pooled as.
@@ -73,11 +70,9 @@ public struct LaneMaxPooling: Sendable {
       result.withMutableValues(of: Float.self) { result in
         guard let result = result.baseAddress else { return }
         forEachPicture(pictures.shape[0], workers) { picture, places in
-          let target = result + picture * plane * lanes
-          if leavesGaps { target.update(repeating: 0, count: plane * lanes) }
           kernels.channels.passToWinners(
-            delta + picture * count * lanes, x + picture * plane * lanes, input[2], places, count,
-            areSquares, isRectified, target)
+            delta + picture * count * lanes, x + picture * plane * lanes, input[2], plane, places,
+            count, areSquares, isRectified, result + picture * plane * lanes)
         }
       }
     }

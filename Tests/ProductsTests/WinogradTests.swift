@@ -49,7 +49,9 @@ struct WinogradTests {
       let tiles = try #require(convolution.inTiles)
       for extent in [tiles.extents.forward, tiles.extents.backward, tiles.extents.gradient] {
         let plan = WinogradPlan(extent, padding: (1, 1))
-        #expect(plan.pictures.registers == extent.channels * extent.plane)
+        #expect(plan.pictures.registers == extent.channels * extent.area)
+        #expect(plan.strips.map(\.frame.registers).max() == extent.frame)
+        #expect(plan.strips.allSatisfy { $0.deltaFrame.registers < extent.frame })
         #expect(plan.strips.map(\.tiles).max() == extent.tiles)
         #expect(plan.strips.map(\.results.count).max() == extent.results)
         #expect(

@@ -19,6 +19,7 @@ import Training
     var dtype = DType.f32
     var rule = "sgd"
     var size: Int? = 6
+    var examples = 20
     var isShuffled = true
     var augmentation: Augmentation?
     var change: @Sendable (inout UpdateSettings) -> Void = { _ in }
@@ -78,6 +79,30 @@ import Training
       dense 4 softmax
       loss cross-entropy
       """
+    // Layers that keep the examples side by side in registers, before and behind others that do not: forks, rectifiers that are
+    // left to the next layer and that are not, sums that are read once more, a last layer that could.
+    let pictures = """
+      input 1x4x4
+      scale 1/8
+      conv 3 3x3 pad=1 relu
+      maxpool 2x2 stride=1
+      conv 17 3x3 pad=1 bias=no name=trunk
+      batchnorm relu
+      conv 18 3x3 pad=1 gelu name=wide
+      batchnorm epsilon=1e-3 relu name=left
+      maxpool 2x2 stride=1 pad=1
+      conv 4 2x2 stride=2 relu name=forked
+      maxpool 2x2 from=forked
+      conv 4 2x2 from=forked
+      add maxpool3
+      relu
+      dense 32 relu
+      reshape 2x4x4
+      conv 2 3x3 groups=2
+      batchnorm
+      conv 4 2x2 sigmoid
+      loss squared
+      """
     var augmentation = Augmentation()
     augmentation.shift = -1...1
     augmentation.noise = 0.1...0.2
@@ -100,12 +125,17 @@ import Training
         $0.penalties.l1 = 0.01
         $0.penalties.decay = 0.1
       },
+      Training(testDescription: "pictures", topology: pictures, size: 16, examples: 64),
+      Training(
+        testDescription: "pictures of odd batches", topology: pictures, size: 16, examples: 53),
+      Training(
+        testDescription: "pictures in F64", topology: pictures, dtype: .f64, size: 16, examples: 64),
+      Training(testDescription: "every, 16 at a time", topology: every, size: 16, examples: 64),
     ]
   }()
 
-  private static func dataset() throws -> Dataset {
+  private static func dataset(_ count: Int = 20) throws -> Dataset {
     var document = Document(kind: .dataset)
-    let count = 20
     document.tensors["input"] = Tensor(
       (0..<count * 16).map { UInt8($0 * 7919 % 251) }, shape: [count, 4, 4])
     document.tensors["target"] = Tensor((0..<count).map { UInt8($0 * 5 % 4) })
@@ -150,7 +180,7 @@ import Training
 
   @Test(arguments: trainings) func everyStepIsThatOfTheDocuments(_ training: Training) throws {
     let model = try makeModel(training.topology, dtype: training.dtype)
-    let dataset = try Self.dataset()
+    let dataset = try Self.dataset(training.examples)
     let expected = try Self.documents(training, model, epochs: 2, on: dataset)
     #expect(expected.models.count == (training.size == nil ? 2 : 8))
 
@@ -169,7 +199,7 @@ import Training
 
   @Test(arguments: trainings) func savedAfterAnyStepItGoesOnTheSame(_ training: Training) throws {
     let model = try makeModel(training.topology, dtype: training.dtype)
-    let dataset = try Self.dataset()
+    let dataset = try Self.dataset(training.examples)
     var straight = try Self.trainer(training, model, on: dataset)
     try straight.run(untilEpoch: 2) { _ in }
     for limit in 0...7 {
