@@ -153,7 +153,9 @@ let package = Package(
     tests(of: "Layers", ["Tensors", "Kernels", "Comparison"]),
     tests(of: "Losses", ["Tensors", "Kernels", "Layers", "Comparison"]),
     tests(of: "Optimizers", ["Tensors", "Kernels", "Comparison"]),
-    tests(of: "Networks", ["Tensors", "Random", "Kernels", "Layers", "Losses", "Comparison"]),
+    tests(
+      of: "Networks",
+      ["Tensors", "Random", "Kernels", "Products", "Layers", "Losses", "Comparison"]),
     tests(
       of: "Training",
       ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors", "Comparison"]),

@@ -1,10 +1,10 @@
 """Shows that this project and a peer learn the same.
 
-usage: agreement.py [--train FILE --test FILE] [--rows N] [--peer PyTorch|JAX|NumPy] NETWORK…
+usage: agreement.py [--train FILE --test FILE] [--rows N] [--peer PyTorch|JAX|NumPy] [--rate R] NETWORK…
 
 Trains each network (benchmarks/NAME.net) for one epoch by nn-train and by the peer, from the same start weights and on
-the same batches, and compares the mean loss of both on the test data. NN_BIN names the folder of the tools,
-BENCH_PYTHON a Python that has the peer, BENCH_THREADS how many threads there are.
+the same batches, at a learning rate of 0.01 unless R is another, and compares the mean loss of both on the test data.
+NN_BIN names the folder of the tools, BENCH_PYTHON a Python that has the peer, BENCH_THREADS how many threads there are.
 Exit: 0 they agree, to 1e-3 of the loss in F32 and to 1e-6 in F64, 1 they do not, 66 something is missing.
 """
 
@@ -21,9 +21,9 @@ TOLERANCES = {"F32": 1e-3, "F64": 1e-6}
 RATE = "0.01"
 
 
-def losses(work, network, peer, dtype):
+def losses(work, network, peer, dtype, rate):
     """The mean loss on the test data after one epoch: ours, the peer's."""
-    training = Training(work, network, rate=RATE)
+    training = Training(work, network, rate=rate)
     options = []
     if dtype == "F64":
         training.model = work.widened(training.topology, training.model)
@@ -39,7 +39,7 @@ def losses(work, network, peer, dtype):
     return float(ours), theirs
 
 
-def lines(work, networks, peer):
+def lines(work, networks, peer, rate=RATE):
     """A table of Markdown, and what does not agree."""
     result = [
         f"| network | computed in | loss of nn-train | loss of {peer} | relative difference |",
@@ -48,7 +48,7 @@ def lines(work, networks, peer):
     apart = []
     for network in networks:
         for dtype, tolerance in TOLERANCES.items():
-            ours, theirs = losses(work, network, peer, dtype)
+            ours, theirs = losses(work, network, peer, dtype, rate)
             difference = abs(ours - theirs) / theirs
             result.append(f"| {network} | {dtype} | {ours:.8f} | {theirs:.8f} | {difference:.1e} |")
             if not difference <= tolerance:
@@ -63,6 +63,7 @@ def main():
     parser = arguments(__doc__, "build/bench/agreement")
     parser.add_argument("--rows", type=int)
     parser.add_argument("--peer", default="PyTorch", choices=PEERS)
+    parser.add_argument("--rate", default=RATE)
     parser.add_argument("networks", nargs="+")
     options = parser.parse_args()
     python = os.environ.get("BENCH_PYTHON", f"{ROOT}/build/bench-venv/bin/python")
@@ -71,7 +72,7 @@ def main():
     work = Work(options.folder, os.path.abspath(binaries), python, threads)
     try:
         work.data(options.train, options.test, options.rows)
-        table, apart = lines(work, options.networks, options.peer)
+        table, apart = lines(work, options.networks, options.peer, options.rate)
     except (measure.Failure, OSError, subprocess.SubprocessError) as error:
         print(f"agreement.py: {error}", file=sys.stderr)
         return 66

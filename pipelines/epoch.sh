@@ -92,10 +92,26 @@ forward() { stage nn-forward -m "$model" --follow "$tmp/weights" --lend --trace 
 backprop() { stage nn-backprop "${threads[@]}"; }
 update() { stage nn-update -m "$model" "${updating[@]}" --feedback "$tmp/weights" --lend -o "$next"; }
 
+# keep_together: binds what follows to one core where model and datasets are small files, unless threads were asked for. To wake
+# another core for the next stage takes longer then than what that has to do.
+keep_together() {
+  local file size bytes=0 fields
+  [ ${#threads[@]} -eq 0 ] && command -v taskset >/dev/null && [ -r /proc/self/stat ] || return 0
+  for file in "$model" "${datasets[@]}"; do
+    [ -f "$file" ] && [ -r "$file" ] && size=$(wc -c <"$file") || return 0
+    bytes=$((bytes + size))
+  done
+  [ "$bytes" -le 65536 ] || return 0
+  # The core that the script is on.
+  read -r -a fields </proc/self/stat
+  taskset -cp "${fields[38]}" "$BASHPID" >/dev/null 2>&1 || return 0
+}
+
 # The stages, each alive for the whole epoch. Every corrected model goes back to nn-forward through a FIFO.
 ring() {
   local names statuses status number verdict=0
   mkfifo "$tmp/weights"
+  keep_together
   exec 3>&2 2>/dev/null # bash's own account of a killed pipeline: the one below is shorter
   set +e
   if [ ${#augmenting[@]} -eq 0 ]; then

@@ -143,13 +143,6 @@ private struct Normalization {
 
   @inline(__always)
   func callAsFunction(_ x: Lane) -> Lane { scale * (x - mean) + bias }
-
-  /// What is passed back to the numbers x, of an error that perhaps comes through the rectifier.
-  @inline(__always)
-  func delta(_ error: Lane, _ x: Lane, _ isRectified: Bool) -> Lane {
-    if !isRectified { return error }
-    return error * Lane().replacing(with: Lane(repeating: 1), where: self(x) .> Lane())
-  }
 }
 
 /// y = scale · (x − mean) + bias of `count` registers; where `isRectified`, 0 for what is below.
@@ -161,8 +154,7 @@ public func normalize(
   let normalized = Normalization(mean, scale, bias)
   if isRectified {
     for index in 0..<count {
-      let value = normalized(x[index])
-      y[index] = value.replacing(with: Lane(), where: value .< Lane())
+      y[index] = normalized(x[index]).rectified(true)
     }
   } else {
     for index in 0..<count { y[index] = normalized(x[index]) }
@@ -180,7 +172,7 @@ public func sumsOfErrors(
   @inline(__always)
   func both(_ isRectified: Bool) {
     let (sum, product) = laneSums(count) {
-      let delta = normalized.delta(error[$0], x[$0], isRectified)
+      let delta = normalized(x[$0]).delta(error[$0], isRectified)
       return (delta, delta * (x[$0] - normalized.mean))
     }
     sum.store(sums)
@@ -201,7 +193,7 @@ public func passBack(
   @inline(__always)
   func all(_ isRectified: Bool) {
     for index in 0..<count {
-      let delta = normalized.delta(error[index], x[index], isRectified)
+      let delta = normalized(x[index]).delta(error[index], isRectified)
       result[index] = normalized.scale * (delta - offset - slope * (x[index] - normalized.mean))
     }
   }

@@ -25,6 +25,21 @@ extension UnsafeMutablePointer<Float> {
   }
 }
 
+extension Lane {
+  /// max(0, x), if it is to be so.
+  @inline(__always)
+  func rectified(_ isRectified: Bool) -> Lane {
+    isRectified ? replacing(with: Lane(), where: self .< Lane()) : self
+  }
+
+  /// What of an error passes back through a rectifier of this sum, if there is one.
+  @inline(__always)
+  func delta(_ error: Lane, _ isRectified: Bool) -> Lane {
+    if !isRectified { return error }
+    return error * Lane().replacing(with: Lane(repeating: 1), where: self .> Lane())
+  }
+}
+
 /// Several registers that are added to together. What is written out here by hand, and not kept in an array, stays in the
 /// processor's registers.
 protocol Row {

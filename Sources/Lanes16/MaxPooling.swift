@@ -4,43 +4,6 @@
 @inline(__always)
 private func beats(_ y: Lane, _ x: Lane) -> SIMDMask<Lane.MaskStorage> { (y .> x) .| (y .!= y) }
 
-/// What a window covers at one of its places.
-private struct Covered {
-  /// The register of its upper left, and how many rows and columns there are.
-  let first, rows, columns: Int
-
-  /// - Parameter places: three numbers of each.
-  @inline(__always)
-  init(_ places: UnsafePointer<Int32>, _ place: Int) {
-    first = Int(places[3 &* place])
-    rows = Int(places[3 &* place &+ 1])
-    columns = Int(places[3 &* place &+ 2])
-  }
-
-  /// Calls `body` with the register of every element, row by row.
-  @inline(__always)
-  func forEachRegister(_ width: Int, _ body: (Int) -> Void) {
-    for row in 0..<rows {
-      for column in 0..<columns { body(first &+ row &* width &+ column) }
-    }
-  }
-}
-
-extension Lane {
-  /// 0 for what is below, if it is to be so.
-  @inline(__always)
-  fileprivate func rectified(_ isRectified: Bool) -> Lane {
-    isRectified ? replacing(with: Lane(), where: self .< Lane()) : self
-  }
-
-  /// What passes back through a rectifier of this sum.
-  @inline(__always)
-  fileprivate func delta(_ error: Lane, _ isRectified: Bool) -> Lane {
-    if !isRectified { return error }
-    return error * Lane().replacing(with: Lane(repeating: 1), where: self .> Lane())
-  }
-}
-
 /// A window of 2 × 2.
 private struct Square {
   /// The winners of the two rows, and whether those are the right ones.
@@ -60,39 +23,77 @@ private struct Square {
   }
 }
 
+/// The places of a window on a plane.
+private struct Places {
+  /// Registers of a row of the plane.
+  let width: Int
+  /// Of every row of places the first row that is covered, and how many are; columns alike.
+  let rows, columns: UnsafePointer<Int32>
+  let height, across: Int
+
+  /// Calls `body` with every place, and with the register of the upper left that it covers, how many rows there are, and how many
+  /// columns.
+  @inline(__always)
+  func forEach(_ body: (_ place: Int, _ first: Int, _ rows: Int, _ columns: Int) -> Void) {
+    var place = 0
+    for row in 0..<height {
+      let (top, covered) = (Int(rows[2 &* row]) &* width, Int(rows[2 &* row &+ 1]))
+      for column in 0..<across {
+        body(
+          place, top &+ Int(columns[2 &* column]), covered, Int(columns[2 &* column &+ 1]))
+        place &+= 1
+      }
+    }
+  }
+
+  /// Calls `body` with the number of every element that a place covers, row by row, and with its register.
+  @inline(__always)
+  func forEachElement(
+    _ first: Int, _ rows: Int, _ columns: Int, _ body: (_ number: Int32, _ register: Int) -> Void
+  ) {
+    var number: Int32 = 0
+    for row in 0..<rows {
+      for column in 0..<columns {
+        body(number, first &+ row &* width &+ column)
+        number &+= 1
+      }
+    }
+  }
+}
+
 /// The largest element of a plane under every place of a window.
 ///
 /// - Parameters:
 ///   - width: registers of a row of the plane.
-///   - places: of each place the register of the upper left that it covers, how many rows, and how many columns.
+///   - rows, columns: of every row of `height` ones of places the first row of the plane that it covers, and how many; columns
+///     alike, `across` of them.
 ///   - areSquares: whether all places cover 2 × 2 elements.
 ///   - isRectified: whether of every element max(0, x) is taken first.
 public func maxPool(
-  _ x: UnsafePointer<Float>, width: Int, under places: UnsafePointer<Int32>, count: Int,
-  areSquares: Bool, isRectified: Bool, into result: UnsafeMutablePointer<Float>
+  _ x: UnsafePointer<Float>, width: Int, rows: UnsafePointer<Int32>, height: Int,
+  columns: UnsafePointer<Int32>, across: Int, areSquares: Bool, isRectified: Bool,
+  into result: UnsafeMutablePointer<Float>
 ) {
   let (x, result) = (x.inLanes, result.inLanes)
+  let places = Places(width: width, rows: rows, columns: columns, height: height, across: across)
   @inline(__always)
-  func all(_ areSquares: Bool, _ isRectified: Bool) {
-    for place in 0..<count {
-      let covered = Covered(places, place)
-      if areSquares {
-        let square = Square(x + covered.first, width, isRectified)
-        result[place] = square.top.replacing(with: square.bottom, where: square.below)
-        continue
-      }
-      var largest = x[covered.first].rectified(isRectified)
-      covered.forEachRegister(width) {
-        let element = x[$0].rectified(isRectified)
-        largest.replace(with: element, where: beats(element, largest))
-      }
-      result[place] = largest
+  func squares(_ isRectified: Bool) {
+    places.forEach { place, first, _, _ in
+      let square = Square(x + first, width, isRectified)
+      result[place] = square.top.replacing(with: square.bottom, where: square.below)
     }
   }
-  switch (areSquares, isRectified) {
-  case (true, true): all(true, true)
-  case (true, false): all(true, false)
-  default: all(false, isRectified)
+  if areSquares {
+    if isRectified { squares(true) } else { squares(false) }
+    return
+  }
+  places.forEach { place, first, rows, columns in
+    var largest = x[first].rectified(isRectified)
+    places.forEachElement(first, rows, columns) { _, register in
+      let element = x[register].rectified(isRectified)
+      largest.replace(with: element, where: beats(element, largest))
+    }
+    result[place] = largest
   }
 }
 
@@ -102,19 +103,20 @@ public func maxPool(
 ///   - elements: of the plane.
 ///   - areSquares: as for `maxPool`; they lie side by side.
 ///   - isRectified: whether the elements are sums, of which max(0, x) was pooled; the result is theirs then.
+///   - others: as for `maxPool`.
 public func passToWinners(
-  _ delta: UnsafePointer<Float>, _ x: UnsafePointer<Float>, width: Int,
-  elements: Int, under places: UnsafePointer<Int32>, count: Int, areSquares: Bool,
-  isRectified: Bool, into result: UnsafeMutablePointer<Float>
+  _ delta: UnsafePointer<Float>, _ x: UnsafePointer<Float>, elements: Int, width: Int,
+  rows: UnsafePointer<Int32>, height: Int, columns: UnsafePointer<Int32>, across: Int,
+  areSquares: Bool, isRectified: Bool, into result: UnsafeMutablePointer<Float>
 ) {
   let (deltas, x, result) = (delta.inLanes, x.inLanes, result.inLanes)
-  if !areSquares || 4 &* count < elements {
+  let places = Places(width: width, rows: rows, columns: columns, height: height, across: across)
+  if !areSquares || 4 &* height &* across < elements {
     for element in 0..<elements { result[element] = Lane() }
   }
   @inline(__always)
   func squares(_ isRectified: Bool) {
-    for place in 0..<count {
-      let first = Covered(places, place).first
+    places.forEach { place, first, _, _ in
       let square = Square(x + first, width, isRectified)
       let largest = square.top.replacing(with: square.bottom, where: square.below)
       let delta = largest.delta(deltas[place], isRectified)
@@ -130,19 +132,18 @@ public func passToWinners(
     if isRectified { squares(true) } else { squares(false) }
     return
   }
-  for place in 0..<count {
-    let covered = Covered(places, place)
-    var largest = x[covered.first].rectified(isRectified)
-    var winner = Lane.MaskStorage(repeating: Lane.MaskStorage.Scalar(covered.first))
-    covered.forEachRegister(width) {
-      let element = x[$0].rectified(isRectified)
+  places.forEach { place, first, rows, columns in
+    var largest = x[first].rectified(isRectified)
+    var winner = Lane.MaskStorage(repeating: 0)
+    places.forEachElement(first, rows, columns) { number, register in
+      let element = x[register].rectified(isRectified)
       let wins = beats(element, largest)
       largest.replace(with: element, where: wins)
-      winner.replace(with: .init(repeating: .init($0)), where: wins)
+      winner.replace(with: .init(repeating: number), where: wins)
     }
-    covered.forEachRegister(width) {
-      let isWinner = winner .== .init(repeating: .init($0))
-      result[$0].replace(with: result[$0] + deltas[place], where: isWinner)
+    places.forEachElement(first, rows, columns) { number, register in
+      let isWinner = winner .== .init(repeating: number)
+      result[register].replace(with: result[register] + deltas[place], where: isWinner)
     }
   }
   if isRectified {

@@ -21,7 +21,7 @@ public struct Add: Layer, LaneLayer {
 
   public func inLanes(
     _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
-  ) -> LaneForm? {
+  ) -> LaneForm {
     LaneForm(self)
   }
 

@@ -17,7 +17,7 @@ public struct BatchNorm: SingleInputLayer, LaneLayer {
   public let output: Shape
   private let momentum: Double
   private let epsilon: Double
-  /// How it computes on signals in registers, in training; nil for batches example after example.
+  /// How it computes on signals in registers; nil for batches example after example.
   private var normalization: LaneNormalization?
   /// Whether a rectifier behind it is its own then.
   private var isRectified = false
@@ -49,7 +49,7 @@ public struct BatchNorm: SingleInputLayer, LaneLayer {
 
   public func inLanes(
     _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
-  ) -> LaneForm? {
+  ) -> LaneForm {
     var form = self
     form.isRectified = activation is ReLU
     form.normalization = LaneNormalization(
@@ -74,19 +74,19 @@ public struct BatchNorm: SingleInputLayer, LaneLayer {
     _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
   ) -> LayerOutput {
     let isTraining = pass.mode == .training
+    let known =
+      isTraining ? nil : (parameters.named("running_mean"), parameters.named("running_var"))
     if let normalization {
-      precondition(isTraining, "in registers by running statistics")
       var y = Tensor(uninitialized: [0], input.dtype)
       let found = normalization.forward(
-        input, weight: parameters.named("weight"), bias: parameters.named("bias"), into: &y,
-        pass.workers)
-      return LayerOutput(y, kept: ["batch_mean": found.mean, "batch_var": found.variance])
+        input, weight: parameters.named("weight"), bias: parameters.named("bias"), known: known,
+        into: &y, pass.workers)
+      return LayerOutput(
+        y, kept: isTraining ? ["batch_mean": found.mean, "batch_var": found.variance] : [:])
     }
     let found = ChannelNormalization(epsilon: epsilon).forward(
       planes(input), weight: parameters.named("weight"), bias: parameters.named("bias"),
-      known: isTraining
-        ? nil : (parameters.named("running_mean"), parameters.named("running_var")),
-      pass.workers)
+      known: known, pass.workers)
     return LayerOutput(
       found.y.reshaped(output.batched(input.shape[0])),
       kept: isTraining ? ["batch_mean": found.mean, "batch_var": found.variance] : [:])
@@ -105,6 +105,7 @@ public struct BatchNorm: SingleInputLayer, LaneLayer {
       isTraining ? (kept.named("batch_mean"), kept.named("batch_var")) : running
     var (gradients, inputGradient): ([String: Tensor], Tensor?)
     if let normalization {
+      precondition(isTraining, "a gradient in registers by running statistics")
       var result = Tensor(uninitialized: [0], delta.dtype)
       let found = normalization.backward(
         error: delta, input: input, weight: parameters["weight"], bias: parameters["bias"],

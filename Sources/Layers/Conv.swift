@@ -59,12 +59,13 @@ public struct Conv: InPlaceLayer, LaneLayer {
     convolution.workingMemory(examples: examples, dtype, threads: threads, passage)
   }
 
+  public func isAble(_ kernels: LaneKernels) -> Bool { convolution.hasKernels(kernels) }
+
   public var prefersLanes: Bool { true }
 
   public func inLanes(
     _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
-  ) -> LaneForm? {
-    guard convolution.hasKernels(kernels) else { return nil }
+  ) -> LaneForm {
     var form = self
     form.kernels = kernels
     return LaneForm(form)

@@ -1,8 +1,11 @@
 import Products
 
-/// A layer that can also train on signals in registers, the examples of a batch side by side: [N / lanes, …, lanes] in place of
+/// A layer that can also compute on signals in registers, the examples of a batch side by side: [N / lanes, …, lanes] in place of
 /// [N, …]. Every number is the same.
 public protocol LaneLayer: Layer {
+  /// Whether it can.
+  func isAble(_ kernels: LaneKernels) -> Bool
+
   /// Whether it is faster so even if what it takes and gives must be put into registers for it, and out again.
   var prefersLanes: Bool { get }
 
@@ -10,20 +13,20 @@ public protocol LaneLayer: Layer {
   func canInclude(_ activation: any Activation) -> Bool
 
   /// - Parameters:
-  ///   - activation: what follows it.
   ///   - included: what the layer that it takes from leaves to it; nil for nothing.
-  /// - Returns: nil where it cannot.
+  ///   - activation: what follows it.
   func inLanes(
     _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
-  ) -> LaneForm?
+  ) -> LaneForm
 }
 
 extension LaneLayer {
+  public func isAble(_ kernels: LaneKernels) -> Bool { true }
   public var prefersLanes: Bool { false }
   public func canInclude(_ activation: any Activation) -> Bool { false }
 }
 
-/// A layer as it computes on signals in registers, in training.
+/// A layer as it computes on signals in registers.
 public struct LaneForm: Sendable {
   public let layer: any Layer
   /// Whether it does the work of the activation that follows, too.

@@ -28,7 +28,7 @@ public struct MaxPool: InPlaceLayer, LaneLayer {
 
   public func inLanes(
     _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
-  ) -> LaneForm? {
+  ) -> LaneForm {
     var form = self
     form.pooling = LaneMaxPooling(
       kernels, window, input: input, isRectified: included is ReLU)

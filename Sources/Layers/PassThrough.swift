@@ -13,7 +13,7 @@ public struct PassThrough: SingleInputLayer, LaneLayer {
 
   public func inLanes(
     _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
-  ) -> LaneForm? {
+  ) -> LaneForm {
     LaneForm(self)
   }
 

@@ -103,10 +103,14 @@ extension Network {
 
   /// A batch or data set as `forward` takes it: in the network's shape and its parameters' dtype.
   ///
-  /// - Parameter input: [N, …] of any real dtype, where … is the network's input up to axes of length 1, or
-  ///   flat and of the right length.
+  /// - Parameters:
+  ///   - input: [N, …] of any real dtype, where … is the network's input up to axes of length 1, or flat and of the right
+  ///     length.
+  ///   - keepingBytes: whether bytes stay bytes where `takesBytes`.
   /// - Throws: `NetworkFault` for another shape or dtype, no examples, NaN and infinity.
-  public func prepared(input: Tensor, dtype: DType) throws -> Tensor {
+  public func prepared(
+    input: Tensor, dtype: DType, keepingBytes: Bool = false
+  ) throws -> Tensor {
     let examples = input.shape.dimensions.first ?? 0
     // Axes of length 0 allow others whose product overflows.
     let found = Shape(checking: Array(input.shape.dimensions.dropFirst()))
@@ -118,7 +122,8 @@ extension Network {
         tensor: "input", found: input.shape, expected: expected ?? self.input.batched(1),
         layer: nodes[0].name)
     }
-    return try converted(input, "input", dtype).reshaped(self.input.batched(examples))
+    let type = keepingBytes && takesBytes && input.dtype == .u8 ? input.dtype : dtype
+    return try converted(input, "input", type).reshaped(self.input.batched(examples))
   }
 
   /// The targets as `losses` and `backward` take them: [examples] + `outputShape` in `dtype`.

@@ -113,15 +113,7 @@ public struct Network: Sendable {
   /// The layers that every layer's output has not yet reached when its turn is over, by the index of that layer:
   /// what a pass that keeps nothing may forget.
   func lastUses() -> [[Int]] {
-    var last = Array(nodes.indices)
-    for (index, node) in nodes.enumerated() {
-      for case let source? in node.sources { last[source] = index }
-    }
-    var result = [[Int]](repeating: [], count: nodes.count)
-    for (index, use) in last.enumerated() where index < nodes.count - 1 {
-      result[use].append(index)
-    }
-    return result
+    Networks.lastUses(nodes.map { $0.sources.map { $0 ?? -1 } })
   }
 }
 

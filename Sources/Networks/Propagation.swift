@@ -50,8 +50,6 @@ extension Network {
     case everything
     /// Every output, and the sums that the way back reads.
     case whatBackwardNeeds
-    /// The last layer's.
-    case theAnswer
   }
 
   /// The signals of the layers.
@@ -64,8 +62,7 @@ extension Network {
   ) -> Signals {
     var signals = Signals(lastLayer: last.name)
     let needed = Set(sumsForBackward)
-    let lastUses = keeping == .theAnswer ? lastUses() : []
-    for (index, node) in nodes.enumerated() {
+    for node in nodes {
       let inputs = signals.inputs(of: node, in: self, input)
       let own = node.layer.parameters.map(\.name)
       var found = node.layer.forward(inputs, parameters.of(node, named: own), pass.at(node.name))
@@ -75,11 +72,7 @@ extension Network {
       // In the sum's own memory, unless that was kept.
       node.activation.apply(to: &found.sum, pass.workers)
       signals.outputs[node.name] = found.sum
-      if keeping == .theAnswer {
-        for index in lastUses[index] { signals.outputs[nodes[index].name] = nil }
-      } else {
-        for (name, tensor) in found.kept { signals.kept["\(node.name).\(name)"] = tensor }
-      }
+      for (name, tensor) in found.kept { signals.kept["\(node.name).\(name)"] = tensor }
     }
     return signals
   }

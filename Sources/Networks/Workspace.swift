@@ -23,21 +23,23 @@ public struct Workspace: Sendable {
   public let names: [[String]]
 
   /// How batches are computed example after example; and those whose examples fill registers, where layers gain by it.
-  private let plan: WorkspacePlan
-  private let lanePlan: WorkspacePlan?
+  private let plan: Plan
+  private let lanePlan: Plan?
   private let kernels: LaneKernels?
   private let loss: any Loss
   private let derivesBySum: Bool
   private let needsSum: Bool
 
   /// Those of the last batch's plan.
-  private var steps: [WorkspaceStep]
+  private var steps: [PlanStep]
   private var errorsComeInPlace: [Bool]
   private var isInLanes = false
-  private var signals: Signals
+  private var signals: StepSignals
+  /// What stands in an array for a tensor that is being written to.
+  private let none: Tensor
 
   /// What a plan's steps leave.
-  private struct Signals {
+  private struct StepSignals {
     /// What every step was given before and what left it after its activation.
     var sums: [Tensor]
     var outputs: [Tensor]
@@ -61,10 +63,11 @@ public struct Workspace: Sendable {
   ///   - parameters: all of the network's, checked.
   ///   - kernels: those for signals in registers; nil for none.
   public init(
-    _ network: Network, parameters: [String: Tensor], dtype: DType, _ kernels: LaneKernels? = .best
+    _ network: Network, parameters: [String: Tensor], dtype: DType,
+    _ kernels: LaneKernels? = .best
   ) {
-    plan = WorkspacePlan(network)
-    lanePlan = dtype == .f32 ? kernels.flatMap { WorkspacePlan(network, inLanes: $0) } : nil
+    plan = Plan(network)
+    lanePlan = dtype == .f32 ? kernels.flatMap { Plan(network, inLanes: $0) } : nil
     self.kernels = kernels
     (steps, errorsComeInPlace) = (plan.steps, plan.errorsComeInPlace)
     names = network.nodes.map { node in node.layer.parameters.map { "\(node.name).\($0.name)" } }
@@ -77,8 +80,9 @@ public struct Workspace: Sendable {
     gradients = self.parameters.map { $0.map { Tensor(uninitialized: $0.shape, dtype) } }
     loss = network.loss
     (derivesBySum, needsSum) = (loss.derivesBySum, loss.needsSum)
-    losses = Tensor(uninitialized: [0], dtype)
-    signals = Signals(steps.count, dtype)
+    none = Tensor(uninitialized: [0], dtype)
+    losses = none
+    signals = StepSignals(steps.count, dtype)
   }
 
   /// What the network answers.
@@ -90,18 +94,17 @@ public struct Workspace: Sendable {
   public mutating func forward(_ input: Tensor, target: Tensor, _ pass: Pass) {
     choosePlan(for: input.shape[0])
     for (index, step) in steps.enumerated() {
-      // Out of the array, that nothing else in it is written to meanwhile.
-      var result = signals.spare
-      if step.keepsSum {
-        swap(&result, &signals.sums[index])
-        compute(step, index, input, into: &result, pass)
-        signals.outputs[index].become(copyOf: result)
-        swap(&result, &signals.sums[index])
+      if let layer = step.inPlace {
+        let input = step.source < 0 ? input : signals.outputs[step.source]
+        if step.keepsSum {
+          layer.forward(input, parameters[step.node], into: &signals.sums[index], pass)
+        } else {
+          layer.forward(input, parameters[step.node], into: &signals.outputs[index], pass)
+        }
       } else {
-        swap(&result, &signals.outputs[index])
-        compute(step, index, input, into: &result, pass)
-        swap(&result, &signals.outputs[index])
+        forward(step, index, input, pass)
       }
+      if step.keepsSum { signals.outputs[index].become(copyOf: signals.sums[index]) }
       step.activation.apply(to: &signals.outputs[index], pass.workers)
     }
     let last = steps.count - 1
@@ -110,33 +113,29 @@ public struct Workspace: Sendable {
       into: &losses, pass.workers)
   }
 
+  /// Of a step that is no layer in place, which the smallest networks have nothing else than.
+  private mutating func forward(
+    _ step: PlanStep, _ index: Int, _ input: Tensor, _ pass: Pass
+  ) {
+    // Out of the array, that nothing else in it is written to meanwhile.
+    var sum = none
+    swap(&sum, &signals.outputs[index])
+    let parameters = step.node < 0 ? [] : parameters[step.node]
+    signals.kept[index] = step.forward(signals.outputs, input, parameters, into: &sum, pass)
+    if step.keepsSum {
+      swap(&sum, &signals.sums[index])
+    } else {
+      swap(&sum, &signals.outputs[index])
+    }
+  }
+
   private mutating func choosePlan(for examples: Int) {
     let isInLanes = lanePlan != nil && kernels?.suit(examples) == true
     if isInLanes == self.isInLanes { return }
     self.isInLanes = isInLanes
     let plan = isInLanes ? lanePlan ?? plan : plan
     (steps, errorsComeInPlace) = (plan.steps, plan.errorsComeInPlace)
-    signals = Signals(steps.count, losses.dtype)
-  }
-
-  /// What a step's layer gives.
-  private mutating func compute(
-    _ step: WorkspaceStep, _ index: Int, _ input: Tensor, into result: inout Tensor, _ pass: Pass
-  ) {
-    let first = step.source < 0 ? input : signals.outputs[step.source]
-    switch step.work {
-    case .inPlace(let layer):
-      layer.forward(first, parameters[step.node], into: &result, pass)
-    case .layer(let layer):
-      let found = layer.forward(
-        inputs(of: step, input), named(step.parameterNames, of: step), pass.at(step.name))
-      signals.kept[index] = found.kept
-      result = found.sum
-    case .spread(let kernels):
-      kernels.spread(first, into: &result, pass.workers)
-    case .collect(let kernels, let shape):
-      kernels.collect(first, as: shape, into: &result, pass.workers)
-    }
+    signals = StepSignals(steps.count, losses.dtype)
   }
 
   /// Computes all gradients from the signals of the last `forward`, which must have been given the same.
@@ -163,48 +162,50 @@ public struct Workspace: Sendable {
   }
 
   private mutating func passBack(
-    _ step: WorkspaceStep, _ index: Int, _ input: Tensor, _ pass: Pass
+    _ step: PlanStep, _ index: Int, _ input: Tensor, _ pass: Pass
   ) {
+    if case .layer(let layer) = step.work { return passBack(layer, step, index, input, pass) }
     let source = step.source < 0 ? input : signals.outputs[step.source]
-    switch step.work {
-    case .inPlace(let layer):
-      let delta = signals.errors[index]
-      layer.backward(delta: delta, input: source, into: &gradients[step.node], pass)
-      let parameters = parameters[step.node]
-      passError(to: step, pass) {
-        layer.inputGradient(delta: delta, input: source, parameters, into: &$0, pass)
-      }
-    case .layer(let layer):
-      passBack(layer, step, index, input, pass)
-    case .spread(let kernels):
-      let (delta, shape) = (signals.errors[index], source.shape.perExample)
-      passError(to: step, pass) { kernels.collect(delta, as: shape, into: &$0, pass.workers) }
-    case .collect(let kernels, _):
-      let delta = signals.errors[index]
-      passError(to: step, pass) { kernels.spread(delta, into: &$0, pass.workers) }
+    if let layer = step.inPlace {
+      layer.backward(
+        delta: signals.errors[index], input: source, into: &gradients[step.node], pass)
     }
-  }
-
-  /// Passes back to a step's only source what `make` writes.
-  private mutating func passError(
-    to step: WorkspaceStep, _ pass: Pass, _ make: (inout Tensor) -> Void
-  ) {
     guard step.wanted[0] else { return }
-    if signals.hasError[step.source] {
-      make(&signals.spare)
+    let delta = signals.errors[index]
+    // To the source's own memory, or, where an error has come to that before, to the spare one.
+    let isSecond = signals.hasError[step.source]
+    var error = none
+    if isSecond {
+      swap(&error, &signals.spare)
+    } else {
+      swap(&error, &signals.errors[step.source])
+    }
+    switch step.work {
+    case .layer: break
+    case .inPlace(let layer):
+      layer.inputGradient(
+        delta: delta, input: source, parameters[step.node], into: &error, pass)
+    case .spread(let kernels):
+      kernels.collect(delta, as: source.shape.perExample, into: &error, pass.workers)
+    case .collect(let kernels, _):
+      kernels.spread(delta, into: &error, pass.workers)
+    }
+    if isSecond {
+      swap(&error, &signals.spare)
       signals.errors[step.source].combine(with: signals.spare, by: Addition(), pass.workers)
     } else {
-      make(&signals.errors[step.source])
+      swap(&error, &signals.errors[step.source])
       signals.hasError[step.source] = true
     }
   }
 
   private mutating func passBack(
-    _ layer: any Layer, _ step: WorkspaceStep, _ index: Int, _ input: Tensor, _ pass: Pass
+    _ layer: any Layer, _ step: PlanStep, _ index: Int, _ input: Tensor, _ pass: Pass
   ) {
     let found = layer.backward(
       delta: signals.errors[index], inputs: inputs(of: step, input), kept: signals.kept[index],
-      named(step.parametersForBackward, of: step), wanted: step.wanted, pass.at(step.name))
+      step.named(step.parametersForBackward, among: parameters[step.node]), wanted: step.wanted,
+      pass.at(step.name))
     for (place, name) in step.parameterNames.enumerated() {
       guard let gradient = found.parameters[name] else { continue }
       gradients[step.node][place] = gradient
@@ -221,17 +222,7 @@ public struct Workspace: Sendable {
     }
   }
 
-  private func inputs(of step: WorkspaceStep, _ input: Tensor) -> [Tensor] {
+  private func inputs(of step: PlanStep, _ input: Tensor) -> [Tensor] {
     step.sources.map { $0 < 0 ? input : signals.outputs[$0] }
-  }
-
-  /// Some of a step's parameters by their names within its node.
-  private func named(_ wanted: [String], of step: WorkspaceStep) -> [String: Tensor] {
-    var result: [String: Tensor] = [:]
-    for (name, tensor) in zip(step.parameterNames, parameters[step.node])
-    where wanted.contains(name) {
-      result[name] = tensor
-    }
-    return result
   }
 }

@@ -28,17 +28,18 @@ struct ChannelKernels: Sendable {
       _ error: Plane, _ x: Plane, _ count: Int, _ line: Line, _ offset: Float, _ slope: Float,
       _ result: Result
     ) -> Void
-  let maxPool:
-    @Sendable (
-      _ x: Plane, _ width: Int, _ places: UnsafePointer<Int32>, _ count: Int, _ areSquares: Bool,
-      _ isRectified: Bool, _ result: Result
-    ) -> Void
+  /// Where a window lies on a plane: see `Lanes16.maxPool`.
+  struct Places {
+    let width: Int
+    let rows, columns: UnsafePointer<Int32>
+    let height, across: Int
+    let areSquares, areRectified: Bool
+  }
+
+  let maxPool: @Sendable (_ x: Plane, _ places: Places, _ result: Result) -> Void
   let passToWinners:
-    @Sendable (
-      _ delta: Plane, _ x: Plane, _ width: Int, _ elements: Int,
-      _ places: UnsafePointer<Int32>, _ count: Int,
-      _ areSquares: Bool, _ isRectified: Bool, _ result: Result
-    ) -> Void
+    @Sendable (_ delta: Plane, _ x: Plane, _ elements: Int, _ places: Places, _ result: Result)
+      -> Void
 
   static let eight = ChannelKernels(
     sum: { Lanes8.sum($0, count: $1, into: $2) },
@@ -59,14 +60,17 @@ struct ChannelKernels: Sendable {
         error, x, count: count, mean: line.mean, scale: line.scale, bias: line.bias,
         isRectified: line.isRectified, offset: offset, slope: slope, into: result)
     },
-    maxPool: {
+    maxPool: { x, places, result in
       Lanes8.maxPool(
-        $0, width: $1, under: $2, count: $3, areSquares: $4, isRectified: $5, into: $6)
+        x, width: places.width, rows: places.rows, height: places.height, columns: places.columns,
+        across: places.across, areSquares: places.areSquares, isRectified: places.areRectified,
+        into: result)
     },
-    passToWinners: {
+    passToWinners: { delta, x, elements, places, result in
       Lanes8.passToWinners(
-        $0, $1, width: $2, elements: $3, under: $4, count: $5, areSquares: $6, isRectified: $7,
-        into: $8)
+        delta, x, elements: elements, width: places.width, rows: places.rows,
+        height: places.height, columns: places.columns, across: places.across,
+        areSquares: places.areSquares, isRectified: places.areRectified, into: result)
     })
 
   static let sixteen = ChannelKernels(
@@ -88,13 +92,16 @@ struct ChannelKernels: Sendable {
         error, x, count: count, mean: line.mean, scale: line.scale, bias: line.bias,
         isRectified: line.isRectified, offset: offset, slope: slope, into: result)
     },
-    maxPool: {
+    maxPool: { x, places, result in
       Lanes16.maxPool(
-        $0, width: $1, under: $2, count: $3, areSquares: $4, isRectified: $5, into: $6)
+        x, width: places.width, rows: places.rows, height: places.height, columns: places.columns,
+        across: places.across, areSquares: places.areSquares, isRectified: places.areRectified,
+        into: result)
     },
-    passToWinners: {
+    passToWinners: { delta, x, elements, places, result in
       Lanes16.passToWinners(
-        $0, $1, width: $2, elements: $3, under: $4, count: $5, areSquares: $6, isRectified: $7,
-        into: $8)
+        delta, x, elements: elements, width: places.width, rows: places.rows,
+        height: places.height, columns: places.columns, across: places.across,
+        areSquares: places.areSquares, isRectified: places.areRectified, into: result)
     })
 }

@@ -50,8 +50,7 @@ public struct Convolution: Sendable {
     weight = [outputs, input[0] / groups, window.height.length, window.width.length]
     registersForward = window.registersForward(over: input)
     registersBackward = window.registersBackward(over: input)
-    // Pictures that claim more padding than registers can be counted are left to the BLAS, which needs no margin; a row and
-    // a column of tiles more may come to it.
+    // Pictures that claim more padding than registers can be counted are left to the BLAS, which needs no margin.
     let most = max(
       registersForward * Double(weight[1]), registersBackward * Double(outputs / groups))
     let kernels = 2 * most < Double(Int32.max) ? kernels : nil

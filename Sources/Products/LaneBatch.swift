@@ -24,15 +24,13 @@ struct LaneBatch {
     of block: Range<Int>, group: Int, as pictures: LanePictures,
     in room: UnsafeMutablePointer<Float>
   ) -> UnsafePointer<Float> {
-    let block = block.lowerBound * exampleSize..<block.upperBound * exampleSize
+    let first = start + block.lowerBound * exampleSize
     let offset = group * pictures.count
     switch order {
     case .byExample:
-      pictures.spread(
-        start + block.lowerBound + offset, block.count / exampleSize, exampleSize, by: kernels,
-        into: room)
+      pictures.spread(first + offset, block.count, exampleSize, by: kernels, into: room)
     case .inLanes:
-      let there = start + block.lowerBound + offset * kernels.lanes
+      let there = first + offset * kernels.lanes
       if pictures.haveNoMargin { return there }
       pictures.frame(there, by: kernels, into: room)
     }
@@ -41,7 +39,7 @@ struct LaneBatch {
 }
 
 /// What a product of blocks is written to, and how it gets there from registers.
-struct LaneResult: @unchecked Sendable {
+struct LaneResult {
   let start: UnsafeMutablePointer<Float>
   /// Elements of an example, and of a channel of it.
   let exampleSize, plane: Int

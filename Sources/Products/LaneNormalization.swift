@@ -17,13 +17,18 @@ public struct LaneNormalization: Sendable {
     (self.kernels, self.epsilon, self.isRectified) = (kernels, epsilon, isRectified)
   }
 
-  /// As `ChannelNormalization.forward` by the μ and σ² of x.
+  /// As `ChannelNormalization.forward`.
+  ///
+  /// - Parameter known: μ and σ²; nil for those of x.
+  /// - Returns: those that y was computed with.
   public func forward(
-    _ x: Tensor, weight: Tensor, bias: Tensor, into y: inout Tensor, _ workers: Workers
+    _ x: Tensor, weight: Tensor, bias: Tensor, known: (mean: Tensor, variance: Tensor)?,
+    into y: inout Tensor, _ workers: Workers
   ) -> (mean: Tensor, variance: Tensor) {
     let planes = Planes(x, kernels.lanes)
-    var mean = Tensor(uninitialized: [planes.channels], .f32)
-    var variance = mean
+    let isKnown = known != nil
+    var mean = known?.mean ?? Tensor(uninitialized: [planes.channels], .f32)
+    var variance = known?.variance ?? mean
     let (weight, bias) = (weight.values(of: Float.self), bias.values(of: Float.self))
     y.become(uninitialized: x.shape, .f32)
     let kernels = kernels.channels
@@ -31,13 +36,15 @@ public struct LaneNormalization: Sendable {
       variance.withMutableValues(of: Float.self) { variance in
         withPointers(x, into: &y, of: Float.self) { x, y in
           workers.run(pieces: planes.channels) { channel in
-            mean[channel] = Float(
-              planes.sum(channel) { kernels.sum(x + $0, planes.size, $1) } / planes.numbers)
-            let shift = mean[channel]
-            variance[channel] = Float(
-              planes.sum(channel) { kernels.sumOfSquares(x + $0, shift, planes.size, $1) }
-                / planes.numbers)
-            let line = line(shift, variance[channel], weight[channel], bias[channel])
+            if !isKnown {
+              mean[channel] = Float(
+                planes.sum(channel) { kernels.sum(x + $0, planes.size, $1) } / planes.numbers)
+              let shift = mean[channel]
+              variance[channel] = Float(
+                planes.sum(channel) { kernels.sumOfSquares(x + $0, shift, planes.size, $1) }
+                  / planes.numbers)
+            }
+            let line = line(mean[channel], variance[channel], weight[channel], bias[channel])
             planes.forEach(channel) { kernels.normalize(x + $0, planes.size, line, y + $0) }
           }
         }

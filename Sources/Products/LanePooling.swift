@@ -7,8 +7,8 @@ public struct LaneMaxPooling: Sendable {
   private let kernels: LaneKernels
   /// [C, H, W] and [C, H', W'].
   private let input, output: Shape
-  /// Of every place the register of the upper left that it covers, how many rows, and how many columns.
-  private let places: [Int32]
+  /// Of every row of places the first row that it covers, and how many; columns alike.
+  private let rows, columns: [Int32]
   private let areSquares: Bool
   private let isRectified: Bool
 
@@ -17,25 +17,19 @@ public struct LaneMaxPooling: Sendable {
   ///   - input: [C, H, W]
   ///   - isRectified: whether max(0, x) is what is pooled.
   public init(_ kernels: LaneKernels, _ window: Window, input: Shape, isRectified: Bool) {
-    let (rows, columns) = (
-      window.height.places(over: input[1]), window.width.places(over: input[2])
-    )
     (self.kernels, self.isRectified) = (kernels, isRectified)
     self.input = input
-    output = [input[0], rows, columns]
-    var places: [Int32] = []
-    for row in 0..<rows {
-      let down = window.height.covered(at: row, over: input[1])
-      for column in 0..<columns {
-        let across = window.width.covered(at: column, over: input[2])
-        places += [
-          Int32(down.lowerBound * input[2] + across.lowerBound), Int32(down.count),
-          Int32(across.count),
-        ]
-      }
-    }
-    self.places = places
+    output = [input[0], window.height.places(over: input[1]), window.width.places(over: input[2])]
+    rows = Self.covered(window.height, over: input[1])
+    columns = Self.covered(window.width, over: input[2])
     areSquares = window.isHalving
+  }
+
+  private static func covered(_ axis: Window.Axis, over extent: Int) -> [Int32] {
+    (0..<axis.places(over: extent)).flatMap { place in
+      let covered = axis.covered(at: place, over: extent)
+      return [Int32(covered.lowerBound), Int32(covered.count)]
+    }
   }
 
   /// What so many examples are pooled as.
@@ -52,8 +46,7 @@ public struct LaneMaxPooling: Sendable {
     withPointers(pictures, into: &result, of: Float.self) { x, result in
       forEachPicture(blocks, workers) { picture, places in
         kernels.channels.maxPool(
-          x + picture * plane * lanes, input[2], places, count, areSquares, isRectified,
-          result + picture * count * lanes)
+          x + picture * plane * lanes, places, result + picture * count * lanes)
       }
     }
   }
@@ -71,21 +64,26 @@ public struct LaneMaxPooling: Sendable {
         guard let result = result.baseAddress else { return }
         forEachPicture(pictures.shape[0], workers) { picture, places in
           kernels.channels.passToWinners(
-            delta + picture * count * lanes, x + picture * plane * lanes, input[2], plane, places,
-            count, areSquares, isRectified, result + picture * plane * lanes)
+            delta + picture * count * lanes, x + picture * plane * lanes, plane, places,
+            result + picture * plane * lanes)
         }
       }
     }
   }
 
   private func forEachPicture(
-    _ blocks: Int, _ workers: Workers, _ body: (Int, UnsafePointer<Int32>) -> Void
+    _ blocks: Int, _ workers: Workers, _ body: (Int, ChannelKernels.Places) -> Void
   ) {
-    places.withUnsafeBufferPointer { places in
-      guard let places = places.baseAddress else { return }
-      // All channels of a block, as a convolution has them.
-      workers.run(pieces: blocks) { block in
-        for channel in 0..<input[0] { body(block * input[0] + channel, places) }
+    rows.withUnsafeBufferPointer { rows in
+      columns.withUnsafeBufferPointer { columns in
+        guard let rows = rows.baseAddress, let columns = columns.baseAddress else { return }
+        let places = ChannelKernels.Places(
+          width: input[2], rows: rows, columns: columns, height: output[1], across: output[2],
+          areSquares: areSquares, areRectified: isRectified)
+        // All channels of a block, as a convolution has them.
+        workers.run(pieces: blocks) { block in
+          for channel in 0..<input[0] { body(block * input[0] + channel, places) }
+        }
       }
     }
   }

@@ -10,6 +10,7 @@ import Training
 public struct Forward: Sendable {
   public private(set) var model: Model
   private let network: Network
+  private let answers: AnswerPass
   let workers: Workers
   private let memoryLimit: Int
 
@@ -25,6 +26,7 @@ public struct Forward: Sendable {
     self.memoryLimit = memoryLimit
     network = try Network(topology: model.topology)
     try network.checkParameters(model.parameters)
+    answers = AnswerPass(network, .inference, model.dtype)
   }
 
   /// Goes on with corrected weights of the same network.
@@ -46,16 +48,15 @@ public struct Forward: Sendable {
   /// - Throws: `NetworkFault` when the input or target does not fit, or the signals are too large; `DocumentError.notFinite` for
   ///   the result.
   public func prediction(of batch: Document) throws -> Document {
-    let batch = try ExampleBatch(batch, for: network, dtype: model.dtype) {
+    let batch = try ExampleBatch(batch, for: network, dtype: model.dtype, keepingBytes: true) {
       try checkMemory(of: $0, together: Self.chunk, for: .answer, hasClassIDs: $1)
     }
     var outputs = [Tensor]()
     var losses = [Tensor]()
     for start in stride(from: 0, to: batch.count, by: Self.chunk) {
       let rows = start..<min(start + Self.chunk, batch.count)
-      let signals = network.forward(
-        batch.input.rows(rows), parameters: model.parameters, keeping: .theAnswer,
-        Pass(.inference, workers))
+      let signals = answers.signals(
+        of: batch.input.rows(rows), parameters: model.parameters, Pass(.inference, workers))
       outputs.append(signals.output)
       if let target = batch.target {
         losses.append(network.losses(signals, target: target.rows(rows), workers: workers))
@@ -169,17 +170,19 @@ public struct Forward: Sendable {
 /// A batch or dataset, checked against a network and converted to its type.
 struct ExampleBatch {
   let source: Document
-  /// [N, …] in the network's shape and type.
+  /// [N, …] in the network's shape and type; perhaps bytes, where the network takes them and they were asked for.
   let input: Tensor
   /// [N, …] in the shape of the network's output; nil where nothing is known.
   let target: Tensor?
 
   var count: Int { input.shape[0] }
 
-  /// - Parameter check: refuses what would need too much memory; it is told how many examples there are, and whether their
-  ///   targets are class ids, before more is made than the input in the network's type.
+  /// - Parameters:
+  ///   - keepingBytes: as for `Network.prepared(input:dtype:keepingBytes:)`.
+  ///   - check: refuses what would need too much memory; it is told how many examples there are, and whether their
+  ///     targets are class ids, before more is made than the input in the network's type.
   init(
-    _ document: Document, for network: Network, dtype: DType,
+    _ document: Document, for network: Network, dtype: DType, keepingBytes: Bool = false,
     _ check: (_ examples: Int, _ hasClassIDs: Bool) throws -> Void = { _, _ in }
   ) throws {
     try document.require(.batch, .dataset)
@@ -188,7 +191,8 @@ struct ExampleBatch {
     guard input.shape.rank > 0, input.shape[0] > 0 else {
       throw DocumentError.noExamples(Role.input)
     }
-    self.input = try network.prepared(input: input, dtype: dtype)
+    self.input = try network.prepared(
+      input: input, dtype: dtype, keepingBytes: keepingBytes)
     let known = document.tensors[Role.target]
     try check(input.shape[0], known?.dtype.isInteger == true)
     target = try known.map {

@@ -43,6 +43,7 @@ public struct GradientCheck {
   static let mostNoise = 1e-3
 
   private let network: Network
+  private let answers: AnswerPass
   private let parameters: [String: Tensor]
   private let input: Tensor
   private let target: Tensor
@@ -61,6 +62,7 @@ public struct GradientCheck {
   ) throws {
     let network = try Network(topology: model.topology)
     self.network = network
+    answers = AnswerPass(network, mode, .f64)
     try network.checkParameters(model.parameters)
     parameters = model.parameters.mapValues { $0.converted(to: .f64) }
     let examples = try ExampleBatch(batch, for: network, dtype: .f64) {
@@ -160,8 +162,8 @@ public struct GradientCheck {
   }
 
   private func loss(with changed: [String: Tensor]) -> Double {
-    let signals = network.forward(
-      input, parameters: parameters.merging(changed) { $1 }, keeping: .theAnswer, pass)
+    let signals = answers.signals(
+      of: input, parameters: parameters.merging(changed) { $1 }, pass)
     return network.losses(signals, target: target, workers: pass.workers).doubles().reduce(0, +)
   }
 }

@@ -68,7 +68,8 @@ struct GraphTests {
       let parameters = network.initialParameters(seed: 1, dtype: .f64)
       let input = numbers([3, 5], seed: 1)
       let pass = Pass(.inference, workers)
-      let answer = network.forward(input, parameters: parameters, keeping: .theAnswer, pass)
+      let answer = AnswerPass(network, .inference, .f64)
+        .signals(of: input, parameters: parameters, pass)
       #expect(answer.output == network.forward(input, parameters: parameters, pass).output)
       #expect(answer.outputs.count == 1)
     }

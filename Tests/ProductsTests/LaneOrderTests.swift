@@ -143,10 +143,17 @@ struct LaneOrderTests {
         let lanes = LaneNormalization(kernels, epsilon: 1e-5, isRectified: isRectified)
         var result = Tensor(uninitialized: [0], .f32)
         let found = lanes.forward(
-          spread(x, kernels), weight: weight, bias: bias, into: &result, workers)
+          spread(x, kernels), weight: weight, bias: bias, known: nil, into: &result, workers)
         let output = isRectified ? y.mapped(by: Rectifier(), workers) : y
         #expect(collected(result, kernels) == output)
         #expect(found.mean == mean && found.variance == variance)
+        let known = (weight, bias.mapped(by: Square(), workers))
+        _ = lanes.forward(
+          spread(x, kernels), weight: weight, bias: bias, known: known, into: &result, workers)
+        let used = plain.forward(x, weight: weight, bias: bias, known: known, workers).y
+        #expect(
+          collected(result, kernels) == (isRectified ? used.mapped(by: Rectifier(), workers) : used)
+        )
 
         var delta = error
         if isRectified { delta.combine(with: output, by: RectifierGradient(), workers) }
@@ -166,6 +173,10 @@ struct LaneOrderTests {
       }
     }
   }
+}
+
+private struct Square: ElementFunction {
+  func callAsFunction<R: Real>(_ x: R) -> R { x * x }
 }
 
 private struct Rectifier: ElementFunction {

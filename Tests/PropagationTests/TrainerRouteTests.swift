@@ -80,7 +80,7 @@ import Training
       loss cross-entropy
       """
     // Layers that keep the examples side by side in registers, before and behind others that do not: forks, rectifiers that are
-    // left to the next layer and that are not, sums that are read once more, a last layer that could.
+    // left to the next layer and that are not, sums that are read once more, three that take from one, a last layer that could.
     let pictures = """
       input 1x4x4
       scale 1/8
@@ -96,12 +96,42 @@ import Training
       conv 4 2x2 from=forked
       add maxpool3
       relu
+      conv 4 1x1 relu name=three
+      avgpool 1x1 name=mean
+      maxpool 1x1 from=three name=top
+      conv 4 1x1 from=three
+      add mean top
       dense 32 relu
       reshape 2x4x4
       conv 2 3x3 groups=2
       batchnorm
       conv 4 2x2 sigmoid
       loss squared
+      """
+    // Rectifiers before a maxpool: of a sum, of batchnorm, on a line of their own, all left to it; and before one that has
+    // too many takers to be in registers itself.
+    let rectified = """
+      input 1x4x4
+      scale 1/8
+      conv 3 3x3 pad=1
+      maxpool 2x2 stride=1 relu name=first
+      conv 3 3x3 pad=1
+      add first relu
+      maxpool 2x2 stride=1
+      batchnorm relu
+      maxpool 1x1
+      conv 4 1x1
+      relu
+      maxpool 2x2 stride=1 pad=1
+      conv 4 1x1 relu
+      maxpool 2x2 stride=1 name=taken
+      conv 4 1x1 name=a
+      conv 4 1x1 from=taken name=b
+      conv 4 1x1 from=taken
+      add a b
+      add add2 add2
+      dense 4 softmax
+      loss cross-entropy
       """
     var augmentation = Augmentation()
     augmentation.shift = -1...1
@@ -125,6 +155,9 @@ import Training
         $0.penalties.l1 = 0.01
         $0.penalties.decay = 0.1
       },
+      Training(
+        testDescription: "rectified", topology: rectified, rule: "momentum", size: 16,
+        examples: 64),
       Training(testDescription: "pictures", topology: pictures, size: 16, examples: 64),
       Training(
         testDescription: "pictures of odd batches", topology: pictures, size: 16, examples: 53),

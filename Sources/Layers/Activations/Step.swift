@@ -7,6 +7,8 @@ public struct Step: Activation {
 
   public var word: String { "step" }
 
+  public var isElementwise: Bool { true }
+
   public var reasonWithoutDerivative: String? {
     "'step' has no derivative to learn by: it is flat everywhere but at 0, where it jumps"
   }

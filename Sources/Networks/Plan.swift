@@ -1,0 +1,274 @@
+import Layers
+import Products
+import Tensors
+
+/// The steps by which a network is computed, in their order; the last one gives the answer.
+struct Plan: Sendable {
+  private(set) var steps: [PlanStep] = []
+  /// By node the steps that give its output, example after example and in registers; nil where there is none yet.
+  private var outputs: [(byExample: Int?, inLanes: Int?)] = []
+  /// The step that gives the network's input in registers.
+  private var inputInLanes: Int?
+  private let network: Network
+  private let sumsForBackward: Set<String>
+
+  /// A step for each node, all of them example after example.
+  init(_ network: Network) {
+    self.network = network
+    sumsForBackward = Set(network.sumsForBackward)
+    for (index, node) in network.nodes.enumerated() {
+      add(index, node.layer, node.activation, in: .byExample, nil)
+    }
+  }
+
+  /// Layers that gain by it compute in registers, and what they take and give is put there and out again where others have it.
+  ///
+  /// nil where there is no such layer.
+  init?(_ network: Network, inLanes kernels: LaneKernels) {
+    self.network = network
+    sumsForBackward = Set(network.sumsForBackward)
+    let lanes = LaneChoice(network, kernels, sumsForBackward)
+    if !lanes.isInLanes.contains(true) { return nil }
+    for (index, node) in network.nodes.enumerated() {
+      guard lanes.isInLanes[index], let layer = node.layer as? any LaneLayer else {
+        add(index, node.layer, node.activation, in: .byExample, kernels)
+        continue
+      }
+      let isLeft = lanes.isLeftToTaker(index)
+      var included: (any Activation)?
+      if let source = node.sources[0], lanes.isLeftToTaker(source) {
+        included = network.nodes[source].activation
+      }
+      let form = layer.inLanes(
+        kernels, behind: included, before: isLeft ? Identity() : node.activation)
+      add(
+        index, form.layer, isLeft || form.includesActivation ? Identity() : node.activation,
+        in: .inLanes, kernels)
+    }
+  }
+
+  private mutating func add(
+    _ index: Int, _ layer: any Layer, _ activation: any Activation, in order: BatchOrder,
+    _ kernels: LaneKernels?
+  ) {
+    let node = network.nodes[index]
+    let sources = node.sources.map { step(giving: $0, in: order, kernels) }
+    steps.append(
+      PlanStep(
+        layer, activation, node: index, of: network, sources: sources,
+        keepsSum: sumsForBackward.contains(node.name)))
+    outputs.append(order == .inLanes ? (nil, steps.count - 1) : (steps.count - 1, nil))
+  }
+
+  /// The step that gives a node's output in this order, or the network's input; −1 for that as it is.
+  private mutating func step(
+    giving node: Int?, in order: BatchOrder, _ kernels: LaneKernels?
+  ) -> Int {
+    guard let node else {
+      guard order == .inLanes, let kernels else { return -1 }
+      let there = inputInLanes ?? move(-1, .spread(kernels), carriesError: false)
+      inputInLanes = there
+      return there
+    }
+    let output = outputs[node]
+    switch order {
+    case .byExample:
+      if let there = output.byExample { return there }
+      guard let other = output.inLanes, let kernels else { preconditionFailure("no output") }
+      let moved = move(
+        other, .collect(kernels, network.nodes[node].output),
+        carriesError: network.carriesError[node])
+      outputs[node].byExample = moved
+      return moved
+    case .inLanes:
+      if let there = output.inLanes { return there }
+      guard let other = output.byExample, let kernels else { preconditionFailure("no output") }
+      let moved = move(other, .spread(kernels), carriesError: network.carriesError[node])
+      outputs[node].inLanes = moved
+      return moved
+    }
+  }
+
+  private mutating func move(_ source: Int, _ work: StepWork, carriesError: Bool) -> Int {
+    steps.append(PlanStep(work, from: source, carriesError: carriesError))
+    return steps.count - 1
+  }
+
+  /// Of every step whether whoever makes its error does it in memory that it is given.
+  var errorsComeInPlace: [Bool] {
+    var hasTaker = [Bool](repeating: false, count: steps.count)
+    var hasTakerInPlace = hasTaker
+    for step in steps {
+      for source in step.sources where source >= 0 {
+        hasTaker[source] = true
+        if step.work.isInPlace { hasTakerInPlace[source] = true }
+      }
+    }
+    return zip(hasTaker, hasTakerInPlace).map { !$0 || $1 }
+  }
+
+  /// Of every step the steps whose output nobody takes from after it.
+  var lastUses: [[Int]] { Networks.lastUses(steps.map(\.sources)) }
+}
+
+/// For each of the takers in their order, those whose output nobody takes from after it; the last one's stays.
+///
+/// - Parameter sources: by taker the numbers of those that it takes from; negative ones are not counted.
+func lastUses(_ sources: [[Int]]) -> [[Int]] {
+  var last = Array(sources.indices)
+  for (taker, sources) in sources.enumerated() {
+    for source in sources where source >= 0 { last[source] = taker }
+  }
+  var result = [[Int]](repeating: [], count: sources.count)
+  for (index, use) in last.enumerated() where index < sources.count - 1 {
+    result[use].append(index)
+  }
+  return result
+}
+
+/// Which of a network's layers compute in registers.
+private struct LaneChoice {
+  private(set) var isInLanes: [Bool] = []
+  private let network: Network
+  private let sumsForBackward: Set<String>
+  /// By node those that take from it, each as often as it does.
+  private let takers: [[Int]]
+
+  init(_ network: Network, _ kernels: LaneKernels, _ sumsForBackward: Set<String>) {
+    (self.network, self.sumsForBackward) = (network, sumsForBackward)
+    var takers = [[Int]](repeating: [], count: network.nodes.count)
+    for (index, node) in network.nodes.enumerated() {
+      for case let source? in node.sources { takers[source].append(index) }
+    }
+    self.takers = takers
+    for (index, node) in network.nodes.enumerated() {
+      isInLanes.append(isChosen(index, node, kernels))
+    }
+  }
+
+  private func isChosen(_ index: Int, _ node: Node, _ kernels: LaneKernels) -> Bool {
+    // The answer is wanted example after example.
+    guard index < network.nodes.count - 1, node.activation.isElementwise,
+      let layer = node.layer as? any LaneLayer, layer.isAble(kernels)
+    else { return false }
+    let sources = node.sources.compactMap { $0 }
+    // Of three errors the sum depends on the order, which would be another one if some came another way.
+    guard ([index] + sources).allSatisfy({ takers[$0].count <= 2 }) else { return false }
+    return layer.prefersLanes || sources.contains { isInLanes[$0] }
+  }
+
+  /// Whether a node's activation is done by the only layer that takes from it.
+  func isLeftToTaker(_ index: Int) -> Bool {
+    let node = network.nodes[index]
+    guard isInLanes[index], takers[index].count == 1, isInLanes[takers[index][0]],
+      !sumsForBackward.contains(node.name),
+      let taker = network.nodes[takers[index][0]].layer as? any LaneLayer
+    else { return false }
+    return taker.canInclude(node.activation)
+  }
+}
+
+/// What a step does before its activation.
+enum StepWork: Sendable {
+  case layer(any Layer)
+  /// A layer that can work in memory that it is given.
+  case inPlace(any InPlaceLayer)
+  /// Puts examples into registers.
+  case spread(LaneKernels)
+  /// Undoes that, for examples of this shape.
+  case collect(LaneKernels, Shape)
+
+  init(_ layer: any Layer) {
+    self = (layer as? any InPlaceLayer).map { .inPlace($0) } ?? .layer(layer)
+  }
+
+  var isInPlace: Bool {
+    if case .layer = self { false } else { true }
+  }
+}
+
+/// What a step asks of the network, looked up once.
+final class PlanStep: Sendable {
+  let work: StepWork
+  /// The layer, if it can work in memory that it is given.
+  let inPlace: (any InPlaceLayer)?
+  let activation: any Activation
+  let activationNeedsSum: Bool
+  /// Whether what enters the activation is read once more.
+  let keepsSum: Bool
+  /// The steps that it takes from, −1 for the network's input; and the first of them.
+  let sources: [Int]
+  let source: Int
+  let carriesError: Bool
+  /// Of every source whether errors are passed back to it.
+  let wanted: [Bool]
+  /// The node whose parameters it has; −1 for none.
+  let node: Int
+  let name: String
+  let parameterNames: [String]
+  let parametersForBackward: [String]
+
+  /// A layer's.
+  init(
+    _ layer: any Layer, _ activation: any Activation, node index: Int, of network: Network,
+    sources: [Int], keepsSum: Bool
+  ) {
+    let node = network.nodes[index]
+    (work, self.activation, name) = (StepWork(layer), activation, node.name)
+    inPlace = layer as? any InPlaceLayer
+    (activationNeedsSum, self.keepsSum) = (activation.backwardNeedsSum, keepsSum)
+    (self.sources, source, self.node) = (sources, sources[0], index)
+    carriesError = network.carriesError[index]
+    wanted = node.sources.map { $0.map { network.carriesError[$0] } ?? false }
+    parameterNames = node.layer.parameters.map(\.name)
+    parametersForBackward = layer.parametersForBackward(
+      .training, wantsInputGradient: wanted.contains(true))
+  }
+
+  /// What enters the activation.
+  ///
+  /// - Parameters:
+  ///   - outputs: of the steps before.
+  ///   - input: the network's.
+  ///   - parameters: the node's, in their order.
+  ///   - sum: becomes it, where it can in the memory that it has.
+  /// - Returns: what the layer keeps for the way back.
+  func forward(
+    _ outputs: [Tensor], _ input: Tensor, _ parameters: [Tensor], into sum: inout Tensor,
+    _ pass: Pass
+  ) -> [String: Tensor] {
+    let first = source < 0 ? input : outputs[source]
+    switch work {
+    case .inPlace(let layer):
+      layer.forward(first, parameters, into: &sum, pass)
+    case .layer(let layer):
+      let inputs = sources.map { $0 < 0 ? input : outputs[$0] }
+      let found = layer.forward(inputs, named(parameterNames, among: parameters), pass.at(name))
+      sum = found.sum
+      return found.kept
+    case .spread(let kernels):
+      kernels.spread(first, into: &sum, pass.workers)
+    case .collect(let kernels, let shape):
+      kernels.collect(first, as: shape, into: &sum, pass.workers)
+    }
+    return [:]
+  }
+
+  /// Some of the node's parameters by their names within it.
+  func named(_ wanted: [String], among parameters: [Tensor]) -> [String: Tensor] {
+    var result: [String: Tensor] = [:]
+    for (name, tensor) in zip(parameterNames, parameters) where wanted.contains(name) {
+      result[name] = tensor
+    }
+    return result
+  }
+
+  /// That of a move into registers or out of them.
+  init(_ work: StepWork, from source: Int, carriesError: Bool) {
+    (self.work, inPlace, activation, name) = (work, nil, Identity(), "")
+    (activationNeedsSum, keepsSum) = (false, false)
+    (sources, self.source, node) = ([source], source, -1)
+    (self.carriesError, wanted) = (carriesError, [carriesError])
+    (parameterNames, parametersForBackward) = ([], [])
+  }
+}
