@@ -17,14 +17,14 @@ struct AnswerPassTests {
     conv 17 3x3 pad=1 gelu
     batchnorm
     add trunk relu
-    avgpool 2x2 stride=1 name=mean
+    avgpool 3x3 name=mean
     maxpool 3x3 from=add1
     conv 17 1x1 relu
     maxpool 1x1 name=taken
     conv 17 1x1 name=a
     conv 17 1x1 from=taken name=b
     conv 17 1x1 from=taken
-    add a b
+    add a b mean
     reshape 17
     dense 4 softmax
     loss cross-entropy

@@ -98,8 +98,8 @@ import Training
       relu
       conv 4 1x1 relu name=three
       avgpool 1x1 name=mean
-      maxpool 1x1 from=three name=top
-      conv 4 1x1 from=three
+      conv 4 1x1 from=three name=top
+      avgpool 1x1 from=three tanh
       add mean top
       dense 32 relu
       reshape 2x4x4
