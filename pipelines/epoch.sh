@@ -92,11 +92,11 @@ forward() { stage nn-forward -m "$model" --follow "$tmp/weights" --lend --trace 
 backprop() { stage nn-backprop "${threads[@]}"; }
 update() { stage nn-update -m "$model" "${updating[@]}" --feedback "$tmp/weights" --lend -o "$next"; }
 
-# keep_together: binds what follows to one core where model and datasets are small files, unless threads were asked for. To wake
-# another core for the next stage takes longer then than what that has to do.
+# keep_together: binds what follows to one core where model and datasets are small files, unless several threads were asked for. To
+# wake another core for the next stage takes longer then than what that has to do.
 keep_together() {
   local file size bytes=0 fields
-  [ ${#threads[@]} -eq 0 ] && command -v taskset >/dev/null && [ -r /proc/self/stat ] || return 0
+  [ "${threads[1]-1}" = 1 ] && command -v taskset >/dev/null && [ -r /proc/self/stat ] || return 0
   for file in "$model" "${datasets[@]}"; do
     [ -f "$file" ] && [ -r "$file" ] && size=$(wc -c <"$file") || return 0
     bytes=$((bytes + size))

@@ -3,7 +3,7 @@
 recipe := resnet
 default-dataset := fashion-mnist
 default-net := pipelines/resnet.net
-default-epochs := 60
+default-epochs := 38
 default-rate := 0.1
 default-size := 128
 default-rule := nesterov
