@@ -100,8 +100,8 @@ keep_together() {
   for file in "$model" "${datasets[@]}"; do
     [ -f "$file" ] && [ -r "$file" ] && size=$(wc -c <"$file") || return 0
     bytes=$((bytes + size))
+    [ "$bytes" -le 65536 ] || return 0
   done
-  [ "$bytes" -le 65536 ] || return 0
   # The core that the script is on.
   read -r -a fields </proc/self/stat
   taskset -cp "${fields[38]}" "$BASHPID" >/dev/null 2>&1 || return 0
