@@ -46,7 +46,7 @@ public struct ChannelNormalization: Sendable {
             planes.overChannels(x, workers) { channels, planes in
               if !isKnown { planes.statistics(channels, into: mean, variance) }
               planes.forEach(channels.range) { elements, channel in
-                let scale = R(Double(weight[channel]) / deviation(variance[channel]))
+                let scale = perDeviation(weight[channel], variance[channel])
                 let (x, mean, bias) = (channels.x, mean[channel], bias[channel])
                 for index in elements { y[index] = scale * (x[index] - mean) + bias }
               }
@@ -63,6 +63,10 @@ public struct ChannelNormalization: Sendable {
     public internal(set) var weight, bias: Tensor
     /// Empty where it was not asked for.
     public internal(set) var input: Tensor
+
+    public init(weight: Tensor, bias: Tensor, input: Tensor) {
+      (self.weight, self.bias, self.input) = (weight, bias, input)
+    }
   }
 
   /// - Parameters:
@@ -117,10 +121,9 @@ public struct ChannelNormalization: Sendable {
                 if let weight, let result = result.baseAddress {
                   let delta = channels.x
                   planes.forEach(channels.range) { elements, channel in
-                    let squared = Double(variance[channel]) + epsilon
-                    let scale = R(Double(weight[channel]) / squared.squareRoot())
+                    let scale = perDeviation(weight[channel], variance[channel])
                     let offset = R(share * Double(sums[channel]))
-                    let slope = R(share * Double(products[channel]) / squared)
+                    let slope = slope(products[channel], variance[channel], share)
                     let mean = mean[channel]
                     for index in elements {
                       result[index] = scale * (delta[index] - offset - slope * (x[index] - mean))
@@ -128,8 +131,7 @@ public struct ChannelNormalization: Sendable {
                   }
                 }
                 for channel in channels.range {
-                  products[channel] = R(
-                    Double(products[channel]) / deviation(variance[channel]))
+                  products[channel] = perDeviation(products[channel], variance[channel])
                 }
               }
             }
@@ -139,7 +141,13 @@ public struct ChannelNormalization: Sendable {
     }
   }
 
-  private func deviation<R: Real>(_ variance: R) -> Double {
-    (Double(variance) + epsilon).squareRoot()
+  /// x / √(σ² + ε)
+  public func perDeviation<R: Real>(_ x: R, _ variance: R) -> R {
+    R(Double(x) / (Double(variance) + epsilon).squareRoot())
+  }
+
+  /// What is taken from δ for every x − μ, of Σ δ (x − μ): that of all numbers' share, by σ² + ε.
+  public func slope<R: Real>(_ product: R, _ variance: R, _ share: Double) -> R {
+    R(share * Double(product) / (Double(variance) + epsilon))
   }
 }

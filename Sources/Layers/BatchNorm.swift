@@ -53,7 +53,7 @@ public struct BatchNorm: SingleInputLayer, LaneLayer {
     var form = self
     form.isRectified = activation is ReLU
     form.normalization = LaneNormalization(
-      kernels, epsilon: epsilon, isRectified: form.isRectified)
+      kernels, as: ChannelNormalization(epsilon: epsilon), isRectified: form.isRectified)
     return LaneForm(form, includesActivation: form.isRectified)
   }
 
@@ -76,19 +76,14 @@ public struct BatchNorm: SingleInputLayer, LaneLayer {
     let isTraining = pass.mode == .training
     let known =
       isTraining ? nil : (parameters.named("running_mean"), parameters.named("running_var"))
-    if let normalization {
-      var y = Tensor(uninitialized: [0], input.dtype)
-      let found = normalization.forward(
-        input, weight: parameters.named("weight"), bias: parameters.named("bias"), known: known,
-        into: &y, pass.workers)
-      return LayerOutput(
-        y, kept: isTraining ? ["batch_mean": found.mean, "batch_var": found.variance] : [:])
-    }
-    let found = ChannelNormalization(epsilon: epsilon).forward(
-      planes(input), weight: parameters.named("weight"), bias: parameters.named("bias"),
-      known: known, pass.workers)
+    let (weight, bias) = (parameters.named("weight"), parameters.named("bias"))
+    let found =
+      normalization?.forward(input, weight: weight, bias: bias, known: known, pass.workers)
+      ?? ChannelNormalization(epsilon: epsilon).forward(
+        planes(input), weight: weight, bias: bias, known: known, pass.workers)
+    let shape = normalization == nil ? output.batched(input.shape[0]) : input.shape
     return LayerOutput(
-      found.y.reshaped(output.batched(input.shape[0])),
+      found.y.reshaped(shape),
       kept: isTraining ? ["batch_mean": found.mean, "batch_var": found.variance] : [:])
   }
 
@@ -103,24 +98,16 @@ public struct BatchNorm: SingleInputLayer, LaneLayer {
     let running = (parameters.named("running_mean"), parameters.named("running_var"))
     let (mean, variance) =
       isTraining ? (kept.named("batch_mean"), kept.named("batch_var")) : running
-    var (gradients, inputGradient): ([String: Tensor], Tensor?)
-    if let normalization {
-      precondition(isTraining, "a gradient in registers by running statistics")
-      var result = Tensor(uninitialized: [0], delta.dtype)
-      let found = normalization.backward(
+    let found =
+      normalization?.backward(
         error: delta, input: input, weight: parameters["weight"], bias: parameters["bias"],
-        mean: mean, variance: variance, wantsInputGradient: wantsInputGradient, into: &result,
-        pass.workers)
-      gradients = ["weight": found.weight, "bias": found.bias]
-      inputGradient = wantsInputGradient ? result : nil
-    } else {
-      let found = ChannelNormalization(epsilon: epsilon).backward(
+        mean: mean, variance: variance, areOfInput: isTraining,
+        wantsInputGradient: wantsInputGradient, pass.workers)
+      ?? ChannelNormalization(epsilon: epsilon).backward(
         delta: planes(delta), input: planes(input),
         weight: wantsInputGradient ? parameters.named("weight") : nil, mean: mean,
         variance: variance, areOfInput: isTraining, pass.workers)
-      gradients = ["weight": found.weight, "bias": found.bias]
-      inputGradient = wantsInputGradient ? found.input.reshaped(input.shape) : nil
-    }
+    var gradients = ["weight": found.weight, "bias": found.bias]
     let examples = input.shape.count / output.count
     let values = Double(examples * elementsOfChannel)
     func change(_ running: Tensor, _ shown: Tensor, correction: Double) -> Tensor {
@@ -132,7 +119,9 @@ public struct BatchNorm: SingleInputLayer, LaneLayer {
     gradients["running_mean"] = change(running.0, mean, correction: 1)
     gradients["running_var"] = change(
       running.1, variance, correction: values / max(1, values - 1))
-    return LayerGradient(parameters: gradients, input: inputGradient)
+    return LayerGradient(
+      parameters: gradients,
+      input: wantsInputGradient ? found.input.reshaped(input.shape) : nil)
   }
 
   private func planes(_ tensor: Tensor) -> Tensor {

@@ -75,40 +75,32 @@ public struct Conv: InPlaceLayer, LaneLayer {
   public func forward(
     _ input: Tensor, _ parameters: [Tensor], into sum: inout Tensor, _ pass: Pass
   ) {
-    let bias = hasBias ? parameters[1] : nil
-    if kernels == nil {
-      convolution.forward(pictures(input), parameters[0], plus: bias, into: &sum, pass.workers)
-    } else {
-      convolution.forwardInLanes(
-        pictures(input), parameters[0], plus: bias, into: &sum, pass.workers)
-    }
+    convolution.forward(
+      pictures(input), parameters[0], plus: hasBias ? parameters[1] : nil, into: &sum, pass.workers,
+      in: order)
   }
 
   /// ∂weight[o, c, i, j] = Σ delta[o, y, x] · input[c, …], ∂bias[o] = Σ delta[o, y, x]
   public func backward(
     delta: Tensor, input: Tensor, into gradients: inout [Tensor], _ pass: Pass
   ) {
-    let input = pictures(input)
-    if let kernels {
-      gradients[0] = convolution.weightGradientInLanes(delta: delta, input: input, pass.workers)
-      if hasBias { kernels.summedOverPictures(delta, into: &gradients[1], pass.workers) }
-    } else {
-      gradients[0] = convolution.weightGradient(delta: delta, input: input, pass.workers)
-      if hasBias { gradients[1] = delta.summedOverPictures(pass.workers) }
-    }
+    gradients[0] = convolution.weightGradient(
+      delta: delta, input: pictures(input), pass.workers, in: order)
+    if !hasBias { return }
+    gradients[1] =
+      kernels?.summedOverPictures(delta, pass.workers) ?? delta.summedOverPictures(pass.workers)
   }
 
   /// ∂input[c, …] = Σ weight[o, c, i, j] · delta[o, y, x]
   public func inputGradient(
     delta: Tensor, input: Tensor, _ parameters: [Tensor], into gradient: inout Tensor, _ pass: Pass
   ) {
-    if kernels == nil {
-      convolution.inputGradient(delta: delta, parameters[0], into: &gradient, pass.workers)
-    } else {
-      convolution.inputGradientInLanes(delta: delta, parameters[0], into: &gradient, pass.workers)
-    }
+    convolution.inputGradient(
+      delta: delta, parameters[0], into: &gradient, pass.workers, in: order)
     gradient = gradient.reshaped(input.shape)
   }
+
+  private var order: BatchOrder { kernels == nil ? .byExample : .inLanes }
 
   private func pictures(_ input: Tensor) -> Tensor {
     let shape = convolution.input

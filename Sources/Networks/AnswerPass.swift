@@ -10,11 +10,18 @@ public struct AnswerPass: Sendable {
   private let network: Network
   private let mode: Mode
   private let dtype: DType
-  /// How batches are computed example after example; and those whose examples fill registers, where layers gain by it.
-  private let plan: Plan
-  private let lanePlan: Plan?
-  private let lastUses, lastUsesInLanes: [[Int]]
+  /// How batches are computed example after example; and those whose examples fill registers: nil where no layer gains by it. A
+  /// stage that writes traces answers nothing, and makes neither.
+  private let plan: Once<Way>
+  private let lanePlan: Once<Way?>
   private let kernels: LaneKernels?
+
+  private struct Way {
+    let steps: [PlanStep]
+    let lastUses: [[Int]]
+
+    init(_ plan: Plan) { (steps, lastUses) = (plan.steps, plan.lastUses) }
+  }
 
   /// - Parameters:
   ///   - mode: of all passes.
@@ -24,10 +31,10 @@ public struct AnswerPass: Sendable {
     _ network: Network, _ mode: Mode, _ dtype: DType, _ kernels: LaneKernels? = .best
   ) {
     (self.network, self.mode, self.dtype, self.kernels) = (network, mode, dtype, kernels)
-    plan = Plan(network)
-    lanePlan = dtype == .f32 ? kernels.flatMap { Plan(network, inLanes: $0) } : nil
-    lastUses = plan.lastUses
-    lastUsesInLanes = lanePlan?.lastUses ?? []
+    plan = Once { Way(Plan(network)) }
+    lanePlan = Once {
+      dtype == .f32 ? kernels.flatMap { Plan(network, inLanes: $0) }.map(Way.init) : nil
+    }
   }
 
   /// - Parameters: as for `Network.forward`; the input may be bytes where `Network.takesBytes`; the pass of this mode.
@@ -36,9 +43,9 @@ public struct AnswerPass: Sendable {
     of input: Tensor, parameters: [String: Tensor], _ pass: Pass
   ) -> Signals {
     precondition(pass.mode == mode, "a pass in \(pass.mode.rawValue)")
-    let isInLanes = lanePlan != nil && kernels?.suit(input.shape[0]) == true
-    let steps = (isInLanes ? lanePlan ?? plan : plan).steps
-    let lastUses = isInLanes ? lastUsesInLanes : lastUses
+    let isSuited = kernels?.suit(input.shape[0]) == true
+    let way = (isSuited ? lanePlan.value : nil) ?? plan.value
+    let steps = way.steps
     let none = Tensor(uninitialized: [0], dtype)
     var outputs = [Tensor](repeating: none, count: steps.count)
     var signals = Signals(lastLayer: network.last.name)
@@ -54,7 +61,7 @@ public struct AnswerPass: Sendable {
       sum = none
       step.activation.apply(to: &outputs[index], pass.workers)
       if isLast { signals.outputs[step.name] = outputs[index] }
-      for forgotten in lastUses[index] { outputs[forgotten] = none }
+      for forgotten in way.lastUses[index] { outputs[forgotten] = none }
     }
     return signals
   }

@@ -190,8 +190,6 @@ enum StepWork: Sendable {
 /// What a step asks of the network, looked up once.
 final class PlanStep: Sendable {
   let work: StepWork
-  /// The layer, if it can work in memory that it is given.
-  let inPlace: (any InPlaceLayer)?
   let activation: any Activation
   let activationNeedsSum: Bool
   /// Whether what enters the activation is read once more.
@@ -215,7 +213,6 @@ final class PlanStep: Sendable {
   ) {
     let node = network.nodes[index]
     (work, self.activation, name) = (StepWork(layer), activation, node.name)
-    inPlace = layer as? any InPlaceLayer
     (activationNeedsSum, self.keepsSum) = (activation.backwardNeedsSum, keepsSum)
     (self.sources, source, self.node) = (sources, sources[0], index)
     carriesError = network.carriesError[index]
@@ -265,7 +262,7 @@ final class PlanStep: Sendable {
 
   /// That of a move into registers or out of them.
   init(_ work: StepWork, from source: Int, carriesError: Bool) {
-    (self.work, inPlace, activation, name) = (work, nil, Identity(), "")
+    (self.work, activation, name) = (work, Identity(), "")
     (activationNeedsSum, keepsSum) = (false, false)
     (sources, self.source, node) = ([source], source, -1)
     (self.carriesError, wanted) = (carriesError, [carriesError])

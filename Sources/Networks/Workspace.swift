@@ -94,7 +94,7 @@ public struct Workspace: Sendable {
   public mutating func forward(_ input: Tensor, target: Tensor, _ pass: Pass) {
     choosePlan(for: input.shape[0])
     for (index, step) in steps.enumerated() {
-      if let layer = step.inPlace {
+      if case .inPlace(let layer) = step.work {
         let input = step.source < 0 ? input : signals.outputs[step.source]
         if step.keepsSum {
           layer.forward(input, parameters[step.node], into: &signals.sums[index], pass)
@@ -113,7 +113,7 @@ public struct Workspace: Sendable {
       into: &losses, pass.workers)
   }
 
-  /// Of a step that is no layer in place, which the smallest networks have nothing else than.
+  /// Of a step that is not a layer in place: those are most of the smallest networks, and need no detour.
   private mutating func forward(
     _ step: PlanStep, _ index: Int, _ input: Tensor, _ pass: Pass
   ) {
@@ -166,7 +166,7 @@ public struct Workspace: Sendable {
   ) {
     if case .layer(let layer) = step.work { return passBack(layer, step, index, input, pass) }
     let source = step.source < 0 ? input : signals.outputs[step.source]
-    if let layer = step.inPlace {
+    if case .inPlace(let layer) = step.work {
       layer.backward(
         delta: signals.errors[index], input: source, into: &gradients[step.node], pass)
     }

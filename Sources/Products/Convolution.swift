@@ -23,7 +23,7 @@ public struct Convolution: Sendable {
   /// [O, C/G, KH, KW]
   public let weight: Shape
   /// For F32, where the processor has the registers; all else is done by the BLAS.
-  let inLanes: LaneConvolution?
+  private let inLanes: LaneConvolution?
   /// For F32 too, where the window allows it.
   let inTiles: WinogradConvolution?
   /// Those of `inLanes`.
@@ -74,18 +74,20 @@ public struct Convolution: Sendable {
   }
 
   /// As `forward`, into memory that is used again.
+  ///
+  /// - Parameter order: of input and result; in lanes only in F32, and where there are kernels. Every number is the same.
   public func forward(
     _ input: Tensor, _ weight: Tensor, plus bias: Tensor?, into result: inout Tensor,
-    _ workers: Workers
+    _ workers: Workers, in order: BatchOrder = .byExample
   ) {
-    check(input, self.input, weight)
+    let examples = check(input, self.input, weight, order)
     precondition(bias.map { $0.shape == [output[0]] } ?? true, "bias of another length")
-    result.become(uninitialized: output.batched(input.shape[0]), input.dtype)
+    result.become(uninitialized: batch(of: output, examples, order), input.dtype)
     if input.dtype == .f32, let inTiles {
-      return inTiles.forward(input, weight, bias, into: &result, .byExample, workers)
+      return inTiles.forward(input, weight, bias, into: &result, order, workers)
     }
     if input.dtype == .f32, let inLanes {
-      return inLanes.forward(input, weight, bias, into: &result, .byExample, workers)
+      return inLanes.forward(input, weight, bias, into: &result, order, workers)
     }
     let products = ConvolutionProducts(self)
     dispatch(
@@ -104,16 +106,19 @@ public struct Convolution: Sendable {
   }
 
   /// As `inputGradient`, into memory that is used again.
+  ///
+  /// - Parameter order: as for `forward`, of delta and result.
   public func inputGradient(
-    delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ workers: Workers
+    delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ workers: Workers,
+    in order: BatchOrder = .byExample
   ) {
-    check(delta, output, weight)
-    result.become(uninitialized: input.batched(delta.shape[0]), delta.dtype)
+    let examples = check(delta, output, weight, order)
+    result.become(uninitialized: batch(of: input, examples, order), delta.dtype)
     if delta.dtype == .f32, let inTiles {
-      return inTiles.inputGradient(delta, weight, into: &result, .byExample, workers)
+      return inTiles.inputGradient(delta, weight, into: &result, order, workers)
     }
     if delta.dtype == .f32, let inLanes {
-      return inLanes.inputGradient(delta, weight, into: &result, .byExample, workers)
+      return inLanes.inputGradient(delta, weight, into: &result, order, workers)
     }
     let products = ConvolutionProducts(self)
     dispatch(
@@ -126,18 +131,20 @@ public struct Convolution: Sendable {
   ///
   /// A piece's examples are added in the dtype, the pieces in double precision. (∂bias is
   /// `delta.summedOverPictures`.)
+  ///
+  /// - Parameter order: as for `forward`, of delta and input; the result is packed.
   public func weightGradient(
-    delta: Tensor, input: Tensor, _ workers: Workers
+    delta: Tensor, input: Tensor, _ workers: Workers, in order: BatchOrder = .byExample
   ) -> Tensor {
-    check(input, self.input, nil)
+    let examples = check(input, self.input, nil, order)
     precondition(
-      delta.shape == output.batched(input.shape[0]) && delta.dtype == input.dtype,
+      delta.shape == batch(of: output, examples, order) && delta.dtype == input.dtype,
       "delta \(delta.shape) for input \(input.shape)")
     if delta.dtype == .f32, let inTiles {
-      return inTiles.weightGradient(delta, input, .byExample, workers)
+      return inTiles.weightGradient(delta, input, order, workers)
     }
     if delta.dtype == .f32, let inLanes {
-      return inLanes.weightGradient(delta, input, .byExample, workers)
+      return inLanes.weightGradient(delta, input, order, workers)
     }
     let products = ConvolutionProducts(self)
     return dispatch(
@@ -146,12 +153,27 @@ public struct Convolution: Sendable {
       f64: { products.weightGradient(delta, input, of: Double.self, workers) })
   }
 
-  private func check(_ pictures: Tensor, _ shape: Shape, _ weight: Tensor?) {
+  /// Whether it can be computed in lanes by these.
+  public func hasKernels(_ kernels: LaneKernels) -> Bool { lanes?.lanes == kernels.lanes }
+
+  /// - Returns: how many examples there are.
+  private func check(
+    _ pictures: Tensor, _ shape: Shape, _ weight: Tensor?, _ order: BatchOrder
+  ) -> Int {
+    let examples = pictures.shape.rank == 0 ? 0 : pictures.examples(order)
     precondition(
-      pictures.shape.rank == 4 && pictures.shape.perExample == shape && pictures.shape[0] > 0,
+      examples > 0 && pictures.shape == batch(of: shape, examples, order),
       "convolution of \(pictures.shape), not of [N] + \(shape)")
     precondition(
       weight.map { $0.shape == self.weight && $0.dtype == pictures.dtype } ?? true,
       "another weight than \(self.weight)")
+    precondition(order == .byExample || pictures.dtype == .f32, "\(pictures.dtype) in lanes")
+    return examples
+  }
+
+  private func batch(of picture: Shape, _ examples: Int, _ order: BatchOrder) -> Shape {
+    if order == .byExample { return picture.batched(examples) }
+    guard let lanes else { preconditionFailure("a convolution without kernels") }
+    return lanes.shape(of: picture, examples)
   }
 }

@@ -7,30 +7,27 @@ import Tensors
 /// M numbers per channel, μ [C] their mean, σ² [C] the mean of the squares of the distances to it.
 public struct LaneNormalization: Sendable {
   private let kernels: LaneKernels
-  private let epsilon: Double
+  private let plain: ChannelNormalization
   private let isRectified: Bool
 
   /// - Parameters:
-  ///   - epsilon: what is added to a variance before its root is divided by.
+  ///   - plain: what it gives the numbers of.
   ///   - isRectified: whether y is followed by max(0, y).
-  public init(_ kernels: LaneKernels, epsilon: Double, isRectified: Bool) {
-    (self.kernels, self.epsilon, self.isRectified) = (kernels, epsilon, isRectified)
+  public init(_ kernels: LaneKernels, as plain: ChannelNormalization, isRectified: Bool) {
+    (self.kernels, self.plain, self.isRectified) = (kernels, plain, isRectified)
   }
 
   /// As `ChannelNormalization.forward`.
-  ///
-  /// - Parameter known: μ and σ²; nil for those of x.
-  /// - Returns: those that y was computed with.
   public func forward(
     _ x: Tensor, weight: Tensor, bias: Tensor, known: (mean: Tensor, variance: Tensor)?,
-    into y: inout Tensor, _ workers: Workers
-  ) -> (mean: Tensor, variance: Tensor) {
+    _ workers: Workers
+  ) -> (y: Tensor, mean: Tensor, variance: Tensor) {
     let planes = Planes(x, kernels.lanes)
     let isKnown = known != nil
     var mean = known?.mean ?? Tensor(uninitialized: [planes.channels], .f32)
     var variance = known?.variance ?? mean
     let (weight, bias) = (weight.values(of: Float.self), bias.values(of: Float.self))
-    y.become(uninitialized: x.shape, .f32)
+    var y = Tensor(uninitialized: x.shape, .f32)
     let kernels = kernels.channels
     mean.withMutableValues(of: Float.self) { mean in
       variance.withMutableValues(of: Float.self) { variance in
@@ -50,20 +47,18 @@ public struct LaneNormalization: Sendable {
         }
       }
     }
-    return (mean, variance)
+    return (y, mean, variance)
   }
 
-  /// As `ChannelNormalization.backward` where μ and σ² are those of the input.
+  /// As `ChannelNormalization.backward`.
   ///
   /// - Parameters:
   ///   - error: of the rectifier's result, if there is one.
-  ///   - weight: γ; nil where it is not read: with no rectifier, if ∂input is not wanted. bias: β; nil without a rectifier.
-  ///   - result: becomes ∂input; not touched where it is not wanted.
-  /// - Returns: ∂γ and ∂β.
+  ///   - weight: γ; nil where it is not read: with no rectifier, if ∂x is not wanted. bias: β; nil without a rectifier.
   public func backward(
     error: Tensor, input: Tensor, weight: Tensor?, bias: Tensor?, mean: Tensor, variance: Tensor,
-    wantsInputGradient: Bool, into result: inout Tensor, _ workers: Workers
-  ) -> (weight: Tensor, bias: Tensor) {
+    areOfInput: Bool, wantsInputGradient: Bool, _ workers: Workers
+  ) -> ChannelNormalization.Gradients {
     let planes = Planes(input, kernels.lanes)
     var products = Tensor(uninitialized: [planes.channels], .f32)
     var sums = products
@@ -72,8 +67,8 @@ public struct LaneNormalization: Sendable {
       "a gradient without γ or β")
     let (weight, bias) = (weight?.values(of: Float.self), bias?.values(of: Float.self))
     let (mean, variance) = (mean.values(of: Float.self), variance.values(of: Float.self))
-    if wantsInputGradient { result.become(uninitialized: input.shape, .f32) }
-    let share = 1 / planes.numbers
+    var result = Tensor(uninitialized: wantsInputGradient ? input.shape : [0], .f32)
+    let share = areOfInput ? 1 / planes.numbers : 0
     let kernels = kernels.channels
     withPointers(error, input, of: Float.self) { error, x in
       products.withMutableValues(of: Float.self) { products in
@@ -86,30 +81,29 @@ public struct LaneNormalization: Sendable {
                 kernels.sumsOfErrors(error + $0, x + $0, planes.size, line, $1, $2)
               }
               sums[channel] = Float(sum)
-              let squared = Double(variance[channel]) + epsilon
+              products[channel] = Float(product)
               if wantsInputGradient, let result = result.baseAddress {
                 let offset = Float(share * Double(sums[channel]))
-                let slope = Float(share * Double(Float(product)) / squared)
+                let slope = plain.slope(products[channel], variance[channel], share)
                 planes.forEach(channel) {
                   kernels.passBack(
                     error + $0, x + $0, planes.size, line, offset, slope, result + $0)
                 }
               }
-              products[channel] = Float(Double(Float(product)) / squared.squareRoot())
+              products[channel] = plain.perDeviation(products[channel], variance[channel])
             }
           }
         }
       }
     }
-    return (products, sums)
+    return .init(weight: products, bias: sums, input: result)
   }
 
   private func line(_ mean: Float, _ variance: Float, _ weight: Float, _ bias: Float)
     -> ChannelKernels.Line
   {
-    let deviation = (Double(variance) + epsilon).squareRoot()
-    return .init(
-      mean: mean, scale: Float(Double(weight) / deviation), bias: bias, isRectified: isRectified)
+    .init(
+      mean: mean, scale: plain.perDeviation(weight, variance), bias: bias, isRectified: isRectified)
   }
 }
 

@@ -63,14 +63,12 @@ extension LaneKernels {
 /// Of signals in registers what is added up or chosen from a channel's planes.
 extension LaneKernels {
   /// As `summedOverPictures`, with the same bytes: [N / lanes, C, …, lanes] gives [C].
-  public func summedOverPictures(
-    _ signals: Tensor, into result: inout Tensor, _ workers: Workers
-  ) {
+  public func summedOverPictures(_ signals: Tensor, _ workers: Workers) -> Tensor {
     let (blocks, channels) = (signals.shape[0], signals.shape[1])
     let size = signals.shape.count / (blocks * channels * lanes)
     let blocksOfPiece = picturesPerPiece / lanes
     let pieces = (blocks + blocksOfPiece - 1) / blocksOfPiece
-    result.become(uninitialized: [channels], .f32)
+    var result = Tensor(uninitialized: [channels], .f32)
     withPointers(signals, into: &result, of: Float.self) { x, result in
       Scratch.with(pieces * channels, of: Double.self) { sums in
         workers.run(pieces: pieces) { piece in
@@ -92,5 +90,6 @@ extension LaneKernels {
         }
       }
     }
+    return result
   }
 }

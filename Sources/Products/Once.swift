@@ -1,14 +1,14 @@
 import Kernels
 
 /// A value that is made when it is first asked for, and kept.
-final class Once<Value: Sendable>: @unchecked Sendable {
+public final class Once<Value: Sendable>: @unchecked Sendable {
   private let lock = Lock()
   private var kept: Value?
   private let make: @Sendable () -> Value
 
-  init(_ make: @escaping @Sendable () -> Value) { self.make = make }
+  public init(_ make: @escaping @Sendable () -> Value) { self.make = make }
 
-  var value: Value {
+  public var value: Value {
     lock.withLock {
       if let kept { return kept }
       let value = make()

@@ -79,18 +79,17 @@ struct LaneOrderTests {
         var found: [String: Tensor] = [:]
         let (x, delta) = (spread(operands.input, kernels), spread(operands.delta, kernels))
         var result = Tensor(uninitialized: [0], .f32)
-        convolution.forwardInLanes(
-          x, operands.weight, plus: operands.bias, into: &result, workers)
+        convolution.forward(
+          x, operands.weight, plus: operands.bias, into: &result, workers, in: .inLanes)
         found["forward"] = collected(result, kernels)
-        convolution.forwardInLanes(x, operands.weight, plus: nil, into: &result, workers)
+        convolution.forward(x, operands.weight, plus: nil, into: &result, workers, in: .inLanes)
         found["without bias"] = collected(result, kernels)
-        convolution.inputGradientInLanes(
-          delta: delta, operands.weight, into: &result, workers)
+        convolution.inputGradient(
+          delta: delta, operands.weight, into: &result, workers, in: .inLanes)
         found["input gradient"] = collected(result, kernels)
-        found["weight gradient"] = convolution.weightGradientInLanes(
-          delta: delta, input: x, workers)
-        kernels.summedOverPictures(delta, into: &result, workers)
-        found["bias gradient"] = result
+        found["weight gradient"] = convolution.weightGradient(
+          delta: delta, input: x, workers, in: .inLanes)
+        found["bias gradient"] = kernels.summedOverPictures(delta, workers)
         for (name, tensor) in expected { #expect(found[name] == tensor, "\(name)") }
       }
     }
@@ -142,36 +141,40 @@ struct LaneOrderTests {
       let (y, mean, variance) = plain.forward(
         x, weight: weight, bias: bias, known: nil, workers)
       for isRectified in [false, true] {
-        let lanes = LaneNormalization(kernels, epsilon: 1e-5, isRectified: isRectified)
-        var result = Tensor(uninitialized: [0], .f32)
+        let lanes = LaneNormalization(kernels, as: plain, isRectified: isRectified)
         let found = lanes.forward(
-          spread(x, kernels), weight: weight, bias: bias, known: nil, into: &result, workers)
+          spread(x, kernels), weight: weight, bias: bias, known: nil, workers)
         let output = isRectified ? y.mapped(by: Rectifier(), workers) : y
-        #expect(collected(result, kernels) == output)
+        #expect(collected(found.y, kernels) == output)
         #expect(found.mean == mean && found.variance == variance)
         let known = (weight, bias.mapped(by: Square(), workers))
-        _ = lanes.forward(
-          spread(x, kernels), weight: weight, bias: bias, known: known, into: &result, workers)
+        let other = lanes.forward(
+          spread(x, kernels), weight: weight, bias: bias, known: known, workers
+        ).y
         let used = plain.forward(x, weight: weight, bias: bias, known: known, workers).y
         #expect(
-          collected(result, kernels) == (isRectified ? used.mapped(by: Rectifier(), workers) : used)
+          collected(other, kernels) == (isRectified ? used.mapped(by: Rectifier(), workers) : used)
         )
 
         var delta = error
         if isRectified { delta.combine(with: output, by: RectifierGradient(), workers) }
-        let expected = plain.backward(
-          delta: delta, input: x, weight: weight, mean: mean, variance: variance,
-          areOfInput: true, workers)
-        let gradients = lanes.backward(
-          error: spread(error, kernels), input: spread(x, kernels), weight: weight, bias: bias,
-          mean: mean, variance: variance, wantsInputGradient: true, into: &result, workers)
-        #expect(collected(result, kernels) == expected.input)
-        #expect(gradients.weight == expected.weight && gradients.bias == expected.bias)
-        if isRectified { continue }
-        let bare = lanes.backward(
-          error: spread(error, kernels), input: spread(x, kernels), weight: nil, bias: nil,
-          mean: mean, variance: variance, wantsInputGradient: false, into: &result, workers)
-        #expect(bare.weight == expected.weight && bare.bias == expected.bias)
+        for areOfInput in [true, false] {
+          let expected = plain.backward(
+            delta: delta, input: x, weight: weight, mean: mean, variance: variance,
+            areOfInput: areOfInput, workers)
+          let gradients = lanes.backward(
+            error: spread(error, kernels), input: spread(x, kernels), weight: weight, bias: bias,
+            mean: mean, variance: variance, areOfInput: areOfInput, wantsInputGradient: true,
+            workers)
+          #expect(collected(gradients.input, kernels) == expected.input)
+          #expect(gradients.weight == expected.weight && gradients.bias == expected.bias)
+          if isRectified { continue }
+          let bare = lanes.backward(
+            error: spread(error, kernels), input: spread(x, kernels), weight: nil, bias: nil,
+            mean: mean, variance: variance, areOfInput: areOfInput, wantsInputGradient: false,
+            workers)
+          #expect(bare.weight == expected.weight && bare.bias == expected.bias)
+        }
       }
     }
   }
