@@ -86,6 +86,9 @@ let package = Package(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
     .systemLibrary(
+      name: "CISAL", pkgConfig: "libisal",
+      providers: [.apt(["libisal-dev"]), .brew(["isa-l"])]),
+    .systemLibrary(
       name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
     .systemLibrary(
       name: "CBLAS", pkgConfig: "openblas",
@@ -101,7 +104,7 @@ let package = Package(
     lanes(8, for: "x86-64-v3"),
     lanes(16, for: "x86-64-v4"),
     library("Products", ["Tensors", "Kernels", "CBLAS", "CProcessor", "Lanes8", "Lanes16"]),
-    library("Gzip", ["Tensors", "Kernels", "CZlib", "CDeflate"]),
+    library("Gzip", ["Tensors", "Kernels", "CZlib", "CDeflate", "CISAL"]),
     library("Safetensors", ["Tensors"]),
     library("Documents", ["Tensors", "Safetensors"]),
     library("Formats", ["Tensors", "CPNG"]),

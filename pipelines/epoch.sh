@@ -87,8 +87,8 @@ batch() {
     "${limit[@]}" "${batching[@]}"
 }
 augment() { stage nn-augment "${augmenting[@]}"; }
-# Nobody but the next stage reads what nn-forward and nn-update write.
-forward() { stage nn-forward -m "$model" --follow "$tmp/weights" --lend --trace "${threads[@]}"; }
+# Nobody but the next stage reads what nn-forward and nn-update write, so that it may be lent, and brief.
+forward() { stage nn-forward -m "$model" --follow "$tmp/weights" --lend --trace --brief "${threads[@]}"; }
 backprop() { stage nn-backprop "${threads[@]}"; }
 update() { stage nn-update -m "$model" "${updating[@]}" --feedback "$tmp/weights" --lend -o "$next"; }
 

@@ -47,6 +47,8 @@ public enum Key: String, CaseIterable, Sendable {
   case augmentation = "nn.augmentation"
   /// In a trace: `training` or `inference`.
   case mode = "nn.mode"
+  /// In a trace that carries only what the next program on the same machine needs: `brief`.
+  case signals = "nn.signals"
   /// The network, as its topology file states it.
   case topology = "nn.topology"
   /// The examples that a gradient sums over.

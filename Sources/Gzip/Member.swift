@@ -1,4 +1,4 @@
-import CDeflate
+import CISAL
 
 /// What reader and writer agree on about a member. Source: RFC 1952.
 enum Member {
@@ -34,9 +34,9 @@ struct Digest: Equatable {
   private(set) var length: UInt32 = 0
 
   mutating func add(_ bytes: UnsafeRawBufferPointer) {
-    // A null pointer is a question to libdeflate: what is the checksum of nothing?
     guard let start = bytes.baseAddress else { return }
-    checksum = libdeflate_crc32(checksum, start, bytes.count)
+    checksum = crc32_gzip_refl(
+      checksum, start.assumingMemoryBound(to: UInt8.self), UInt64(bytes.count))
     length &+= UInt32(truncatingIfNeeded: bytes.count)
   }
 }

@@ -5,8 +5,16 @@
 /// Numbers in one register: the same element of so many examples.
 #if LANES_16
   typealias Lane = SIMD16<Float>
+  typealias LaneOfBytes = SIMD16<UInt8>
+  private typealias Words = SIMD16<UInt16>
+  private typealias PairsOfBytes = SIMD32<UInt8>
+  private typealias PairsOfWords = SIMD32<UInt16>
 #else
   typealias Lane = SIMD8<Float>
+  typealias LaneOfBytes = SIMD8<UInt8>
+  private typealias Words = SIMD8<UInt16>
+  private typealias PairsOfBytes = SIMD16<UInt8>
+  private typealias PairsOfWords = SIMD16<UInt16>
 #endif
 
 /// Examples side by side in a register.
@@ -37,6 +45,25 @@ extension Lane {
   func delta(_ error: Lane, _ isRectified: Bool) -> Lane {
     if !isRectified { return error }
     return error * Lane().replacing(with: Lane(repeating: 1), where: self .> Lane())
+  }
+}
+
+// By halves, which become one instruction each; the standard library's conversions go element by element.
+extension Lane.MaskStorage {
+  /// Numbers from 0 to 255.
+  @inline(__always)
+  init(bytes: LaneOfBytes) {
+    var (pairs, pairsOfWords) = (PairsOfBytes(), PairsOfWords())
+    pairs.evenHalf = bytes
+    pairsOfWords.evenHalf = unsafeBitCast(pairs, to: Words.self)
+    self = unsafeBitCast(pairsOfWords, to: Self.self)
+  }
+
+  /// The lowest byte of every number.
+  @inline(__always)
+  var lowestBytes: LaneOfBytes {
+    let words = unsafeBitCast(self, to: PairsOfWords.self).evenHalf
+    return unsafeBitCast(words, to: PairsOfBytes.self).evenHalf
   }
 }
 

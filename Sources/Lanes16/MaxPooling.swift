@@ -4,22 +4,67 @@
 @inline(__always)
 private func beats(_ y: Lane, _ x: Lane) -> SIMDMask<Lane.MaskStorage> { (y .> x) .| (y .!= y) }
 
-/// A window of 2 × 2.
+/// The largest element of a window of 2 × 2.
 private struct Square {
-  /// The winners of the two rows, and whether those are the right ones.
-  let top, bottom: Lane
-  let right, rightBelow: SIMDMask<Lane.MaskStorage>
-  /// Whether the second row's is the window's.
-  let below: SIMDMask<Lane.MaskStorage>
+  let largest: Lane
+  /// Its number, row by row.
+  let winner: Lane.MaskStorage
 
   @inline(__always)
   init(_ x: UnsafePointer<Lane>, _ width: Int, _ isRectified: Bool) {
     let (a, b) = (x[0].rectified(isRectified), x[1].rectified(isRectified))
     let (c, d) = (x[width].rectified(isRectified), x[width &+ 1].rectified(isRectified))
-    (right, rightBelow) = (beats(b, a), beats(d, c))
-    top = a.replacing(with: b, where: right)
-    bottom = c.replacing(with: d, where: rightBelow)
-    below = beats(bottom, top)
+    let (right, rightBelow) = (beats(b, a), beats(d, c))
+    let (top, bottom) = (
+      a.replacing(with: b, where: right), c.replacing(with: d, where: rightBelow)
+    )
+    let below = beats(bottom, top)
+    largest = top.replacing(with: bottom, where: below)
+    let (zero, one) = (Lane.MaskStorage(), Lane.MaskStorage(repeating: 1))
+    let (two, three) = (Lane.MaskStorage(repeating: 2), Lane.MaskStorage(repeating: 3))
+    winner = zero.replacing(with: one, where: right)
+      .replacing(with: two.replacing(with: three, where: rightBelow), where: below)
+  }
+}
+
+/// What is added to the number of a winner that a rectifier has left nothing of.
+private let rectifiedAway: Int32 = 128
+
+extension UnsafeMutablePointer<UInt8> {
+  /// Writes the winners of a place, of which a rectifier may have left nothing.
+  @inline(__always)
+  fileprivate func note(
+    _ winners: Lane.MaskStorage, _ largest: Lane, _ isRectified: Bool, at place: Int
+  ) {
+    var numbers = winners
+    if isRectified {
+      let away = winners &+ Lane.MaskStorage(repeating: rectifiedAway)
+      numbers = away.replacing(with: winners, where: largest .> Lane())
+    }
+    UnsafeMutableRawPointer(self).storeBytes(
+      of: numbers.lowestBytes, toByteOffset: place &* lanes, as: LaneOfBytes.self)
+  }
+}
+
+/// The winners of a place, as `maxPool` noted them.
+private struct Winners {
+  let numbers: Lane.MaskStorage
+  /// A rectifier's derivative there.
+  let slope: Lane
+
+  @inline(__always)
+  init(_ notes: UnsafePointer<UInt8>, at place: Int) {
+    let noted = Lane.MaskStorage(
+      bytes: UnsafeRawPointer(notes + place &* lanes).loadUnaligned(as: LaneOfBytes.self))
+    numbers = noted & Lane.MaskStorage(repeating: rectifiedAway - 1)
+    slope = Lane().replacing(
+      with: Lane(repeating: 1), where: noted .< Lane.MaskStorage(repeating: rectifiedAway))
+  }
+
+  /// What of a delta goes to the element of this number.
+  @inline(__always)
+  func share(of number: Int32, _ delta: Lane) -> Lane {
+    Lane().replacing(with: delta, where: numbers .== Lane.MaskStorage(repeating: number))
   }
 }
 
@@ -61,7 +106,7 @@ private struct Places {
   }
 }
 
-/// The largest element of a plane under every place of a window.
+/// The largest element of a plane under every place of a window, and which that is.
 ///
 /// - Parameters:
 ///   - width: registers of a row of the plane.
@@ -69,67 +114,21 @@ private struct Places {
 ///     alike, `across` of them.
 ///   - areSquares: whether all places cover 2 × 2 elements.
 ///   - isRectified: whether of every element max(0, x) is taken first.
+///   - winners: gets the numbers of the elements that won, row by row among those that the place covers, at most 127, of the first
+///     among equals; and 128 more where a rectifier has left nothing of it. nil where nobody asks.
 public func maxPool(
   _ x: UnsafePointer<Float>, width: Int, rows: UnsafePointer<Int32>, height: Int,
   columns: UnsafePointer<Int32>, across: Int, areSquares: Bool, isRectified: Bool,
-  into result: UnsafeMutablePointer<Float>
+  into result: UnsafeMutablePointer<Float>, winners: UnsafeMutablePointer<UInt8>?
 ) {
   let (x, result) = (x.inLanes, result.inLanes)
   let places = Places(width: width, rows: rows, columns: columns, height: height, across: across)
-  @inline(__always)
-  func squares(_ isRectified: Bool) {
+  if areSquares {
     places.forEach { place, first, _, _ in
       let square = Square(x + first, width, isRectified)
-      result[place] = square.top.replacing(with: square.bottom, where: square.below)
+      result[place] = square.largest
+      winners?.note(square.winner, square.largest, isRectified, at: place)
     }
-  }
-  if areSquares {
-    if isRectified { squares(true) } else { squares(false) }
-    return
-  }
-  places.forEach { place, first, rows, columns in
-    var largest = x[first].rectified(isRectified)
-    places.forEachElement(first, rows, columns) { _, register in
-      let element = x[register].rectified(isRectified)
-      largest.replace(with: element, where: beats(element, largest))
-    }
-    result[place] = largest
-  }
-}
-
-/// Every place's delta to the element that won, the first in row-major order among equals.
-///
-/// - Parameters:
-///   - elements: of the plane.
-///   - areSquares: as for `maxPool`; they lie side by side.
-///   - isRectified: whether the elements are sums, of which max(0, x) was pooled; the result is theirs then.
-///   - others: as for `maxPool`.
-public func passToWinners(
-  _ delta: UnsafePointer<Float>, _ x: UnsafePointer<Float>, elements: Int, width: Int,
-  rows: UnsafePointer<Int32>, height: Int, columns: UnsafePointer<Int32>, across: Int,
-  areSquares: Bool, isRectified: Bool, into result: UnsafeMutablePointer<Float>
-) {
-  let (deltas, x, result) = (delta.inLanes, x.inLanes, result.inLanes)
-  let places = Places(width: width, rows: rows, columns: columns, height: height, across: across)
-  if !areSquares || 4 &* height &* across < elements {
-    for element in 0..<elements { result[element] = Lane() }
-  }
-  @inline(__always)
-  func squares(_ isRectified: Bool) {
-    places.forEach { place, first, _, _ in
-      let square = Square(x + first, width, isRectified)
-      let largest = square.top.replacing(with: square.bottom, where: square.below)
-      let delta = largest.delta(deltas[place], isRectified)
-      let (upper, zero) = (result + first, Lane())
-      let lower = upper + width
-      upper[0] = delta.replacing(with: zero, where: square.below .| square.right)
-      upper[1] = zero.replacing(with: delta, where: square.right .& .!square.below)
-      lower[0] = zero.replacing(with: delta, where: square.below .& .!square.rightBelow)
-      lower[1] = zero.replacing(with: delta, where: square.below .& square.rightBelow)
-    }
-  }
-  if areSquares {
-    if isRectified { squares(true) } else { squares(false) }
     return
   }
   places.forEach { place, first, rows, columns in
@@ -141,12 +140,52 @@ public func passToWinners(
       largest.replace(with: element, where: wins)
       winner.replace(with: .init(repeating: number), where: wins)
     }
+    result[place] = largest
+    winners?.note(winner, largest, isRectified, at: place)
+  }
+}
+
+/// Every place's delta to the element that won.
+///
+/// - Parameters:
+///   - winners: as `maxPool` wrote them; what goes back through a rectifier is that much.
+///   - elements: of the plane.
+///   - areSquares: as for `maxPool`; they lie side by side.
+///   - others: as for `maxPool`.
+public func passToWinners(
+  _ delta: UnsafePointer<Float>, _ winners: UnsafePointer<UInt8>, elements: Int, width: Int,
+  rows: UnsafePointer<Int32>, height: Int, columns: UnsafePointer<Int32>, across: Int,
+  areSquares: Bool, into result: UnsafeMutablePointer<Float>
+) {
+  let (deltas, result) = (delta.inLanes, result.inLanes)
+  let places = Places(width: width, rows: rows, columns: columns, height: height, across: across)
+  if !areSquares || 4 &* height &* across < elements {
+    for element in 0..<elements { result[element] = Lane() }
+  }
+  if areSquares {
+    places.forEach { place, first, _, _ in
+      let winners = Winners(winners, at: place)
+      let delta = deltas[place] * winners.slope
+      let (upper, lower) = (result + first, result + first + width)
+      upper[0] = winners.share(of: 0, delta)
+      upper[1] = winners.share(of: 1, delta)
+      lower[0] = winners.share(of: 2, delta)
+      lower[1] = winners.share(of: 3, delta)
+    }
+    return
+  }
+  places.forEach { place, first, rows, columns in
+    let winners = Winners(winners, at: place)
     places.forEachElement(first, rows, columns) { number, register in
-      let isWinner = winner .== .init(repeating: number)
-      result[register].replace(with: result[register] + deltas[place], where: isWinner)
+      result[register] += winners.share(of: number, deltas[place])
     }
   }
-  if isRectified {
-    for element in 0..<elements { result[element] = x[element].delta(result[element], true) }
+  // An element that wins several places has all its deltas when they pass the rectifier.
+  places.forEach { place, first, rows, columns in
+    let winners = Winners(winners, at: place)
+    places.forEachElement(first, rows, columns) { number, register in
+      result[register].replace(
+        with: result[register] * winners.slope, where: winners.numbers .== .init(repeating: number))
+    }
   }
 }

@@ -19,6 +19,8 @@ public struct Add: Layer, LaneLayer {
     }
   }
 
+  public var backwardReadsInputs: Bool { false }
+
   public func inLanes(
     _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
   ) -> LaneForm {

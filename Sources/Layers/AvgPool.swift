@@ -21,6 +21,8 @@ public struct AvgPool: SingleInputLayer {
     ]
   }
 
+  public var backwardReadsInputs: Bool { false }
+
   /// sum[c, y, x] = Σ input[c, …] under the window at y, x / (height · width)
   public func forward(
     _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass

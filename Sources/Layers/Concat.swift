@@ -26,6 +26,8 @@ public struct Concat: Layer {
     widths = inputs.map(\.shape.count)
   }
 
+  public var backwardReadsInputs: Bool { false }
+
   public func forward(
     _ inputs: [Tensor], _ parameters: [String: Tensor], _ pass: Pass
   ) -> LayerOutput {

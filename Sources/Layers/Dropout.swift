@@ -19,6 +19,8 @@ public struct Dropout: SingleInputLayer {
     probability = try words.number("the probability", "from 0 to below 1") { $0 >= 0 && $0 < 1 }
   }
 
+  public var backwardReadsInputs: Bool { false }
+
   public var isRandom: Bool { true }
 
   public func handsOnMemory(in mode: Mode) -> Bool { mode == .inference }

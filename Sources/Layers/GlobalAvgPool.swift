@@ -18,6 +18,8 @@ public struct GlobalAvgPool: SingleInputLayer {
     output = [input[0], 1, 1]
   }
 
+  public var backwardReadsInputs: Bool { false }
+
   /// sum[c] = Σ input[c, y, x] / (H · W)
   public func forward(
     _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass

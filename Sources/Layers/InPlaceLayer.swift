@@ -52,3 +52,18 @@ extension InPlaceLayer {
     return LayerGradient(parameters: named, input: gradient)
   }
 }
+
+/// A layer in place that can note, on its way forward, all that it needs of its input on the way back.
+public protocol NotingLayer: InPlaceLayer {
+  /// What its notes are called in a trace; nil when it needs its input again and notes nothing.
+  var note: String? { get }
+
+  /// As `forward(_:_:into:_:)` without parameters.
+  ///
+  /// - Parameter notes: becomes bytes in the sum's shape.
+  func forward(_ input: Tensor, noting notes: inout Tensor, into sum: inout Tensor, _ pass: Pass)
+
+  /// As `inputGradient(delta:input:_:into:_:)`, in the shape of a picture of its own.
+  func inputGradient(
+    delta: Tensor, noted notes: Tensor, into gradient: inout Tensor, _ pass: Pass)
+}

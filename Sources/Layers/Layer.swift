@@ -30,6 +30,9 @@ public protocol Layer: Sendable {
   /// - Parameter wantsInputGradient: whether any input's gradient will be asked for.
   func parametersForBackward(_ mode: Mode, wantsInputGradient: Bool) -> [String]
 
+  /// Whether `backward` reads the elements of its inputs, and not only their shapes.
+  var backwardReadsInputs: Bool { get }
+
   /// What `forward` finds on its way and `backward` reads again, besides inputs and parameters.
   func kept(in mode: Mode) -> [KeptSignal]
 
@@ -72,6 +75,7 @@ extension Layer {
   public static var joinsOthers: Bool { false }
   public var parameters: [Parameter] { [] }
   public func parametersForBackward(_ mode: Mode, wantsInputGradient: Bool) -> [String] { [] }
+  public var backwardReadsInputs: Bool { true }
   public func kept(in mode: Mode) -> [KeptSignal] { [] }
   public func handsOnMemory(in mode: Mode) -> Bool { false }
   public func workingMemory(

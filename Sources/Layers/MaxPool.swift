@@ -6,7 +6,7 @@ import Tensors
 ///
 /// `maxpool HEIGHTxWIDTH [stride=] [pad=0]`; the stride is the window's size unless given, padding counts as −∞ and is at
 /// most half the window, and sizes round down as in PyTorch.
-public struct MaxPool: InPlaceLayer, LaneLayer {
+public struct MaxPool: NotingLayer, LaneLayer {
   public static let word = "maxpool"
 
   public let output: Shape
@@ -23,6 +23,8 @@ public struct MaxPool: InPlaceLayer, LaneLayer {
       input[0], window.height.places(over: input[1]), window.width.places(over: input[2]),
     ]
   }
+
+  public func isAble(_ kernels: LaneKernels) -> Bool { LaneMaxPooling.isAble(window) }
 
   public func canInclude(_ activation: any Activation) -> Bool { activation is ReLU }
 
@@ -54,13 +56,31 @@ public struct MaxPool: InPlaceLayer, LaneLayer {
   public func inputGradient(
     delta: Tensor, input: Tensor, _ parameters: [Tensor], into gradient: inout Tensor, _ pass: Pass
   ) {
-    if let pooling {
-      pooling.inputGradient(
-        delta: delta, input: pictures(input), into: &gradient, pass.workers)
-    } else {
+    if pooling == nil {
       delta.passToWinners(of: pictures(input), window, into: &gradient, pass.workers)
+    } else {
+      var (sum, winners) = (Tensor(uninitialized: [0], .f32), Tensor(uninitialized: [0], .u8))
+      forward(input, noting: &winners, into: &sum, pass)
+      inputGradient(delta: delta, noted: winners, into: &gradient, pass)
     }
     gradient = gradient.reshaped(input.shape)
+  }
+
+  public var note: String? { pooling == nil ? nil : "winner" }
+
+  /// Notes which elements won.
+  public func forward(
+    _ input: Tensor, noting notes: inout Tensor, into sum: inout Tensor, _ pass: Pass
+  ) {
+    guard let pooling else { preconditionFailure("maxpool notes nothing example after example") }
+    pooling.forward(pictures(input), into: &sum, noting: &notes, pass.workers)
+  }
+
+  public func inputGradient(
+    delta: Tensor, noted notes: Tensor, into gradient: inout Tensor, _ pass: Pass
+  ) {
+    guard let pooling else { preconditionFailure("maxpool notes nothing example after example") }
+    pooling.inputGradient(delta: delta, winners: notes, into: &gradient, pass.workers)
   }
 
   private func pictures(_ input: Tensor) -> Tensor {

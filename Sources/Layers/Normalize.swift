@@ -37,6 +37,8 @@ public struct Normalize: SingleInputLayer {
     (self.mean, self.deviation) = (mean ?? [0], deviation ?? [0])
   }
 
+  public var backwardReadsInputs: Bool { false }
+
   /// sum = (input − mean) / std
   public func forward(
     _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass

@@ -9,6 +9,8 @@ public struct PassThrough: SingleInputLayer, LaneLayer {
 
   public init(_ words: inout LayerWords, input: Shape) { output = input }
 
+  public var backwardReadsInputs: Bool { false }
+
   public func handsOnMemory(in mode: Mode) -> Bool { true }
 
   public func inLanes(

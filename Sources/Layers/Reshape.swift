@@ -16,6 +16,8 @@ public struct Reshape: SingleInputLayer {
     }
   }
 
+  public var backwardReadsInputs: Bool { false }
+
   public func handsOnMemory(in mode: Mode) -> Bool { true }
 
   public func forward(

@@ -18,6 +18,8 @@ public struct Scale: InPlaceLayer {
     offset = try words.number("offset", otherwise: 0)
   }
 
+  public var backwardReadsInputs: Bool { false }
+
   public var takesBytes: Bool { true }
 
   /// sum = factor · input + offset

@@ -53,10 +53,13 @@ struct Plan: Sendable {
   ) {
     let node = network.nodes[index]
     let sources = node.sources.map { step(giving: $0, in: order, kernels) }
+    let isOfInputAlone =
+      layer.parameters.isEmpty && !layer.isRandom && layer.kept(in: .training).isEmpty
+      && sources.allSatisfy { $0 < 0 || steps[$0].isOfInputAlone }
     steps.append(
       PlanStep(
-        layer, activation, node: index, of: network, sources: sources,
-        keepsSum: sumsForBackward.contains(node.name)))
+        layer, activation, node: index, of: network, sources: sources, order,
+        keepsSum: sumsForBackward.contains(node.name), isOfInputAlone: isOfInputAlone))
     outputs.append(order == .inLanes ? (nil, steps.count - 1) : (steps.count - 1, nil))
   }
 
@@ -66,7 +69,7 @@ struct Plan: Sendable {
   ) -> Int {
     guard let node else {
       guard order == .inLanes, let kernels else { return -1 }
-      let there = inputInLanes ?? move(-1, .spread(kernels), carriesError: false)
+      let there = inputInLanes ?? move(-1, .spread(kernels), of: nil)
       inputInLanes = there
       return there
     }
@@ -75,22 +78,24 @@ struct Plan: Sendable {
     case .byExample:
       if let there = output.byExample { return there }
       guard let other = output.inLanes, let kernels else { preconditionFailure("no output") }
-      let moved = move(
-        other, .collect(kernels, network.nodes[node].output),
-        carriesError: network.carriesError[node])
+      let moved = move(other, .collect(kernels, network.nodes[node].output), of: node)
       outputs[node].byExample = moved
       return moved
     case .inLanes:
       if let there = output.inLanes { return there }
       guard let other = output.byExample, let kernels else { preconditionFailure("no output") }
-      let moved = move(other, .spread(kernels), carriesError: network.carriesError[node])
+      let moved = move(other, .spread(kernels), of: node)
       outputs[node].inLanes = moved
       return moved
     }
   }
 
-  private mutating func move(_ source: Int, _ work: StepWork, carriesError: Bool) -> Int {
-    steps.append(PlanStep(work, from: source, carriesError: carriesError))
+  /// Adds the step that moves a node's output, or the network's input.
+  private mutating func move(_ source: Int, _ work: StepWork, of node: Int?) -> Int {
+    steps.append(
+      PlanStep(
+        work, from: source, of: node, in: network,
+        isOfInputAlone: source < 0 || steps[source].isOfInputAlone))
     return steps.count - 1
   }
 
@@ -173,13 +178,19 @@ enum StepWork: Sendable {
   case layer(any Layer)
   /// A layer that can work in memory that it is given.
   case inPlace(any InPlaceLayer)
+  /// One that notes, under this name, what it needs of its input on the way back.
+  case noting(any NotingLayer, String)
   /// Puts examples into registers.
   case spread(LaneKernels)
   /// Undoes that, for examples of this shape.
   case collect(LaneKernels, Shape)
 
   init(_ layer: any Layer) {
-    self = (layer as? any InPlaceLayer).map { .inPlace($0) } ?? .layer(layer)
+    if let layer = layer as? any NotingLayer, let note = layer.note {
+      self = .noting(layer, note)
+    } else {
+      self = (layer as? any InPlaceLayer).map { .inPlace($0) } ?? .layer(layer)
+    }
   }
 
   var isInPlace: Bool {
@@ -198,6 +209,15 @@ final class PlanStep: Sendable {
   let sources: [Int]
   let source: Int
   let carriesError: Bool
+  /// Whether neither parameters nor chance have a part in its output, so that it can be found again from the input.
+  let isOfInputAlone: Bool
+  /// Whether its output is that of its source, under another shape or in another order.
+  let isSameAsSource: Bool
+  /// Whether its way back reads the elements of its sources.
+  let readsSources: Bool
+  /// Of an example of its output; and how the batch lies in memory.
+  let shape: Shape
+  let order: BatchOrder
   /// Of every source whether errors are passed back to it.
   let wanted: [Bool]
   /// The node whose parameters it has; −1 for none.
@@ -209,7 +229,7 @@ final class PlanStep: Sendable {
   /// A layer's.
   init(
     _ layer: any Layer, _ activation: any Activation, node index: Int, of network: Network,
-    sources: [Int], keepsSum: Bool
+    sources: [Int], _ order: BatchOrder, keepsSum: Bool, isOfInputAlone: Bool
   ) {
     let node = network.nodes[index]
     (work, self.activation, name) = (StepWork(layer), activation, node.name)
@@ -220,6 +240,13 @@ final class PlanStep: Sendable {
     parameterNames = node.layer.parameters.map(\.name)
     parametersForBackward = layer.parametersForBackward(
       .training, wantsInputGradient: wanted.contains(true))
+    (shape, self.order, self.isOfInputAlone) = (node.output, order, isOfInputAlone)
+    isSameAsSource = layer.handsOnMemory(in: .training) && activation is Identity
+    if case .noting = work {
+      readsSources = false
+    } else {
+      readsSources = carriesError && layer.backwardReadsInputs
+    }
   }
 
   /// What enters the activation.
@@ -237,6 +264,8 @@ final class PlanStep: Sendable {
     let first = source < 0 ? input : outputs[source]
     switch work {
     case .inPlace(let layer):
+      layer.forward(first, parameters, into: &sum, pass)
+    case .noting(let layer, _):
       layer.forward(first, parameters, into: &sum, pass)
     case .layer(let layer):
       let inputs = sources.map { $0 < 0 ? input : outputs[$0] }
@@ -260,12 +289,19 @@ final class PlanStep: Sendable {
     return result
   }
 
-  /// That of a move into registers or out of them.
-  init(_ work: StepWork, from source: Int, carriesError: Bool) {
-    (self.work, activation, name) = (work, Identity(), "")
+  /// That of a move into registers or out of them, of a node's output or, for nil, the network's input.
+  init(
+    _ work: StepWork, from source: Int, of node: Int?, in network: Network, isOfInputAlone: Bool
+  ) {
+    (self.work, activation) = (work, Identity())
+    name = node.map { network.nodes[$0].name } ?? ""
     (activationNeedsSum, keepsSum) = (false, false)
-    (sources, self.source, node) = ([source], source, -1)
-    (self.carriesError, wanted) = (carriesError, [carriesError])
+    (sources, self.source, self.node) = ([source], source, -1)
+    carriesError = node.map { network.carriesError[$0] } ?? false
+    wanted = [carriesError]
     (parameterNames, parametersForBackward) = ([], [])
+    shape = node.map { network.nodes[$0].output } ?? network.input
+    if case .spread = work { order = .inLanes } else { order = .byExample }
+    (self.isOfInputAlone, isSameAsSource, readsSources) = (isOfInputAlone, true, false)
   }
 }

@@ -22,28 +22,33 @@ public struct Workspace: Sendable {
   /// The full names of every node's parameters.
   public let names: [[String]]
 
+  let network: Network
   /// How batches are computed example after example; and those whose examples fill registers, where layers gain by it.
   private let plan: Plan
   private let lanePlan: Plan?
-  private let kernels: LaneKernels?
+  let kernels: LaneKernels?
   private let loss: any Loss
   private let derivesBySum: Bool
   private let needsSum: Bool
 
   /// Those of the last batch's plan.
-  private var steps: [PlanStep]
+  private(set) var steps: [PlanStep]
   private var errorsComeInPlace: [Bool]
   private var isInLanes = false
-  private var signals: StepSignals
+  /// Empty until somebody asks.
+  private var handovers: [Handover] = []
+  var signals: StepSignals
   /// What stands in an array for a tensor that is being written to.
-  private let none: Tensor
+  let none: Tensor
 
   /// What a plan's steps leave.
-  private struct StepSignals {
+  struct StepSignals {
     /// What every step was given before and what left it after its activation.
     var sums: [Tensor]
     var outputs: [Tensor]
     var kept: [[String: Tensor]]
+    /// What layers noted that note something, in bytes.
+    var notes: [Tensor]
     /// ∂loss/∂output of every step, and whether one has arrived.
     var errors: [Tensor]
     var hasError: [Bool]
@@ -54,9 +59,32 @@ public struct Workspace: Sendable {
       spare = Tensor(uninitialized: [0], dtype)
       sums = Array(repeating: spare, count: count)
       (outputs, errors) = (sums, sums)
+      notes = Array(repeating: Tensor(uninitialized: [0], .u8), count: count)
       kept = Array(repeating: [:], count: count)
       hasError = Array(repeating: false, count: count)
     }
+  }
+
+  /// A workspace whose parameters are to be given to it.
+  ///
+  /// - Parameter kernels: those for signals in registers; nil for none.
+  public init(_ network: Network, dtype: DType, _ kernels: LaneKernels? = .best) {
+    self.network = network
+    plan = Plan(network)
+    lanePlan = dtype == .f32 ? kernels.flatMap { Plan(network, inLanes: $0) } : nil
+    self.kernels = kernels
+    (steps, errorsComeInPlace) = (plan.steps, plan.errorsComeInPlace)
+    names = network.nodes.map { node in node.layer.parameters.map { "\(node.name).\($0.name)" } }
+    none = Tensor(uninitialized: [0], dtype)
+    let none = none
+    parameters = names.map { $0.map { _ in none } }
+    gradients = network.nodes.map { node in
+      node.layer.parameters.map { Tensor(uninitialized: $0.shape, dtype) }
+    }
+    loss = network.loss
+    (derivesBySum, needsSum) = (loss.derivesBySum, loss.needsSum)
+    losses = none
+    signals = StepSignals(steps.count, dtype)
   }
 
   /// - Parameters:
@@ -66,23 +94,20 @@ public struct Workspace: Sendable {
     _ network: Network, parameters: [String: Tensor], dtype: DType,
     _ kernels: LaneKernels? = .best
   ) {
-    plan = Plan(network)
-    lanePlan = dtype == .f32 ? kernels.flatMap { Plan(network, inLanes: $0) } : nil
-    self.kernels = kernels
-    (steps, errorsComeInPlace) = (plan.steps, plan.errorsComeInPlace)
-    names = network.nodes.map { node in node.layer.parameters.map { "\(node.name).\($0.name)" } }
-    self.parameters = names.map { names in
-      names.map { name in
-        guard let tensor = parameters[name] else { preconditionFailure("no parameter '\(name)'") }
-        return tensor
+    self.init(network, dtype: dtype, kernels)
+    use(parameters)
+  }
+
+  /// Goes on with other parameters.
+  ///
+  /// - Parameter named: all of the network's, checked.
+  public mutating func use(_ named: [String: Tensor]) {
+    for (node, names) in names.enumerated() {
+      for (place, name) in names.enumerated() {
+        guard let tensor = named[name] else { preconditionFailure("no parameter '\(name)'") }
+        parameters[node][place] = tensor
       }
     }
-    gradients = self.parameters.map { $0.map { Tensor(uninitialized: $0.shape, dtype) } }
-    loss = network.loss
-    (derivesBySum, needsSum) = (loss.derivesBySum, loss.needsSum)
-    none = Tensor(uninitialized: [0], dtype)
-    losses = none
-    signals = StepSignals(steps.count, dtype)
   }
 
   /// What the network answers.
@@ -92,25 +117,47 @@ public struct Workspace: Sendable {
   ///
   /// - Parameters: as for `Network.forward` and `Network.losses`; the input may be bytes where `Network.takesBytes`.
   public mutating func forward(_ input: Tensor, target: Tensor, _ pass: Pass) {
+    begin(input, pass)
+    finish(input, target: target, pass)
+  }
+
+  /// Computes those signals that the input alone decides, before the parameters are known.
+  public mutating func begin(_ input: Tensor, _ pass: Pass) {
     choosePlan(for: input.shape[0])
-    for (index, step) in steps.enumerated() {
-      if case .inPlace(let layer) = step.work {
-        let input = step.source < 0 ? input : signals.outputs[step.source]
-        if step.keepsSum {
-          layer.forward(input, parameters[step.node], into: &signals.sums[index], pass)
-        } else {
-          layer.forward(input, parameters[step.node], into: &signals.outputs[index], pass)
-        }
-      } else {
-        forward(step, index, input, pass)
-      }
-      if step.keepsSum { signals.outputs[index].become(copyOf: signals.sums[index]) }
-      step.activation.apply(to: &signals.outputs[index], pass.workers)
+    for (index, step) in steps.enumerated() where step.isOfInputAlone {
+      compute(step, index, input, pass)
     }
+  }
+
+  /// Computes the other signals, and the losses where there is a target.
+  ///
+  /// - Parameters: those of `begin`, and as for `forward`.
+  public mutating func finish(_ input: Tensor, target: Tensor?, _ pass: Pass) {
+    for (index, step) in steps.enumerated() where !step.isOfInputAlone {
+      compute(step, index, input, pass)
+    }
+    guard let target else { return }
     let last = steps.count - 1
     loss.values(
       output: signals.outputs[last], sum: needsSum ? signals.sums[last] : nil, target: target,
       into: &losses, pass.workers)
+  }
+
+  /// One step and its activation.
+  @inline(__always)
+  mutating func compute(_ step: PlanStep, _ index: Int, _ input: Tensor, _ pass: Pass) {
+    if case .inPlace(let layer) = step.work {
+      let input = step.source < 0 ? input : signals.outputs[step.source]
+      if step.keepsSum {
+        layer.forward(input, parameters[step.node], into: &signals.sums[index], pass)
+      } else {
+        layer.forward(input, parameters[step.node], into: &signals.outputs[index], pass)
+      }
+    } else {
+      forward(step, index, input, pass)
+    }
+    if step.keepsSum { signals.outputs[index].become(copyOf: signals.sums[index]) }
+    step.activation.apply(to: &signals.outputs[index], pass.workers)
   }
 
   /// Of a step that is not a layer in place: those are most of the smallest networks, and need no detour.
@@ -120,8 +167,13 @@ public struct Workspace: Sendable {
     // Out of the array, that nothing else in it is written to meanwhile.
     var sum = none
     swap(&sum, &signals.outputs[index])
-    let parameters = step.node < 0 ? [] : parameters[step.node]
-    signals.kept[index] = step.forward(signals.outputs, input, parameters, into: &sum, pass)
+    if case .noting(let layer, _) = step.work {
+      let input = step.source < 0 ? input : signals.outputs[step.source]
+      layer.forward(input, noting: &signals.notes[index], into: &sum, pass)
+    } else {
+      let parameters = step.node < 0 ? [] : parameters[step.node]
+      signals.kept[index] = step.forward(signals.outputs, input, parameters, into: &sum, pass)
+    }
     if step.keepsSum {
       swap(&sum, &signals.sums[index])
     } else {
@@ -129,13 +181,19 @@ public struct Workspace: Sendable {
     }
   }
 
-  private mutating func choosePlan(for examples: Int) {
+  mutating func choosePlan(for examples: Int) {
     let isInLanes = lanePlan != nil && kernels?.suit(examples) == true
     if isInLanes == self.isInLanes { return }
     self.isInLanes = isInLanes
     let plan = isInLanes ? lanePlan ?? plan : plan
     (steps, errorsComeInPlace) = (plan.steps, plan.errorsComeInPlace)
-    signals = StepSignals(steps.count, losses.dtype)
+    (signals, handovers) = (StepSignals(steps.count, none.dtype), [])
+  }
+
+  /// Of every step of the last batch's plan how its output is handed over.
+  mutating func currentHandovers() -> [Handover] {
+    if handovers.isEmpty { handovers = Handover.ofSteps(steps) }
+    return handovers
   }
 
   /// Computes all gradients from the signals of the last `forward`, which must have been given the same.
@@ -185,6 +243,9 @@ public struct Workspace: Sendable {
     case .inPlace(let layer):
       layer.inputGradient(
         delta: delta, input: source, parameters[step.node], into: &error, pass)
+    case .noting(let layer, _):
+      layer.inputGradient(delta: delta, noted: signals.notes[index], into: &error, pass)
+      error = error.reshaped(source.shape)
     case .spread(let kernels):
       kernels.collect(delta, as: source.shape.perExample, into: &error, pass.workers)
     case .collect(let kernels, _):

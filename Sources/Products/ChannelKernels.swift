@@ -36,10 +36,16 @@ struct ChannelKernels: Sendable {
     let areSquares, areRectified: Bool
   }
 
-  let maxPool: @Sendable (_ x: Plane, _ places: Places, _ result: Result) -> Void
+  /// By lane and place.
+  typealias Winners = UnsafeMutablePointer<UInt8>
+
+  let maxPool:
+    @Sendable (_ x: Plane, _ places: Places, _ result: Result, _ winners: Winners?) -> Void
   let passToWinners:
-    @Sendable (_ delta: Plane, _ x: Plane, _ elements: Int, _ places: Places, _ result: Result)
-      -> Void
+    @Sendable (
+      _ delta: Plane, _ winners: UnsafePointer<UInt8>, _ elements: Int, _ places: Places,
+      _ result: Result
+    ) -> Void
 
   static let eight = ChannelKernels(
     sum: { Lanes8.sum($0, count: $1, into: $2) },
@@ -60,17 +66,17 @@ struct ChannelKernels: Sendable {
         error, x, count: count, mean: line.mean, scale: line.scale, bias: line.bias,
         isRectified: line.isRectified, offset: offset, slope: slope, into: result)
     },
-    maxPool: { x, places, result in
+    maxPool: { x, places, result, winners in
       Lanes8.maxPool(
         x, width: places.width, rows: places.rows, height: places.height, columns: places.columns,
         across: places.across, areSquares: places.areSquares, isRectified: places.areRectified,
-        into: result)
+        into: result, winners: winners)
     },
-    passToWinners: { delta, x, elements, places, result in
+    passToWinners: { delta, winners, elements, places, result in
       Lanes8.passToWinners(
-        delta, x, elements: elements, width: places.width, rows: places.rows,
+        delta, winners, elements: elements, width: places.width, rows: places.rows,
         height: places.height, columns: places.columns, across: places.across,
-        areSquares: places.areSquares, isRectified: places.areRectified, into: result)
+        areSquares: places.areSquares, into: result)
     })
 
   static let sixteen = ChannelKernels(
@@ -92,16 +98,16 @@ struct ChannelKernels: Sendable {
         error, x, count: count, mean: line.mean, scale: line.scale, bias: line.bias,
         isRectified: line.isRectified, offset: offset, slope: slope, into: result)
     },
-    maxPool: { x, places, result in
+    maxPool: { x, places, result, winners in
       Lanes16.maxPool(
         x, width: places.width, rows: places.rows, height: places.height, columns: places.columns,
         across: places.across, areSquares: places.areSquares, isRectified: places.areRectified,
-        into: result)
+        into: result, winners: winners)
     },
-    passToWinners: { delta, x, elements, places, result in
+    passToWinners: { delta, winners, elements, places, result in
       Lanes16.passToWinners(
-        delta, x, elements: elements, width: places.width, rows: places.rows,
+        delta, winners, elements: elements, width: places.width, rows: places.rows,
         height: places.height, columns: places.columns, across: places.across,
-        areSquares: places.areSquares, isRectified: places.areRectified, into: result)
+        areSquares: places.areSquares, into: result)
     })
 }

@@ -12,8 +12,13 @@ public struct LaneMaxPooling: Sendable {
   private let areSquares: Bool
   private let isRectified: Bool
 
+  /// Whether all elements under such a window have numbers that a winner can be noted by.
+  public static func isAble(_ window: Window) -> Bool {
+    window.height.length * window.width.length <= 128
+  }
+
   /// - Parameters:
-  ///   - window: without dilation; the padding is at most half its length.
+  ///   - window: one that `isAble` lets pass, without dilation; the padding is at most half its length.
   ///   - input: [C, H, W]
   ///   - isRectified: whether max(0, x) is what is pooled.
   public init(_ kernels: LaneKernels, _ window: Window, input: Shape, isRectified: Bool) {
@@ -40,32 +45,53 @@ public struct LaneMaxPooling: Sendable {
 
   /// As `maxPooled`.
   public func forward(_ pictures: Tensor, into result: inout Tensor, _ workers: Workers) {
+    pool(pictures, into: &result, winners: nil, workers)
+  }
+
+  /// As `maxPooled`, and notes which elements won.
+  ///
+  /// - Parameter winners: becomes their numbers, bytes in the result's shape: see `Lanes16.maxPool`.
+  public func forward(
+    _ pictures: Tensor, into result: inout Tensor, noting winners: inout Tensor, _ workers: Workers
+  ) {
+    winners.become(
+      uninitialized: kernels.shape(of: output, pictures.shape[0] * kernels.lanes), .u8)
+    winners.withMutableValues(of: UInt8.self) {
+      pool(pictures, into: &result, winners: $0.baseAddress, workers)
+    }
+  }
+
+  private func pool(
+    _ pictures: Tensor, into result: inout Tensor, winners: UnsafeMutablePointer<UInt8>?,
+    _ workers: Workers
+  ) {
     let blocks = pictures.shape[0]
     let lanes = kernels.lanes
     result.become(uninitialized: kernels.shape(of: output, blocks * lanes), .f32)
     withPointers(pictures, into: &result, of: Float.self) { x, result in
       forEachPicture(blocks, workers) { picture, places in
+        let start = picture * count * lanes
         kernels.channels.maxPool(
-          x + picture * plane * lanes, places, result + picture * count * lanes)
+          x + picture * plane * lanes, places, result + start, winners.map { $0 + start })
       }
     }
   }
 
   /// As `maxPoolGradient`; with a rectifier, of what comes before that.
   ///
-  /// - Parameter input: what was pooled.
+  /// - Parameter winners: as `forward` noted them.
   public func inputGradient(
-    delta: Tensor, input pictures: Tensor, into result: inout Tensor, _ workers: Workers
+    delta: Tensor, winners: Tensor, into result: inout Tensor, _ workers: Workers
   ) {
-    let lanes = kernels.lanes
-    result.become(uninitialized: pictures.shape, .f32)
-    withPointers(delta, pictures, of: Float.self) { delta, x in
-      result.withMutableValues(of: Float.self) { result in
-        guard let result = result.baseAddress else { return }
-        forEachPicture(pictures.shape[0], workers) { picture, places in
+    let (blocks, lanes) = (winners.shape[0], kernels.lanes)
+    result.become(uninitialized: kernels.shape(of: input, blocks * lanes), .f32)
+    withPointers(delta, into: &result, of: Float.self) { delta, result in
+      winners.withValues(of: UInt8.self) { winners in
+        guard let winners = winners.baseAddress else { return }
+        forEachPicture(blocks, workers) { picture, places in
+          let start = picture * count * lanes
           kernels.channels.passToWinners(
-            delta + picture * count * lanes, x + picture * plane * lanes, plane, places,
-            result + picture * plane * lanes)
+            delta + start, winners + start, plane, places, result + picture * plane * lanes)
         }
       }
     }

@@ -13,6 +13,8 @@ public struct Backprop: Sendable {
   private let memoryLimit: Int
   /// The network of the last trace; the next one usually is of the same.
   private var network: Network?
+  /// Where the gradients of brief traces of that network are found; nil before the first.
+  private var workspace: Workspace?
 
   /// - Parameters:
   ///   - keepingDeltas: whether the errors, derivatives and deltas of every layer and example are written too.
@@ -33,31 +35,13 @@ public struct Backprop: Sendable {
     workers.expectWork()
     try trace.require(.trace)
     let network = try network(of: trace)
-    let mode = try trace.mode()
-    let outputs = trace.signals("output", of: network)
-    let last = network.nodes[network.nodes.count - 1].name
-    let dtype = outputs[last]?.dtype ?? .f32
-    guard dtype.isComputable else {
-      throw NetworkFault.wrongDType(
-        tensor: "\(last).output", found: dtype, expected: "F32 or F64")
-    }
-    let input = try network.prepared(input: trace.tensor(Role.input), dtype: dtype)
-    let count = input.shape[0]
-    try network.checkMemory(
-      of: count, for: .gradients(mode), dtype, threads: workers.count, limit: memoryLimit)
-    let signals = try network.signals(
-      outputs: outputs, sums: trace.signals("sum", of: network), others: trace.tensors, mode,
-      examples: count, dtype: dtype)
-    // Behind the signals: only they show that the trace is as large as the topology claims, as one-hot targets will be.
-    let target = try network.prepared(
-      target: trace.tensor(Role.target), examples: count, dtype: dtype)
-    try network.checkParametersForBackward(trace.tensors, mode, dtype: dtype)
-    let gradients = try network.backward(
-      input: input, target: target, signals: signals, parameters: trace.tensors,
-      keepingDeltas: keepsDeltas, trace.pass(mode, of: network, workers))
-
+    let count: Int
     var result = Document(kind: .gradient)
-    result.tensors = gradients.parameters.merging(gradients.deltas) { parameter, _ in parameter }
+    if try trace.isBrief() {
+      (result.tensors, count) = try briefGradients(of: trace, network)
+    } else {
+      (result.tensors, count) = try gradients(of: trace, network)
+    }
     for name in result.tensors.keys.sorted() { _ = try result.finiteTensor(name) }
     result.passThrough(from: trace) { _ in true }
     result.copy(Key.ofBatch, from: trace)
@@ -73,11 +57,76 @@ public struct Backprop: Sendable {
     return result
   }
 
+  /// The gradients, and the number of examples.
+  private func gradients(
+    of trace: Document, _ network: Network
+  ) throws -> ([String: Tensor], Int) {
+    let mode = try trace.mode()
+    let outputs = trace.signals("output", of: network)
+    let last = network.nodes[network.nodes.count - 1].name
+    let dtype = try computable(outputs[last], "\(last).output")
+    let input = try network.prepared(input: trace.tensor(Role.input), dtype: dtype)
+    let count = input.shape[0]
+    try network.checkMemory(
+      of: count, for: .gradients(mode), dtype, threads: workers.count, limit: memoryLimit)
+    let signals = try network.signals(
+      outputs: outputs, sums: trace.signals("sum", of: network), others: trace.tensors, mode,
+      examples: count, dtype: dtype)
+    // Behind the signals: only they show that the trace is as large as the topology claims, as one-hot targets will be.
+    let target = try network.prepared(
+      target: trace.tensor(Role.target), examples: count, dtype: dtype)
+    try network.checkParametersForBackward(trace.tensors, mode, dtype: dtype)
+    let gradients = try network.backward(
+      input: input, target: target, signals: signals, parameters: trace.tensors,
+      keepingDeltas: keepsDeltas, trace.pass(mode, of: network, workers))
+    return (gradients.parameters.merging(gradients.deltas) { parameter, _ in parameter }, count)
+  }
+
+  /// As `gradients`, of a trace that carries no more than they need.
+  ///
+  /// - Throws: also `PropagationError.tooBrief` when more is asked for.
+  private mutating func briefGradients(
+    of trace: Document, _ network: Network
+  ) throws -> ([String: Tensor], Int) {
+    guard !keepsDeltas, try trace.mode() == .training else { throw PropagationError.tooBrief }
+    try network.checkDerivatives()
+    let last = network.nodes[network.nodes.count - 1].name
+    let dtype = try computable(trace.tensors["\(last).output"], "\(last).output")
+    let input = try network.prepared(
+      input: trace.tensor(Role.input), dtype: dtype, keepingBytes: true)
+    let count = input.shape[0]
+    try network.checkMemory(
+      of: count, for: .training, dtype, threads: workers.count, limit: memoryLimit)
+    var workspace = self.workspace.take() ?? Workspace(network, dtype: dtype)
+    if workspace.output.dtype != dtype { workspace = Workspace(network, dtype: dtype) }
+    let pass = try trace.pass(.training, of: network, workers)
+    try workspace.takeOver(trace.tensors, input: input, pass)
+    let target = try network.prepared(
+      target: trace.tensor(Role.target), examples: count, dtype: dtype)
+    workspace.backward(input, target: target, pass)
+    workspace.giveUp()
+    var result: [String: Tensor] = [:]
+    for (names, gradients) in zip(workspace.names, workspace.gradients) {
+      for (name, gradient) in zip(names, gradients) { result[name] = gradient }
+    }
+    self.workspace = workspace
+    return (result, count)
+  }
+
+  /// The dtype of the last layer's output, which is that of all.
+  private func computable(_ output: Tensor?, _ name: String) throws -> DType {
+    let dtype = output?.dtype ?? .f32
+    guard dtype.isComputable else {
+      throw NetworkFault.wrongDType(tensor: name, found: dtype, expected: "F32 or F64")
+    }
+    return dtype
+  }
+
   private mutating func network(of trace: Document) throws -> Network {
     let topology = try trace.text(.topology)
     if let network, network.topology == topology { return network }
     let network = try Network(topology: topology)
-    self.network = network
+    (self.network, workspace) = (network, nil)
     return network
   }
 }

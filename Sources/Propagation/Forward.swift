@@ -13,6 +13,8 @@ public struct Forward: Sendable {
   private let answers: AnswerPass
   let workers: Workers
   private let memoryLimit: Int
+  /// Where brief traces are made; nil before the first.
+  private var workspace: Workspace?
 
   /// Examples whose signals are in memory together when only predictions are asked for. A multiple of the pieces
   /// that products are cut into, so that the same examples give the same bytes in one document or in several.
@@ -94,6 +96,17 @@ public struct Forward: Sendable {
     try network.checkTraining(on: examples, of: "the epoch's last batch")
   }
 
+  /// What a trace carries.
+  public enum Signals: Sendable {
+    /// `LAYER.output` of every layer, and what the way back reads besides.
+    case outputs
+    /// These, and `LAYER.sum` also where the way back does not need it.
+    case outputsAndSums
+    /// Only what the way back reads and does not find again, as it lies in memory: for `Backprop` with the same kernels, which is
+    /// to say on the same machine.
+    case brief
+  }
+
   /// Every signal on the way through the network, and the parameters that the way back needs.
   ///
   /// - Parameters:
@@ -106,56 +119,104 @@ public struct Forward: Sendable {
   public func trace(
     of batch: Document, _ mode: Mode = .training, keepingSums: Bool = false
   ) throws -> Document {
-    try trace(of: prepared(batch, mode, keepingSums: keepingSums))
+    let signals = keepingSums ? Signals.outputsAndSums : .outputs
+    return try wholeTrace(of: checked(batch, mode, signals))
   }
 
   /// A batch on its way into a trace: what of that needs no weights.
   public struct Prepared: Sendable {
     fileprivate let batch: ExampleBatch
     fileprivate let mode: Mode
-    fileprivate let keepsSums: Bool
+    fileprivate let signals: Signals
+    fileprivate let pass: Pass
   }
 
-  /// What of a trace can be made while its weights are not known yet.
+  /// What of a trace can be made while its weights are not known yet. The next trace must be that of this batch.
   ///
-  /// - Throws: as `trace`, for what is wrong with the batch.
-  public func prepared(
-    _ batch: Document, _ mode: Mode = .training, keepingSums: Bool = false
+  /// - Parameter mode: of brief traces only `training`.
+  /// - Throws: as `trace(of:_:keepingSums:)`, for what is wrong with the batch.
+  public mutating func prepared(
+    _ batch: Document, _ mode: Mode = .training, _ signals: Signals = .outputs
   ) throws -> Prepared {
-    let batch = try ExampleBatch(batch, for: network, dtype: model.dtype) {
-      try checkMemory(
-        of: $0, for: keepingSums ? .everything(mode) : .trace(mode), hasClassIDs: $1)
+    let prepared = try checked(batch, mode, signals)
+    if signals == .brief {
+      precondition(mode == .training, "a brief trace in \(mode.rawValue)")
+      if workspace == nil { workspace = Workspace(network, dtype: model.dtype) }
+      workspace?.begin(prepared.batch.input, prepared.pass)
     }
-    if mode == .training { try network.checkTraining(on: batch.count) }
-    return Prepared(batch: batch, mode: mode, keepsSums: keepingSums)
+    return prepared
   }
 
   /// The trace of a batch that has been prepared.
   ///
   /// - Throws: as `trace(of:_:keepingSums:)`.
-  public func trace(of prepared: Prepared) throws -> Document {
-    let (batch, mode, keepingSums) = (prepared.batch, prepared.mode, prepared.keepsSums)
+  public mutating func trace(of prepared: Prepared) throws -> Document {
+    guard prepared.signals == .brief, var workspace = workspace.take() else {
+      return try wholeTrace(of: prepared)
+    }
+    defer { self.workspace = workspace }
+    let batch = prepared.batch
+    workspace.use(model.parameters)
+    workspace.finish(batch.input, target: batch.target, prepared.pass)
+    var result = emptyTrace(of: prepared)
+    result[.signals] = briefSignals
+    result.tensors.merge(workspace.handedOver()) { own, _ in own }
+    return try completed(
+      result, output: workspace.output, losses: batch.target == nil ? nil : workspace.losses)
+  }
+
+  private func checked(
+    _ batch: Document, _ mode: Mode, _ signals: Signals
+  ) throws -> Prepared {
+    let keepsSums = signals == .outputsAndSums
+    let batch = try ExampleBatch(
+      batch, for: network, dtype: model.dtype, keepingBytes: signals == .brief
+    ) {
+      try checkMemory(of: $0, for: keepsSums ? .everything(mode) : .trace(mode), hasClassIDs: $1)
+    }
+    if mode == .training { try network.checkTraining(on: batch.count) }
+    return Prepared(
+      batch: batch, mode: mode, signals: signals,
+      pass: try batch.source.pass(mode, of: network, workers))
+  }
+
+  private func wholeTrace(of prepared: Prepared) throws -> Document {
+    let batch = prepared.batch
     let signals = network.forward(
       batch.input, parameters: model.parameters,
-      keeping: keepingSums ? .everything : .whatBackwardNeeds,
-      try batch.source.pass(mode, of: network, workers))
-    var result = batch.descendant(.trace, topology: model.topology)
-    result[.mode] = mode.rawValue
-    result.tensors[Role.input] = batch.source.tensors[Role.input]
-    result.tensors[Role.target] = batch.source.tensors[Role.target]
+      keeping: prepared.signals == .outputsAndSums ? .everything : .whatBackwardNeeds,
+      prepared.pass)
+    var result = emptyTrace(of: prepared)
     for (layer, output) in signals.outputs { result.tensors["\(layer).output"] = output }
     for (layer, sum) in signals.sums { result.tensors["\(layer).sum"] = sum }
     for (name, tensor) in signals.kept { result.tensors[name] = tensor }
-    for name in network.parameterNamesForBackward(mode) {
+    for name in network.parameterNamesForBackward(prepared.mode) {
       result.tensors[name] = model.parameters[name]
     }
-    try signals.output.requireFinite(Role.output)
-    if let target = batch.target {
-      let loss = network.losses(signals, target: target, workers: workers)
-      try loss.requireFinite(Role.loss)
-      result.tensors[Role.loss] = loss
-    }
+    return try completed(
+      result, output: signals.output,
+      losses: batch.target.map { network.losses(signals, target: $0, workers: workers) })
+  }
+
+  /// A trace with the batch and no signals.
+  private func emptyTrace(of prepared: Prepared) -> Document {
+    let batch = prepared.batch
+    var result = batch.descendant(.trace, topology: model.topology)
+    result[.mode] = prepared.mode.rawValue
+    result.tensors[Role.input] = batch.source.tensors[Role.input]
+    result.tensors[Role.target] = batch.source.tensors[Role.target]
     return result
+  }
+
+  private func completed(
+    _ trace: Document, output: Tensor, losses: Tensor?
+  ) throws -> Document {
+    try output.requireFinite(Role.output)
+    guard let losses else { return trace }
+    try losses.requireFinite(Role.loss)
+    var trace = trace
+    trace.tensors[Role.loss] = losses
+    return trace
   }
 
   private func checkMemory(

@@ -5,7 +5,19 @@ import Networks
 import Safetensors
 import Tensors
 
+/// What `nn.signals` says of a trace that carries only what the way back needs.
+let briefSignals = "brief"
+
 extension Document {
+  /// Whether a trace is brief.
+  ///
+  /// - Throws: `DocumentError.malformed`.
+  func isBrief() throws -> Bool {
+    guard let text = self[.signals] else { return false }
+    if text == briefSignals { return true }
+    throw DocumentError.malformed(.signals, found: text, expected: briefSignals)
+  }
+
   /// What a batch's or trace's pass through a network depends on.
   ///
   /// - Throws: `PropagationError.cannotDraw` when a layer is to draw random numbers and the document does not say by what:

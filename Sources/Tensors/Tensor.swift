@@ -97,6 +97,11 @@ public struct Tensor: Sendable {
     offset = 0
   }
 
+  /// Moves it to memory that is aligned for SIMD loads, unless it lies so.
+  public mutating func align() {
+    if offset % Storage.alignment != 0 { copyStorage() }
+  }
+
   /// Whether its memory is its own and no larger than it needs.
   @inlinable
   mutating func hasOwnStorage() -> Bool {

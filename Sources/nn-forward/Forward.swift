@@ -41,6 +41,12 @@ struct ForwardTool: Stage {
   @Flag(help: "In a trace, keep LAYER.sum also where nn-backprop does not need it.")
   var sums = false
 
+  @Flag(
+    help: """
+      In a trace, keep only what nn-backprop on this machine needs, as it lies in memory: quicker, but not to be looked at.
+      """)
+  var brief = false
+
   @Option(
     help: ArgumentHelp(
       "Take a new model from here before every batch but the first.", valueName: "fifo"))
@@ -57,8 +63,12 @@ struct ForwardTool: Stage {
 
   func validate() throws {
     if lend && follow == nil { throw ValidationError("--lend goes with --follow") }
-    for (name, flag) in [("--inference", inference), ("--sums", sums)] where flag && !trace {
+    for (name, flag) in [("--inference", inference), ("--sums", sums), ("--brief", brief)]
+    where flag && !trace {
       throw ValidationError("\(name) goes with --trace")
+    }
+    if brief && (inference || sums) {
+      throw ValidationError("--brief goes neither with --inference nor with --sums")
     }
   }
 
@@ -81,10 +91,11 @@ struct ForwardTool: Stage {
         }
       }
       // What needs no weights is done while they are still being corrected.
+      let signals = brief ? Forward.Signals.brief : sums ? .outputsAndSums : .outputs
       let prepared =
         trace
         ? try explaining {
-          try forward.prepared(batch, inference ? .inference : .training, keepingSums: sums)
+          try forward.prepared(batch, inference ? .inference : .training, signals)
         } : nil
       if let feedback, !isFirst {
         try feedback.next(watching: output) { try forward.follow($0) }

@@ -94,6 +94,12 @@ private let badCommands = [
     "nn-forward -m model.safetensors.gz batch.safetensors.gz --sums -o out.gz",
     "--sums goes with --trace"),
   BadCommand(
+    "nn-forward -m model.safetensors.gz batch.safetensors.gz --brief -o out.gz",
+    "--brief goes with --trace"),
+  BadCommand(
+    "nn-forward -m model.safetensors.gz batch.safetensors.gz --trace --brief --sums -o out.gz",
+    "--brief goes neither with --inference nor with --sums"),
+  BadCommand(
     "nn-forward -m model.safetensors.gz batch.safetensors.gz --lend -o out.gz",
     "--lend goes with --follow"),
   BadCommand(

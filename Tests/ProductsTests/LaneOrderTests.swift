@@ -100,7 +100,14 @@ struct LaneOrderTests {
     Window(height: .init(2), width: .init(2)),
     Window(height: .init(3, stride: 2, padding: 1), width: .init(2, stride: 3, padding: 1)),
     Window(height: .init(1), width: .init(4, stride: 4)),
+    // As many elements as a winner can have numbers.
+    Window(height: .init(8, stride: 8, padding: 4), width: .init(16, stride: 16, padding: 8)),
   ]
+
+  @Test func aWinnerHasANumberInSevenBits() {
+    #expect(Self.windows.allSatisfy { LaneMaxPooling.isAble($0) })
+    #expect(!LaneMaxPooling.isAble(Window(height: .init(3), width: .init(43))))
+  }
 
   /// Tiles with gaps behind the last ones, windows that overlap, and numbers of which none is the largest.
   @Test(arguments: windows.indices, [(4, 6), (5, 7), (9, 4)])
@@ -117,6 +124,10 @@ struct LaneOrderTests {
           var result = Tensor(uninitialized: [0], .f32)
           pooling.forward(spread(x, kernels), into: &result, workers)
           #expect(collected(result, kernels) == expected)
+          var winners = Tensor(uninitialized: [0], .u8)
+          result = Tensor(uninitialized: [0], .f32)
+          pooling.forward(spread(x, kernels), into: &result, noting: &winners, workers)
+          #expect(collected(result, kernels) == expected)
 
           let delta = numbers(expected.shape, .f32, seed: 9)
           var error = delta.maxPoolGradient(input: rectified, window, workers)
@@ -124,7 +135,7 @@ struct LaneOrderTests {
             error.combine(with: rectified, by: RectifierGradient(), workers)
           }
           pooling.inputGradient(
-            delta: spread(delta, kernels), input: spread(x, kernels), into: &result, workers)
+            delta: spread(delta, kernels), winners: winners, into: &result, workers)
           #expect(collected(result, kernels) == error)
         }
       }

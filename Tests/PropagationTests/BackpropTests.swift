@@ -136,6 +136,34 @@ import Training
         == "nn.loss: found infinity after adding it, expected a finite number")
   }
 
+  @Test func refusesMoreOfABriefTraceThanItHas() throws {
+    var forward = try Forward(makeModel(), makeWorkers())
+    let trace = try forward.trace(of: forward.prepared(makeBatch(5), .training, .brief))
+    #expect(trace[.signals] == "brief" && trace.tensors["scale1.output"] == nil)
+    func error(keepingDeltas: Bool = false, _ change: (inout Document) -> Void) throws -> any Error
+    {
+      var broken = trace
+      change(&broken)
+      var backprop = Backprop(keepingDeltas: keepingDeltas, try makeWorkers())
+      return try #require(
+        #expect(throws: (any Error).self) { try backprop.gradient(of: broken) })
+    }
+    let tooBrief =
+      "a brief trace has gradients in training and nothing else; nn-forward without "
+      + "--brief keeps more"
+    #expect(try "\(error(keepingDeltas: true) { _ in })" == tooBrief)
+    #expect(try "\(error { $0[.mode] = "inference" })" == tooBrief)
+    #expect(
+      try "\(error { $0[.signals] = "short" })" == "nn.signals: found 'short', expected brief")
+    #expect(
+      try "\(error { $0.tensors["target"] = nil })" == "tensor 'target' is missing from the trace")
+    #expect(
+      try "\(error { $0.tensors["dense2.output"] = nil })"
+        == "tensor 'dense2.output': missing, expected shape [5, 2]")
+    let threshold = "input 4\ndense 3 step\ndense 2 softmax\nloss cross-entropy\n"
+    #expect(try "\(error { $0[.topology] = threshold })".hasPrefix("layer 'dense1': "))
+  }
+
   @Test func refusesToDifferentiateAThreshold() throws {
     let topology = "input 4\ndense 3 step\ndense 2 softmax\nloss cross-entropy\n"
     let trace = try Forward(makeModel(topology), makeWorkers()).trace(of: makeBatch(5))

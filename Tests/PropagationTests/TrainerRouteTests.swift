@@ -177,7 +177,8 @@ import Training
   }
 
   private static func documents(
-    _ training: Training, _ model: Model, epochs: Int, on dataset: Dataset
+    _ training: Training, _ model: Model, epochs: Int, on dataset: Dataset,
+    _ signals: Forward.Signals = .outputs
   ) throws -> (models: [Document], losses: [Double]) {
     let (workers, settings) = (try Workers(count: 1), try training.settings)
     var model = model
@@ -188,18 +189,31 @@ import Training
     for number in 1...epochs {
       let epoch = Epoch(number, of: HeldData(dataset, digest: "abc"), batching)
       for step in 1...epoch.steps {
-        try forward.follow(model.document())
         var batch = try epoch.batch(step)
         if let augmentation = training.augmentation {
           batch = try augmentation.distorted(batch, workers)
         }
-        let gradient = try backprop.gradient(of: forward.trace(of: batch))
+        let prepared = try forward.prepared(batch, .training, signals)
+        try forward.follow(model.document())
+        let gradient = try backprop.gradient(of: sent(forward.trace(of: prepared)))
         try model.learn(gradient, settings, workers)
         models.append(model.document())
         losses.append(try gradient.number(.loss) / Double(gradient.integer(.examples)))
       }
     }
     return (models, losses)
+  }
+
+  /// A document as who reads it has it.
+  private static func sent(_ document: Document) throws -> Document {
+    var rest = document.encoded()[...]
+    let received = try Document.read { room in
+      let part = rest.prefix(room.count)
+      room.copyBytes(from: part)
+      rest = rest.dropFirst(part.count)
+      return part.count
+    }
+    return try #require(received)
   }
 
   private static func trainer(
@@ -228,6 +242,14 @@ import Training
     var straight = try Self.trainer(training, model, on: dataset, threads: 1)
     try straight.run(untilEpoch: 2) { _ in }
     #expect(straight.model.document() == expected.models.last)
+  }
+
+  @Test(arguments: trainings) func briefTracesTrainTheSame(_ training: Training) throws {
+    let model = try makeModel(training.topology, dtype: training.dtype)
+    let dataset = try Self.dataset(training.examples)
+    let expected = try Self.documents(training, model, epochs: 2, on: dataset)
+    let found = try Self.documents(training, model, epochs: 2, on: dataset, .brief)
+    #expect(found.models == expected.models && found.losses == expected.losses)
   }
 
   @Test(arguments: trainings) func savedAfterAnyStepItGoesOnTheSame(_ training: Training) throws {
