@@ -87,9 +87,9 @@ batch() {
     "${limit[@]}" "${batching[@]}"
 }
 augment() { stage nn-augment "${augmenting[@]}"; }
-# Nobody but the next stage reads what nn-forward and nn-update write, so that it may be lent, and brief.
+# Nobody but the next stage reads what a stage writes, so that it may be lent, and brief.
 forward() { stage nn-forward -m "$model" --follow "$tmp/weights" --lend --trace --brief "${threads[@]}"; }
-backprop() { stage nn-backprop "${threads[@]}"; }
+backprop() { stage nn-backprop --lend "${threads[@]}"; }
 update() { stage nn-update -m "$model" "${updating[@]}" --feedback "$tmp/weights" --lend -o "$next"; }
 
 # keep_together: binds what follows to one core where model and datasets are small files, unless several threads were asked for. To

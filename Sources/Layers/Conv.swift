@@ -10,13 +10,15 @@ import Tensors
 ///
 /// Source: LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition; groups:
 /// Krizhevsky, Sutskever, Hinton 2012; dilation: Yu and Koltun 2016.
-public struct Conv: InPlaceLayer, LaneLayer {
+public struct Conv: NotingLayer, LaneLayer {
   public static let word = "conv"
 
   private let convolution: Convolution
   private let hasBias: Bool
   /// Those by which it computes on signals in registers; nil for batches example after example.
   private var kernels: LaneKernels?
+  /// The maxpool behind it, when it does the work of that too, in registers; with the rectifier in between.
+  private var pooling: LaneMaxPooling?
 
   public init(_ words: inout LayerWords, input: Shape) throws {
     try words.checkPicture(input)
@@ -71,13 +73,28 @@ public struct Conv: InPlaceLayer, LaneLayer {
     return LaneForm(form)
   }
 
+  public func inLanes(
+    _ kernels: LaneKernels, with taker: any LaneLayer, behind activation: any Activation
+  ) -> (any Layer)? {
+    guard let pool = taker as? MaxPool, convolution.canBePooled(by: pool.window),
+      activation is Identity || pool.canInclude(activation)
+    else { return nil }
+    var form = self
+    (form.kernels, form.pooling) = (kernels, pool.inLanes(kernels, behind: activation))
+    return form
+  }
+
   /// sum[o, y, x] = bias[o] + Σ weight[o, c, i, j] · input[c, row of y and i, column of x and j]
   public func forward(
     _ input: Tensor, _ parameters: [Tensor], into sum: inout Tensor, _ pass: Pass
   ) {
-    convolution.forward(
-      pictures(input), parameters[0], plus: hasBias ? parameters[1] : nil, into: &sum, pass.workers,
-      in: order)
+    let (input, bias) = (pictures(input), hasBias ? parameters[1] : nil)
+    if let pooling {
+      convolution.forward(
+        input, parameters[0], plus: bias, pooledBy: pooling, into: &sum, pass.workers)
+    } else {
+      convolution.forward(input, parameters[0], plus: bias, into: &sum, pass.workers, in: order)
+    }
   }
 
   /// ∂weight[o, c, i, j] = Σ delta[o, y, x] · input[c, …], ∂bias[o] = Σ delta[o, y, x]
@@ -97,6 +114,39 @@ public struct Conv: InPlaceLayer, LaneLayer {
   ) {
     convolution.inputGradient(
       delta: delta, parameters[0], into: &gradient, pass.workers, in: order)
+    gradient = gradient.reshaped(input.shape)
+  }
+
+  public var note: String? { pooling == nil ? nil : "winner" }
+
+  public func forward(
+    _ input: Tensor, _ parameters: [Tensor], noting notes: inout Tensor, into sum: inout Tensor,
+    _ pass: Pass
+  ) {
+    guard let pooling else { return }
+    convolution.forward(
+      pictures(input), parameters[0], plus: hasBias ? parameters[1] : nil, pooledBy: pooling,
+      noting: &notes, into: &sum, pass.workers)
+  }
+
+  public func backward(
+    delta: Tensor, input: Tensor, noted notes: Tensor, into gradients: inout [Tensor], _ pass: Pass
+  ) {
+    guard let pooling else { return }
+    gradients[0] = convolution.weightGradient(
+      delta: delta, winners: notes, of: pooling, input: pictures(input), pass.workers)
+    if hasBias {
+      gradients[1] = pooling.summedOverPictures(delta: delta, winners: notes, pass.workers)
+    }
+  }
+
+  public func inputGradient(
+    delta: Tensor, input: Tensor, noted notes: Tensor, _ parameters: [Tensor],
+    into gradient: inout Tensor, _ pass: Pass
+  ) {
+    guard let pooling else { return }
+    convolution.inputGradient(
+      delta: delta, winners: notes, of: pooling, parameters[0], into: &gradient, pass.workers)
     gradient = gradient.reshaped(input.shape)
   }
 

@@ -53,17 +53,23 @@ extension InPlaceLayer {
   }
 }
 
-/// A layer in place that can note, on its way forward, all that it needs of its input on the way back.
+/// A layer in place that can note, on its way forward, what it needs on the way back besides its input: bytes in the shape of
+/// its sum.
 public protocol NotingLayer: InPlaceLayer {
-  /// What its notes are called in a trace; nil when it needs its input again and notes nothing.
+  /// What its notes are called in a trace; nil when it notes nothing, and none of these may be called.
   var note: String? { get }
 
-  /// As `forward(_:_:into:_:)` without parameters.
-  ///
-  /// - Parameter notes: becomes bytes in the sum's shape.
-  func forward(_ input: Tensor, noting notes: inout Tensor, into sum: inout Tensor, _ pass: Pass)
+  /// As `forward(_:_:into:_:)`.
+  func forward(
+    _ input: Tensor, _ parameters: [Tensor], noting notes: inout Tensor, into sum: inout Tensor,
+    _ pass: Pass)
 
-  /// As `inputGradient(delta:input:_:into:_:)`, in the shape of a picture of its own.
+  /// As `backward(delta:input:into:_:)`.
+  func backward(
+    delta: Tensor, input: Tensor, noted notes: Tensor, into gradients: inout [Tensor], _ pass: Pass)
+
+  /// As `inputGradient(delta:input:_:into:_:)`.
   func inputGradient(
-    delta: Tensor, noted notes: Tensor, into gradient: inout Tensor, _ pass: Pass)
+    delta: Tensor, input: Tensor, noted notes: Tensor, _ parameters: [Tensor],
+    into gradient: inout Tensor, _ pass: Pass)
 }

@@ -18,12 +18,23 @@ public protocol LaneLayer: Layer {
   func inLanes(
     _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
   ) -> LaneForm
+
+  /// The form that also does the work of the only layer that takes from it; nil where there is none.
+  ///
+  /// - Parameter activation: what stands between the two.
+  func inLanes(
+    _ kernels: LaneKernels, with taker: any LaneLayer, behind activation: any Activation
+  ) -> (any Layer)?
 }
 
 extension LaneLayer {
   public func isAble(_ kernels: LaneKernels) -> Bool { true }
   public var prefersLanes: Bool { false }
   public func canInclude(_ activation: any Activation) -> Bool { false }
+
+  public func inLanes(
+    _ kernels: LaneKernels, with taker: any LaneLayer, behind activation: any Activation
+  ) -> (any Layer)? { nil }
 }
 
 /// A layer as it computes on signals in registers.

@@ -11,7 +11,7 @@ public struct MaxPool: NotingLayer, LaneLayer {
 
   public let output: Shape
   private let input: Shape
-  private let window: Window
+  let window: Window
   /// How it computes on signals in registers; nil for batches example after example.
   private var pooling: LaneMaxPooling?
 
@@ -32,9 +32,12 @@ public struct MaxPool: NotingLayer, LaneLayer {
     _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
   ) -> LaneForm {
     var form = self
-    form.pooling = LaneMaxPooling(
-      kernels, window, input: input, isRectified: included is ReLU)
+    form.pooling = inLanes(kernels, behind: included)
     return LaneForm(form)
+  }
+
+  func inLanes(_ kernels: LaneKernels, behind included: (any Activation)?) -> LaneMaxPooling {
+    LaneMaxPooling(kernels, window, input: input, isRectified: included is ReLU)
   }
 
   /// sum[c, y, x] = max of input[c, …] under the window at y, x
@@ -56,31 +59,33 @@ public struct MaxPool: NotingLayer, LaneLayer {
   public func inputGradient(
     delta: Tensor, input: Tensor, _ parameters: [Tensor], into gradient: inout Tensor, _ pass: Pass
   ) {
-    if pooling == nil {
-      delta.passToWinners(of: pictures(input), window, into: &gradient, pass.workers)
-    } else {
-      var (sum, winners) = (Tensor(uninitialized: [0], .f32), Tensor(uninitialized: [0], .u8))
-      forward(input, noting: &winners, into: &sum, pass)
-      inputGradient(delta: delta, noted: winners, into: &gradient, pass)
-    }
+    precondition(pooling == nil, "a maxpool in registers goes by its notes")
+    delta.passToWinners(of: pictures(input), window, into: &gradient, pass.workers)
     gradient = gradient.reshaped(input.shape)
   }
 
+  /// Which elements won, in registers; example after example they are found in the input again.
   public var note: String? { pooling == nil ? nil : "winner" }
 
-  /// Notes which elements won.
+  public var backwardReadsInputs: Bool { pooling == nil }
+
   public func forward(
-    _ input: Tensor, noting notes: inout Tensor, into sum: inout Tensor, _ pass: Pass
+    _ input: Tensor, _ parameters: [Tensor], noting notes: inout Tensor, into sum: inout Tensor,
+    _ pass: Pass
   ) {
-    guard let pooling else { preconditionFailure("maxpool notes nothing example after example") }
-    pooling.forward(pictures(input), into: &sum, noting: &notes, pass.workers)
+    pooling?.forward(pictures(input), into: &sum, noting: &notes, pass.workers)
   }
 
+  public func backward(
+    delta: Tensor, input: Tensor, noted notes: Tensor, into gradients: inout [Tensor], _ pass: Pass
+  ) {}
+
   public func inputGradient(
-    delta: Tensor, noted notes: Tensor, into gradient: inout Tensor, _ pass: Pass
+    delta: Tensor, input: Tensor, noted notes: Tensor, _ parameters: [Tensor],
+    into gradient: inout Tensor, _ pass: Pass
   ) {
-    guard let pooling else { preconditionFailure("maxpool notes nothing example after example") }
-    pooling.inputGradient(delta: delta, winners: notes, into: &gradient, pass.workers)
+    pooling?.inputGradient(delta: delta, winners: notes, into: &gradient, pass.workers)
+    gradient = gradient.reshaped(input.shape)
   }
 
   private func pictures(_ input: Tensor) -> Tensor {

@@ -50,9 +50,7 @@ public struct AnswerPass: Sendable {
     var outputs = [Tensor](repeating: none, count: steps.count)
     var signals = Signals(lastLayer: network.last.name)
     for (index, step) in steps.enumerated() {
-      let own = step.parameterNames.map { name in
-        parameters["\(step.name).\(name)"] ?? none
-      }
+      let own = step.fullNames.map { parameters[$0] ?? none }
       var sum = none
       _ = step.forward(outputs, input, own, into: &sum, pass)
       let isLast = index == steps.count - 1

@@ -49,11 +49,13 @@ extension Workspace {
       if handover == .carried { result[step.signal("output")] = signals.outputs[index] }
       guard step.carriesError, step.node >= 0 else { continue }
       if step.activationNeedsSum { result[step.signal("sum")] = signals.sums[index] }
-      if case .noting(_, let note) = step.work { result[step.signal(note)] = signals.notes[index] }
+      if case .noting(let layer) = step.work, let note = layer.note {
+        result[step.signal(note)] = signals.notes[index]
+      }
       for (name, tensor) in signals.kept[index] { result["\(step.name).\(name)"] = tensor }
       for (place, name) in step.parameterNames.enumerated()
       where step.parametersForBackward.contains(name) {
-        result["\(step.name).\(name)"] = parameters[step.node][place]
+        result[step.fullNames[place]] = parameters[step.node][place]
       }
     }
     return result
@@ -95,7 +97,7 @@ extension Workspace {
       if step.activationNeedsSum {
         signals.sums[index] = try taken(step.signal("sum"), shape, dtype)
       }
-      if case .noting(_, let note) = step.work {
+      if case .noting(let layer) = step.work, let note = layer.note {
         signals.notes[index] = try taken(step.signal(note), shape, .u8)
       }
       let layer = network.nodes[step.node].layer
@@ -107,8 +109,7 @@ extension Workspace {
       }
       for (place, parameter) in layer.parameters.enumerated()
       where step.parametersForBackward.contains(parameter.name) {
-        parameters[step.node][place] = try taken(
-          "\(step.name).\(parameter.name)", parameter.shape, dtype)
+        parameters[step.node][place] = try taken(step.fullNames[place], parameter.shape, dtype)
       }
     }
   }

@@ -29,12 +29,28 @@ struct Plan: Sendable {
     sumsForBackward = Set(network.sumsForBackward)
     let lanes = LaneChoice(network, kernels, sumsForBackward)
     if !lanes.isInLanes.contains(true) { return nil }
+    // The layer that does a node's work too, and whose that is.
+    var joined: (layer: any Layer, node: Int)?
     for (index, node) in network.nodes.enumerated() {
       guard lanes.isInLanes[index], let layer = node.layer as? any LaneLayer else {
         add(index, node.layer, node.activation, in: .byExample, kernels)
         continue
       }
       let isLeft = lanes.isLeftToTaker(index)
+      if let before = joined, node.sources == [before.node] {
+        joined = nil
+        add(
+          index, before.layer, isLeft ? Identity() : node.activation, in: .inLanes, kernels,
+          joinedTo: before.node)
+        continue
+      }
+      if let next = lanes.onlyTaker(index), index + 1 == next.node,
+        let layer = layer.inLanes(kernels, with: next.layer, behind: node.activation)
+      {
+        joined = (layer, index)
+        outputs.append((nil, nil))
+        continue
+      }
       var included: (any Activation)?
       if let source = node.sources[0], lanes.isLeftToTaker(source) {
         included = network.nodes[source].activation
@@ -47,19 +63,23 @@ struct Plan: Sendable {
     }
   }
 
+  /// Adds the step of a node.
+  ///
+  /// - Parameter before: the node before it whose work is done with it: what it takes from, and its parameters, are that one's.
   private mutating func add(
     _ index: Int, _ layer: any Layer, _ activation: any Activation, in order: BatchOrder,
-    _ kernels: LaneKernels?
+    _ kernels: LaneKernels?, joinedTo before: Int? = nil
   ) {
-    let node = network.nodes[index]
+    let node = network.nodes[before ?? index]
+    let name = network.nodes[index].name
     let sources = node.sources.map { step(giving: $0, in: order, kernels) }
     let isOfInputAlone =
       layer.parameters.isEmpty && !layer.isRandom && layer.kept(in: .training).isEmpty
       && sources.allSatisfy { $0 < 0 || steps[$0].isOfInputAlone }
     steps.append(
       PlanStep(
-        layer, activation, node: index, of: network, sources: sources, order,
-        keepsSum: sumsForBackward.contains(node.name), isOfInputAlone: isOfInputAlone))
+        layer, activation, node: before ?? index, giving: index, of: network, sources: sources,
+        order, keepsSum: sumsForBackward.contains(name), isOfInputAlone: isOfInputAlone))
     outputs.append(order == .inLanes ? (nil, steps.count - 1) : (steps.count - 1, nil))
   }
 
@@ -164,12 +184,17 @@ private struct LaneChoice {
 
   /// Whether a node's activation is done by the only layer that takes from it.
   func isLeftToTaker(_ index: Int) -> Bool {
-    let node = network.nodes[index]
+    onlyTaker(index)?.layer.canInclude(network.nodes[index].activation) == true
+  }
+
+  /// The only layer that takes from a node, both in registers; nil where there are others, and where the way back reads what comes
+  /// before the activation.
+  func onlyTaker(_ index: Int) -> (node: Int, layer: any LaneLayer)? {
     guard isInLanes[index], takers[index].count == 1, isInLanes[takers[index][0]],
-      !sumsForBackward.contains(node.name),
+      !sumsForBackward.contains(network.nodes[index].name),
       let taker = network.nodes[takers[index][0]].layer as? any LaneLayer
-    else { return false }
-    return taker.canInclude(node.activation)
+    else { return nil }
+    return (takers[index][0], taker)
   }
 }
 
@@ -178,16 +203,16 @@ enum StepWork: Sendable {
   case layer(any Layer)
   /// A layer that can work in memory that it is given.
   case inPlace(any InPlaceLayer)
-  /// One that notes, under this name, what it needs of its input on the way back.
-  case noting(any NotingLayer, String)
+  /// One that notes what it needs of its input on the way back.
+  case noting(any NotingLayer)
   /// Puts examples into registers.
   case spread(LaneKernels)
   /// Undoes that, for examples of this shape.
   case collect(LaneKernels, Shape)
 
   init(_ layer: any Layer) {
-    if let layer = layer as? any NotingLayer, let note = layer.note {
-      self = .noting(layer, note)
+    if let layer = layer as? any NotingLayer, layer.note != nil {
+      self = .noting(layer)
     } else {
       self = (layer as? any InPlaceLayer).map { .inPlace($0) } ?? .layer(layer)
     }
@@ -222,31 +247,31 @@ final class PlanStep: Sendable {
   let wanted: [Bool]
   /// The node whose parameters it has; −1 for none.
   let node: Int
+  /// That of the node whose output it gives.
   let name: String
-  let parameterNames: [String]
+  /// Within the node, and in full.
+  let parameterNames, fullNames: [String]
   let parametersForBackward: [String]
 
-  /// A layer's.
+  /// A layer's, with the parameters of one node and the output of the same or another one.
   init(
-    _ layer: any Layer, _ activation: any Activation, node index: Int, of network: Network,
-    sources: [Int], _ order: BatchOrder, keepsSum: Bool, isOfInputAlone: Bool
+    _ layer: any Layer, _ activation: any Activation, node index: Int, giving output: Int,
+    of network: Network, sources: [Int], _ order: BatchOrder, keepsSum: Bool, isOfInputAlone: Bool
   ) {
     let node = network.nodes[index]
-    (work, self.activation, name) = (StepWork(layer), activation, node.name)
+    (work, self.activation, name) = (StepWork(layer), activation, network.nodes[output].name)
     (activationNeedsSum, self.keepsSum) = (activation.backwardNeedsSum, keepsSum)
     (self.sources, source, self.node) = (sources, sources[0], index)
     carriesError = network.carriesError[index]
     wanted = node.sources.map { $0.map { network.carriesError[$0] } ?? false }
     parameterNames = node.layer.parameters.map(\.name)
+    fullNames = parameterNames.map { "\(node.name).\($0)" }
     parametersForBackward = layer.parametersForBackward(
       .training, wantsInputGradient: wanted.contains(true))
-    (shape, self.order, self.isOfInputAlone) = (node.output, order, isOfInputAlone)
+    (self.order, self.isOfInputAlone) = (order, isOfInputAlone)
+    shape = network.nodes[output].output
     isSameAsSource = layer.handsOnMemory(in: .training) && activation is Identity
-    if case .noting = work {
-      readsSources = false
-    } else {
-      readsSources = carriesError && layer.backwardReadsInputs
-    }
+    readsSources = carriesError && layer.backwardReadsInputs
   }
 
   /// What enters the activation.
@@ -265,7 +290,7 @@ final class PlanStep: Sendable {
     switch work {
     case .inPlace(let layer):
       layer.forward(first, parameters, into: &sum, pass)
-    case .noting(let layer, _):
+    case .noting(let layer):
       layer.forward(first, parameters, into: &sum, pass)
     case .layer(let layer):
       let inputs = sources.map { $0 < 0 ? input : outputs[$0] }
@@ -299,7 +324,7 @@ final class PlanStep: Sendable {
     (sources, self.source, self.node) = ([source], source, -1)
     carriesError = node.map { network.carriesError[$0] } ?? false
     wanted = [carriesError]
-    (parameterNames, parametersForBackward) = ([], [])
+    (parameterNames, fullNames, parametersForBackward) = ([], [], [])
     shape = node.map { network.nodes[$0].output } ?? network.input
     if case .spread = work { order = .inLanes } else { order = .byExample }
     (self.isOfInputAlone, isSameAsSource, readsSources) = (isOfInputAlone, true, false)

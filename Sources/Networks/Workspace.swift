@@ -117,8 +117,9 @@ public struct Workspace: Sendable {
   ///
   /// - Parameters: as for `Network.forward` and `Network.losses`; the input may be bytes where `Network.takesBytes`.
   public mutating func forward(_ input: Tensor, target: Tensor, _ pass: Pass) {
-    begin(input, pass)
-    finish(input, target: target, pass)
+    choosePlan(for: input.shape[0])
+    for (index, step) in steps.enumerated() { compute(step, index, input, pass) }
+    judge(target, pass)
   }
 
   /// Computes those signals that the input alone decides, before the parameters are known.
@@ -136,7 +137,10 @@ public struct Workspace: Sendable {
     for (index, step) in steps.enumerated() where !step.isOfInputAlone {
       compute(step, index, input, pass)
     }
-    guard let target else { return }
+    if let target { judge(target, pass) }
+  }
+
+  private mutating func judge(_ target: Tensor, _ pass: Pass) {
     let last = steps.count - 1
     loss.values(
       output: signals.outputs[last], sum: needsSum ? signals.sums[last] : nil, target: target,
@@ -167,9 +171,10 @@ public struct Workspace: Sendable {
     // Out of the array, that nothing else in it is written to meanwhile.
     var sum = none
     swap(&sum, &signals.outputs[index])
-    if case .noting(let layer, _) = step.work {
+    if case .noting(let layer) = step.work {
       let input = step.source < 0 ? input : signals.outputs[step.source]
-      layer.forward(input, noting: &signals.notes[index], into: &sum, pass)
+      layer.forward(
+        input, parameters[step.node], noting: &signals.notes[index], into: &sum, pass)
     } else {
       let parameters = step.node < 0 ? [] : parameters[step.node]
       signals.kept[index] = step.forward(signals.outputs, input, parameters, into: &sum, pass)
@@ -227,6 +232,10 @@ public struct Workspace: Sendable {
     if case .inPlace(let layer) = step.work {
       layer.backward(
         delta: signals.errors[index], input: source, into: &gradients[step.node], pass)
+    } else if case .noting(let layer) = step.work {
+      layer.backward(
+        delta: signals.errors[index], input: source, noted: signals.notes[index],
+        into: &gradients[step.node], pass)
     }
     guard step.wanted[0] else { return }
     let delta = signals.errors[index]
@@ -243,9 +252,10 @@ public struct Workspace: Sendable {
     case .inPlace(let layer):
       layer.inputGradient(
         delta: delta, input: source, parameters[step.node], into: &error, pass)
-    case .noting(let layer, _):
-      layer.inputGradient(delta: delta, noted: signals.notes[index], into: &error, pass)
-      error = error.reshaped(source.shape)
+    case .noting(let layer):
+      layer.inputGradient(
+        delta: delta, input: source, noted: signals.notes[index], parameters[step.node],
+        into: &error, pass)
     case .spread(let kernels):
       kernels.collect(delta, as: source.shape.perExample, into: &error, pass.workers)
     case .collect(let kernels, _):

@@ -54,8 +54,8 @@ public struct Correction: Sendable {
     (self.state, self.preparation) = (state, preparation)
   }
 
-  /// Corrects the parameter and moves the state, in one pass over all of them and in place: a loop that reads and writes
-  /// few arrays is one that the compiler turns into vector instructions.
+  /// Corrects the parameter and moves the state, in one pass over all of them, in place unless others hold them: a loop that
+  /// reads and writes few arrays is one that the compiler turns into vector instructions.
   mutating func apply(_ step: some StepFunction, _ workers: Workers) {
     switch parameter.dtype {
     case .f32: apply(step, of: Float.self, workers)
@@ -81,22 +81,23 @@ public struct Correction: Sendable {
     let pieces = (parameter.shape.count + elementsPerPiece - 1) / elementsPerPiece
     isFinite = withUnsafeTemporaryAllocation(of: Bool.self, capacity: pieces) { areFinite in
       gradient.withValues(of: type) { g in
-        parameter.withMutableValues(of: type) { p in
+        _ = parameter.withRenewal(of: type) { old, new in
+          let p = UnsafeMutableBufferPointer(start: new, count: g.count)
           switch state.count {
           case 0:
             workers.run(cutting: g.count, into: elementsPerPiece) { range in
-              for i in range {
+              each(range, old, new) { i, p in
                 var none = (R.zero, R.zero)
-                p[i] = pass(p[i], g[i], &none.0, &none.1, step)
+                return pass(p, g[i], &none.0, &none.1, step)
               }
               areFinite[range.lowerBound / elementsPerPiece] = p.isFinite(range)
             }
           case 1:
             state[0].withMutableValues(of: type) { s in
               workers.run(cutting: g.count, into: elementsPerPiece) { range in
-                for i in range {
+                each(range, old, new) { i, p in
                   var none = R.zero
-                  p[i] = pass(p[i], g[i], &s[i], &none, step)
+                  return pass(p, g[i], &s[i], &none, step)
                 }
                 areFinite[range.lowerBound / elementsPerPiece] =
                   p.isFinite(range) && s.isFinite(range)
@@ -107,7 +108,7 @@ public struct Correction: Sendable {
             state[0].withMutableValues(of: type) { s in
               last.withMutableValues(of: type) { t in
                 workers.run(cutting: g.count, into: elementsPerPiece) { range in
-                  for i in range { p[i] = pass(p[i], g[i], &s[i], &t[i], step) }
+                  each(range, old, new) { i, p in pass(p, g[i], &s[i], &t[i], step) }
                   areFinite[range.lowerBound / elementsPerPiece] =
                     p.isFinite(range) && s.isFinite(range) && t.isFinite(range)
                 }
@@ -120,6 +121,20 @@ public struct Correction: Sendable {
       }
       return areFinite.allSatisfy { $0 }
     }
+  }
+}
+
+/// new[i] = f(i, old[i]). The loop is written out twice: of two places the compiler does not know that they may be one, and of one not
+/// that it is two.
+@inline(__always)
+private func each<R: Real>(
+  _ range: Range<Int>, _ old: UnsafePointer<R>, _ new: UnsafeMutablePointer<R>,
+  _ f: (Int, R) -> R
+) {
+  if old == UnsafePointer(new) {
+    for i in range { new[i] = f(i, new[i]) }
+  } else {
+    for i in range { new[i] = f(i, old[i]) }
   }
 }
 

@@ -32,7 +32,8 @@ struct ChannelKernels: Sendable {
   struct Places {
     let width: Int
     let rows, columns: UnsafePointer<Int32>
-    let height, across: Int
+    var height: Int
+    let across: Int
     let areSquares, areRectified: Bool
   }
 

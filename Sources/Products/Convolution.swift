@@ -23,7 +23,7 @@ public struct Convolution: Sendable {
   /// [O, C/G, KH, KW]
   public let weight: Shape
   /// For F32, where the processor has the registers; all else is done by the BLAS.
-  private let inLanes: LaneConvolution?
+  let inLanes: LaneConvolution?
   /// For F32 too, where the window allows it.
   let inTiles: WinogradConvolution?
   /// Those of `inLanes`.
@@ -157,7 +157,7 @@ public struct Convolution: Sendable {
   public func hasKernels(_ kernels: LaneKernels) -> Bool { lanes?.lanes == kernels.lanes }
 
   /// - Returns: how many examples there are.
-  private func check(
+  func check(
     _ pictures: Tensor, _ shape: Shape, _ weight: Tensor?, _ order: BatchOrder
   ) -> Int {
     let examples = pictures.shape.rank == 0 ? 0 : pictures.examples(order)
@@ -171,7 +171,7 @@ public struct Convolution: Sendable {
     return examples
   }
 
-  private func batch(of picture: Shape, _ examples: Int, _ order: BatchOrder) -> Shape {
+  func batch(of picture: Shape, _ examples: Int, _ order: BatchOrder) -> Shape {
     if order == .byExample { return picture.batched(examples) }
     guard let lanes else { preconditionFailure("a convolution without kernels") }
     return lanes.shape(of: picture, examples)

@@ -16,6 +16,8 @@ struct LaneBatch {
   let exampleSize: Int
   let order: BatchOrder
   let kernels: LaneKernels
+  /// Set for deltas that are to be passed to the winners first.
+  var pooled: PooledDeltas?
 
   /// The pictures of a block and a group in registers: in `room`, or where they are.
   ///
@@ -25,6 +27,19 @@ struct LaneBatch {
     in room: UnsafeMutablePointer<Float>
   ) -> UnsafePointer<Float> {
     let first = start + block.lowerBound * exampleSize
+    if let pooled {
+      let channels = group * pictures.channels..<(group + 1) * pictures.channels
+      let picture = block.lowerBound / kernels.lanes
+      if pictures.haveNoMargin {
+        pooled.spread(start, channels, of: picture, into: room)
+      } else {
+        Scratch.with(pictures.count * kernels.lanes, of: Float.self) { unframed in
+          pooled.spread(start, channels, of: picture, into: unframed)
+          pictures.frame(unframed, by: kernels, into: room)
+        }
+      }
+      return UnsafePointer(room)
+    }
     let offset = group * pictures.count
     switch order {
     case .byExample:
@@ -45,19 +60,26 @@ struct LaneResult {
   let exampleSize, plane: Int
   let order: BatchOrder
   let kernels: LaneKernels
+  /// Set where only the largest elements of windows are written.
+  var pooled: PooledResult?
 
   /// Calls `body` with where some channels of a block go as registers, [rows, stride]: to `room`, out of which they are taken
   /// afterwards, or where they belong.
   ///
   /// - Parameters:
   ///   - channels: of the whole result.
-  ///   - elements: of a channel's plane.
+  ///   - elements: of a channel's plane; whole rows of it, an even number or the last ones, where they are pooled.
   ///   - room: for [rows, elements] registers.
   func write(
     _ block: Range<Int>, channels: Range<Int>, elements: Range<Int>,
     in room: UnsafeMutablePointer<Float>,
     _ body: (_ registers: UnsafeMutablePointer<Float>, _ stride: Int) -> Void
   ) {
+    if let pooled {
+      body(room, elements.count)
+      return pooled.pool(
+        room, channels, elements, of: block.lowerBound / kernels.lanes, into: start)
+    }
     let target = start + block.lowerBound * exampleSize
     let first = channels.lowerBound * plane + elements.lowerBound
     switch order {

@@ -44,31 +44,32 @@ struct LaneConvolution: Sendable {
 
   func forward(
     _ input: Tensor, _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor,
-    _ order: BatchOrder, _ workers: Workers
+    _ order: BatchOrder, _ workers: Workers, pooled: PooledResult? = nil
   ) {
     let plan = forwardPlan.value
     let packed = PackedWeight(
       weight, bias, groups: groups, rows: outputsPerGroup,
       rowStride: self.weight[1] * area, channelStride: area, plan,
       height: kernels.tileHeight, workers)
-    multiply(input, plan, packed, into: &result, output, order, workers)
+    multiply(input, plan, packed, into: &result, output, order, workers, resultIs: pooled)
   }
 
   func inputGradient(
     _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ order: BatchOrder,
-    _ workers: Workers
+    _ workers: Workers, pooled: PooledDeltas? = nil
   ) {
     let plan = backwardPlan.value
     let packed = PackedWeight(
       weight, nil, groups: groups, rows: self.weight[1], rowStride: area,
       channelStride: self.weight[1] * area, plan, height: kernels.tileHeight, workers)
-    multiply(delta, plan, packed, into: &result, input, order, workers)
+    multiply(delta, plan, packed, into: &result, input, order, workers, picturesAre: pooled)
   }
 
   /// - Parameter shape: of an example's result.
   private func multiply(
     _ pictures: Tensor, _ plan: LanePlan, _ weight: PackedWeight, into result: inout Tensor,
-    _ shape: Shape, _ order: BatchOrder, _ workers: Workers
+    _ shape: Shape, _ order: BatchOrder, _ workers: Workers,
+    picturesAre pooledDeltas: PooledDeltas? = nil, resultIs pooledResult: PooledResult? = nil
   ) {
     let (lanes, height) = (kernels.lanes, kernels.tileHeight)
     let examples = pictures.examples(order)
@@ -76,9 +77,11 @@ struct LaneConvolution: Sendable {
     let plane = shape[1] * shape[2]
     withPointers(pictures, into: &result, of: Float.self) { x, result in
       let batch = LaneBatch(
-        start: x, exampleSize: pictures.shape.count / examples, order: order, kernels: kernels)
+        start: x, exampleSize: pictures.shape.count / examples, order: order, kernels: kernels,
+        pooled: pooledDeltas)
       let result = LaneResult(
-        start: result, exampleSize: shape.count, plane: plane, order: order, kernels: kernels)
+        start: result, exampleSize: shape.count, plane: plane, order: order, kernels: kernels,
+        pooled: pooledResult)
       workers.run(pieces: pieces.count) { piece in
         Scratch.with(plan.pictures.registers * lanes, of: Float.self) { room in
           Scratch.with(height * plane * lanes, of: Float.self) { tile in
@@ -130,7 +133,8 @@ struct LaneConvolution: Sendable {
   }
 
   func weightGradient(
-    _ delta: Tensor, _ input: Tensor, _ order: BatchOrder, _ workers: Workers
+    _ delta: Tensor, _ input: Tensor, _ order: BatchOrder, _ workers: Workers,
+    pooled: PooledDeltas? = nil
   ) -> Tensor {
     let plan = forwardPlan.value
     let taps = kernels.padded(plan.phases[0].taps)
@@ -138,7 +142,7 @@ struct LaneConvolution: Sendable {
     let size = groups * tall * taps.count
     let sums = withPointers(delta, input, of: Float.self) { d, x in
       let deltas = LaneBatch(
-        start: d, exampleSize: output.count, order: order, kernels: kernels)
+        start: d, exampleSize: output.count, order: order, kernels: kernels, pooled: pooled)
       let inputs = LaneBatch(
         start: x, exampleSize: self.input.count, order: order, kernels: kernels)
       return pieces(input.examples(order)).summed(size, of: Float.self, workers) {

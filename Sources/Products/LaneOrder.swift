@@ -66,22 +66,36 @@ extension LaneKernels {
   public func summedOverPictures(_ signals: Tensor, _ workers: Workers) -> Tensor {
     let (blocks, channels) = (signals.shape[0], signals.shape[1])
     let size = signals.shape.count / (blocks * channels * lanes)
+    return signals.withValues(of: Float.self) { x in
+      guard let x = x.baseAddress else { preconditionFailure("no signals") }
+      return summedOverPlanes(blocks: blocks, channels, workers) { plane, sums in
+        self.channels.sumInDoubles(x + plane * size * lanes, size, sums)
+      }
+    }
+  }
+
+  /// [C], of [N / lanes, C] planes.
+  ///
+  /// - Parameter sum: writes the sum of a plane's elements of every example.
+  func summedOverPlanes(
+    blocks: Int, _ channels: Int, _ workers: Workers,
+    _ sum: (_ plane: Int, _ ofExamples: UnsafeMutablePointer<Double>) -> Void
+  ) -> Tensor {
     let blocksOfPiece = picturesPerPiece / lanes
     let pieces = (blocks + blocksOfPiece - 1) / blocksOfPiece
     var result = Tensor(uninitialized: [channels], .f32)
-    withPointers(signals, into: &result, of: Float.self) { x, result in
+    result.withMutableValues(of: Float.self) { result in
       Scratch.with(pieces * channels, of: Double.self) { sums in
         workers.run(pieces: pieces) { piece in
           withUnsafeTemporaryAllocation(of: Double.self, capacity: lanes) { ofExamples in
             guard let ofExamples = ofExamples.baseAddress else { return }
             for channel in 0..<channels {
-              var sum = 0.0
+              var total = 0.0
               for block in piece * blocksOfPiece..<min(blocks, (piece + 1) * blocksOfPiece) {
-                self.channels.sumInDoubles(
-                  x + (block * channels + channel) * size * lanes, size, ofExamples)
-                for lane in 0..<lanes { sum += ofExamples[lane] }
+                sum(block * channels + channel, ofExamples)
+                for lane in 0..<lanes { total += ofExamples[lane] }
               }
-              sums[piece * channels + channel] = sum
+              sums[piece * channels + channel] = total
             }
           }
         }

@@ -4,12 +4,14 @@ import Tensors
 /// The largest element under a window that moves over pictures in registers, [N / lanes, C, H, W, lanes], in F32, and perhaps a
 /// rectifier before it. Every number is the same as that of `Tensor.maxPooled` and `maxPoolGradient`, and of max(0, x) before.
 public struct LaneMaxPooling: Sendable {
-  private let kernels: LaneKernels
+  let kernels: LaneKernels
   /// [C, H, W] and [C, H', W'].
-  private let input, output: Shape
+  let input, output: Shape
+  var channels: Int { input[0] }
   /// Of every row of places the first row that it covers, and how many; columns alike.
   private let rows, columns: [Int32]
-  private let areSquares: Bool
+  /// Whether its places are a picture's tiles of 2 × 2.
+  let areSquares: Bool
   private let isRectified: Bool
 
   /// Whether all elements under such a window have numbers that a winner can be noted by.
@@ -40,8 +42,11 @@ public struct LaneMaxPooling: Sendable {
   /// What so many examples are pooled as.
   public func shape(of examples: Int) -> Shape { kernels.shape(of: input, examples) }
 
-  private var plane: Int { input[1] * input[2] }
-  private var count: Int { output[1] * output[2] }
+  /// That of so many examples when they are pooled.
+  func shape(pooled examples: Int) -> Shape { kernels.shape(of: output, examples) }
+
+  var plane: Int { input[1] * input[2] }
+  var count: Int { output[1] * output[2] }
 
   /// As `maxPooled`.
   public func forward(_ pictures: Tensor, into result: inout Tensor, _ workers: Workers) {
@@ -97,19 +102,42 @@ public struct LaneMaxPooling: Sendable {
     }
   }
 
+  /// As `summedOverPictures` of what `inputGradient` gives, which need not be there.
+  public func summedOverPictures(delta: Tensor, winners: Tensor, _ workers: Workers) -> Tensor {
+    let lanes = kernels.lanes
+    return delta.withValues(of: Float.self) { delta in
+      guard let delta = delta.baseAddress else { preconditionFailure("no deltas") }
+      return withDeltas(winners) { deltas in
+        kernels.summedOverPlanes(blocks: winners.shape[0], channels, workers) { plane, sums in
+          Scratch.with(self.plane * lanes, of: Float.self) { error in
+            let (picture, channel) = plane.quotientAndRemainder(dividingBy: channels)
+            deltas.spread(delta, channel..<channel + 1, of: picture, into: error)
+            kernels.channels.sumInDoubles(error, self.plane, sums)
+          }
+        }
+      }
+    }
+  }
+
   private func forEachPicture(
     _ blocks: Int, _ workers: Workers, _ body: (Int, ChannelKernels.Places) -> Void
   ) {
+    withPlaces { places in
+      // All channels of a block, as a convolution has them.
+      workers.run(pieces: blocks) { block in
+        for channel in 0..<channels { body(block * channels + channel, places) }
+      }
+    }
+  }
+
+  func withPlaces(_ body: (ChannelKernels.Places) -> Void) {
     rows.withUnsafeBufferPointer { rows in
       columns.withUnsafeBufferPointer { columns in
         guard let rows = rows.baseAddress, let columns = columns.baseAddress else { return }
-        let places = ChannelKernels.Places(
-          width: input[2], rows: rows, columns: columns, height: output[1], across: output[2],
-          areSquares: areSquares, areRectified: isRectified)
-        // All channels of a block, as a convolution has them.
-        workers.run(pieces: blocks) { block in
-          for channel in 0..<input[0] { body(block * input[0] + channel, places) }
-        }
+        body(
+          ChannelKernels.Places(
+            width: input[2], rows: rows, columns: columns, height: output[1], across: output[2],
+            areSquares: areSquares, areRectified: isRectified))
       }
     }
   }

@@ -76,29 +76,32 @@ struct WinogradConvolution: Sendable {
 
   func forward(
     _ input: Tensor, _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor,
-    _ order: BatchOrder, _ workers: Workers
+    _ order: BatchOrder, _ workers: Workers, pooled: PooledResult? = nil
   ) {
     let packed = WinogradWeight(
       weight, bias, groups: groups, rows: outputsPerGroup, channels: self.weight[1],
       rowStride: 9 * self.weight[1], channelStride: 9, mirrored: false, by: kernels,
       workers)
-    multiply(input, forwardPlan.value, packed, into: &result, output, order, workers)
+    multiply(
+      input, forwardPlan.value, packed, into: &result, output, order, workers, resultIs: pooled)
   }
 
   func inputGradient(
     _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ order: BatchOrder,
-    _ workers: Workers
+    _ workers: Workers, pooled: PooledDeltas? = nil
   ) {
     let packed = WinogradWeight(
       weight, nil, groups: groups, rows: self.weight[1], channels: outputsPerGroup, rowStride: 9,
       channelStride: 9 * self.weight[1], mirrored: true, by: kernels, workers)
-    multiply(delta, backwardPlan.value, packed, into: &result, input, order, workers)
+    multiply(
+      delta, backwardPlan.value, packed, into: &result, input, order, workers, picturesAre: pooled)
   }
 
   /// - Parameter shape: of an example's result.
   private func multiply(
     _ pictures: Tensor, _ plan: WinogradPlan, _ weight: WinogradWeight, into result: inout Tensor,
-    _ shape: Shape, _ order: BatchOrder, _ workers: Workers
+    _ shape: Shape, _ order: BatchOrder, _ workers: Workers,
+    picturesAre pooledDeltas: PooledDeltas? = nil, resultIs pooledResult: PooledResult? = nil
   ) {
     let height = kernels.tileHeight
     let examples = pictures.examples(order)
@@ -106,10 +109,11 @@ struct WinogradConvolution: Sendable {
     let (elements, extent) = (WinogradExtent.elements, plan.extent)
     withPointers(pictures, into: &result, of: Float.self) { x, result in
       let batch = LaneBatch(
-        start: x, exampleSize: pictures.shape.count / examples, order: order, kernels: kernels)
+        start: x, exampleSize: pictures.shape.count / examples, order: order, kernels: kernels,
+        pooled: pooledDeltas)
       let result = LaneResult(
         start: result, exampleSize: shape.count, plane: shape[1] * shape[2], order: order,
-        kernels: kernels)
+        kernels: kernels, pooled: pooledResult)
       workers.run(pieces: pieces.count) { piece in
         withScratch(
           extent.frame, plan.pictures.registers, elements * extent.matrix,

@@ -5,7 +5,8 @@ import Tensors
 /// of a kernel is made.
 extension WinogradConvolution {
   func weightGradient(
-    _ delta: Tensor, _ input: Tensor, _ order: BatchOrder, _ workers: Workers
+    _ delta: Tensor, _ input: Tensor, _ order: BatchOrder, _ workers: Workers,
+    pooled: PooledDeltas? = nil
   ) -> Tensor {
     let plan = gradientPlan.value
     let taps = kernels.padded(plan.taps)
@@ -16,7 +17,7 @@ extension WinogradConvolution {
     let pieces = ConvolutionPieces(examples: input.examples(order), atOnce: lanes)
     let sums = withPointers(delta, input, of: Float.self) { d, x in
       let deltas = LaneBatch(
-        start: d, exampleSize: output.count, order: order, kernels: kernels)
+        start: d, exampleSize: output.count, order: order, kernels: kernels, pooled: pooled)
       let inputs = LaneBatch(
         start: x, exampleSize: self.input.count, order: order, kernels: kernels)
       return pieces.summed(groups * 9 * size, of: Float.self, workers) { blocks, partial in

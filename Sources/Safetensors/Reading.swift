@@ -31,7 +31,9 @@ public struct DocumentReader {
     from source: (UnsafeMutableRawBufferPointer) throws -> Int
   ) throws -> Document? {
     guard let header = try readHeader(from: source) else { return nil }
-    let (data, dataCount) = try Self.receive(header.dataByteCount, trusting: received, from: source)
+    let shift = Self.shift(for: header.entries)
+    let (data, dataCount) = try Self.receive(
+      header.dataByteCount, behind: shift, trusting: received, from: source)
     received = max(received, dataCount)
     if let entry = header.entries.first(where: { $0.range.upperBound > dataCount }) {
       throw SafetensorsError.truncatedData(
@@ -41,9 +43,17 @@ public struct DocumentReader {
     document.tensors.reserveCapacity(header.entries.count)
     for entry in header.entries {
       document.tensors[entry.name] = Tensor(
-        dtype: entry.dtype, shape: entry.shape, storage: data, offset: entry.range.lowerBound)
+        dtype: entry.dtype, shape: entry.shape, storage: data,
+        offset: shift + entry.range.lowerBound)
     }
     return document
+  }
+
+  /// How many bytes in front of the data make the largest tensor lie as a new one would, aligned for SIMD loads, and no other worse.
+  private static func shift(for entries: [Entry]) -> Int {
+    guard let largest = entries.max(by: { $0.range.count < $1.range.count }) else { return 0 }
+    let shift = -largest.range.lowerBound & (Storage.alignment - 1)
+    return shift % 8 == 0 ? shift : 0
   }
 
   /// Reads the header of the next document and no byte of its data, for who reads those piece by piece; nil when the
@@ -79,19 +89,21 @@ public struct DocumentReader {
 
   /// Up to `byteCount` bytes, fewer only at the end of the input, and how many they are.
   ///
-  /// - Parameter proven: as many have come before.
+  /// - Parameters:
+  ///   - shift: bytes of the storage that they lie behind.
+  ///   - proven: as many have come before.
   private static func receive(
-    _ byteCount: Int, trusting proven: Int = 0,
+    _ byteCount: Int, behind shift: Int = 0, trusting proven: Int = 0,
     from source: (UnsafeMutableRawBufferPointer) throws -> Int
   ) throws -> (Storage, received: Int) {
     // What fits here is allocated exactly; a larger claim has to be borne out by bytes.
-    let storage = Storage(byteCount: min(byteCount, max(1 << 20, proven)))
+    let storage = Storage(byteCount: shift + min(byteCount, max(1 << 20, proven)))
     var received = 0
     while received < byteCount {
-      if received == storage.bytes.count {
-        storage.resize(to: min(byteCount, 2 * storage.bytes.count))
+      if shift + received == storage.bytes.count {
+        storage.resize(to: shift + min(byteCount, 2 * received))
       }
-      let room = UnsafeMutableRawBufferPointer(rebasing: storage.bytes[received...])
+      let room = UnsafeMutableRawBufferPointer(rebasing: storage.bytes[(shift + received)...])
       let count = try source(room)
       precondition(0...room.count ~= count, "a source of \(count) bytes for \(room.count)")
       if count == 0 { break }

@@ -24,4 +24,25 @@ extension Tensor {
     become(uninitialized: other.shape, other.dtype)
     withUnsafeMutableBytes { target in other.withUnsafeBytes { target.copyMemory(from: $0) } }
   }
+
+  /// Calls `body` with the elements to read and where to write new ones, all of them: the same place, or another one where somebody
+  /// else holds the elements too, who keeps them. `E` must be the tensor's own element type.
+  @inlinable
+  public mutating func withRenewal<E: TensorElement, R>(
+    of type: E.Type, _ body: (UnsafePointer<E>, UnsafeMutablePointer<E>) -> R
+  ) -> R? {
+    if hasOwnStorage() {
+      return withMutableValues(of: type) { own in
+        own.baseAddress.map { body(UnsafePointer($0), $0) }
+      }
+    }
+    let before = self
+    self = Tensor(uninitialized: shape, dtype)
+    return before.withValues(of: type) { old in
+      withMutableValues(of: type) { new in
+        guard let old = old.baseAddress, let new = new.baseAddress else { return nil }
+        return body(old, new)
+      }
+    }
+  }
 }

@@ -125,21 +125,26 @@ public struct Tensor: Sendable {
   }
 
   /// The examples at `indices` along the first axis, in that order.
-  public func gathered(_ indices: some Collection<Int>) -> Tensor {
+  public func gathered(_ indices: ArraySlice<Int>) -> Tensor {
     let width = rowByteCount
     var result = Tensor(uninitialized: shape.perExample.batched(indices.count), dtype)
     result.withUnsafeMutableBytes { target in
       withUnsafeBytes { source in
-        for (row, index) in indices.enumerated() {
+        var start = 0
+        for index in indices {
           precondition(index >= 0 && index < shape[0], "row \(index) outside \(shape)")
-          UnsafeMutableRawBufferPointer(rebasing: target[row * width..<(row + 1) * width])
+          UnsafeMutableRawBufferPointer(rebasing: target[start..<start + width])
             .copyMemory(
               from: UnsafeRawBufferPointer(rebasing: source[index * width..<(index + 1) * width]))
+          start += width
         }
       }
     }
     return result
   }
+
+  /// The examples at `indices` along the first axis, in that order.
+  public func gathered(_ indices: some Collection<Int>) -> Tensor { gathered(Array(indices)[...]) }
 
   /// The tensors one after the other along the first axis; all must agree in everything else.
   public static func concatenated(_ parts: [Tensor]) -> Tensor {

@@ -45,11 +45,11 @@ extension Model {
     note(optimizer: settings)
   }
 
-  /// The gradient's tensors of these names, finite and in the shape and dtype of the model's.
+  /// The gradient's tensors of these names, in the shape and dtype of the model's. Whether they are finite the correction finds.
   private func checkedSums(of gradient: Document, _ names: [String]) throws -> [Tensor] {
     var sums = [Tensor]()
     for name in names {
-      let sum = try gradient.finiteTensor(name)
+      let sum = try gradient.tensor(name)
       if let parameter = parameters[name] {
         try sum.requireMatch(with: parameter, in: "the model", name)
       }

@@ -27,15 +27,25 @@ struct BackpropTool: Stage {
   @Flag(help: "Write errors, derivatives and deltas too.")
   var deltas = false
 
+  @Flag(
+    help: """
+      Let the pipe refer to tensors and copy none. Only in a ring, where every trace is of the model that came of the gradient before.
+      """)
+  var lend = false
+
   @OptionGroup var jobs: JobsOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let output = try output.open()
+    let output = try output.open(lending: lend)
     var backprop = try Backprop(
       keepingDeltas: deltas, Workers(count: jobs.count, patience: .short),
       memoryLimit: documentLimit())
     let input = try openInput(traces, as: "the traces", watching: output)
-    try transform(input, into: output) { try backprop.gradient(of: $0) }
+    try transform(input, into: output) { trace in
+      // This trace has come of the gradient before.
+      output.takeBack()
+      return try backprop.gradient(of: trace)
+    }
   }
 }

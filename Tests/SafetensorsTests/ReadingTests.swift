@@ -147,3 +147,26 @@ func memoryGrowsWithTheBytesReceived(received: Int) throws {
   struct Failure: Error {}
   #expect(throws: Failure.self) { try Document.read { _ in throw Failure() } }
 }
+
+/// Behind smaller ones of the same type and before them; what lies at an odd place in the file is not moved for it.
+@Test func theLargestTensorIsAlignedForSIMDLoads() throws {
+  var document = Document()
+  document.tensors["a"] = Tensor([1, 2, 3] as [Float])
+  document.tensors["b"] = Tensor((0..<400_000).map(Float.init))
+  document.tensors["c"] = Tensor([7] as [Int64])
+  document.tensors["d"] = Tensor([1, 2, 3] as [UInt8])
+  for stride in [Int.max, 100_000] {
+    let read = try #require(try read(document.encoded(), stride: stride))
+    #expect(read == document)
+    // 8 bytes of `c` and 12 of `a` before it: aligned as far as the others' types allow.
+    #expect(
+      try #require(read.tensors["b"]).withUnsafeBytes { Int(bitPattern: $0.baseAddress) % 4 } == 0)
+  }
+  document.tensors["a"] = Tensor([1, 2] as [Float])
+  let again = try #require(try read(document.encoded()))
+  #expect(again == document)
+  #expect(
+    try #require(again.tensors["b"]).withUnsafeBytes {
+      Int(bitPattern: $0.baseAddress) % Storage.alignment
+    } == 0)
+}

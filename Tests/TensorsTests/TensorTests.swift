@@ -142,3 +142,35 @@ private func address(_ tensor: Tensor) -> UInt {
   #expect(Tensor([1, 2] as [Int32], shape: [1, 2]) != Tensor([1, 2] as [Int32]))
   #expect(numbers.rows(0..<1) == Tensor([1, 2] as [Int32], shape: [1, 2]))
 }
+
+@Test func renewalSparesWhoHoldsTheElementsToo() {
+  func doubled(_ tensor: inout Tensor) -> Bool? {
+    tensor.withRenewal(of: Float.self) { old, new in
+      for index in 0..<2 { new[index] = 2 * old[index] }
+      return old == UnsafePointer(new)
+    }
+  }
+  var tensor = Tensor([1, 2] as [Float])
+  // In its own memory, unless that is shared, or part of a larger one.
+  #expect(doubled(&tensor) == true && tensor == Tensor([2, 4] as [Float]))
+  let other = tensor
+  #expect(doubled(&tensor) == false && tensor == Tensor([4, 8] as [Float]))
+  #expect(other == Tensor([2, 4] as [Float]))
+  let rows = Tensor([1, 2, 3, 4] as [Float], shape: [2, 2])
+  var row = rows.rows(1..<2)
+  #expect(doubled(&row) == false && row == Tensor([6, 8] as [Float], shape: [1, 2]))
+  var empty = Tensor([] as [Float])
+  #expect(doubled(&empty) == nil || empty.shape.count == 0)
+}
+
+@Test func alignedItIsTheSame() {
+  let storage = Storage(byteCount: 72)
+  for byte in 0..<72 { storage.bytes[byte] = UInt8(byte) }
+  for offset in [0, 4, 64] {
+    var tensor = Tensor(dtype: .u8, shape: [8], storage: storage, offset: offset)
+    let before = tensor
+    tensor.align()
+    #expect(tensor == before)
+    #expect(tensor.withUnsafeBytes { Int(bitPattern: $0.baseAddress) } % Storage.alignment == 0)
+  }
+}
