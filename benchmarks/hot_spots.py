@@ -25,7 +25,7 @@ LIBRARIES = (
     (r"libopenblas\S* .*kernel", "OpenBLAS: the products' inner loops"),
     (r"libopenblas\S* .*(copy|beta)", "OpenBLAS: packing and clearing"),
     (r"libopenblas", "OpenBLAS: the rest"),
-    (r"libz|libdeflate", "gzip"),
+    (r"libz|libdeflate|libisal", "gzip"),
     (r"libc\S* .*(memmove|memcpy|memset)", "copying and clearing memory"),
     (r"lib(c|pthread)\S* .*(malloc|free|calloc|alloc)", "allocating"),
     (r"libm", "exponentials and logarithms (libm)"),

@@ -117,7 +117,10 @@ extension Workspace {
   /// Gives up the memory of what was taken over.
   public mutating func giveUp() {
     for (index, (step, handover)) in zip(steps, currentHandovers()).enumerated() {
-      if handover == .carried { signals.outputs[index] = none }
+      // What is the same as its source shares the memory of that.
+      if handover == .carried || step.isSameAsSource && step.node >= 0 {
+        signals.outputs[index] = none
+      }
       if step.activationNeedsSum { signals.sums[index] = none }
       if case .noting = step.work { signals.notes[index] = none }
       signals.kept[index] = [:]

@@ -25,6 +25,8 @@ public struct SignalMemory: Sendable, Equatable {
     case gradientCheck(Mode)
     /// Back only: the signals have come, and the gradients are made. Whoever reads these expects no more of them than the limit.
     case gradients(Mode)
+    /// Back in training: what of the signals has not come is made, or has memory, and the gradients are made.
+    case briefTrace
   }
 
   /// The layer that takes the most.
@@ -187,7 +189,7 @@ private struct SignalCount {
       counts.append(
         NodeCount(
           place: places[index], output: handsOn || isBackOnly ? 0 : output,
-          kept: !isBackOnly ? kept : carriesError ? gradients : 0,
+          kept: (isBackOnly ? 0 : kept) + (purpose.writesGradients && carriesError ? gradients : 0),
           working: isBackOnly && !carriesError
             ? .none
             : node.layer.workingMemory(examples: examples, dtype, threads: threads, passage)))
@@ -230,7 +232,7 @@ extension SignalMemory.Purpose {
   fileprivate var mode: Mode {
     switch self {
     case .answer: .inference
-    case .training: .training
+    case .training, .briefTrace: .training
     case .trace(let mode), .everything(let mode), .gradientCheck(let mode), .gradients(let mode):
       mode
     }
@@ -245,10 +247,13 @@ extension SignalMemory.Purpose {
 
   fileprivate var goesBack: Bool {
     switch self {
-    case .training, .gradientCheck, .gradients: true
+    case .training, .gradientCheck, .gradients, .briefTrace: true
     default: false
     }
   }
+
+  /// Whether the gradients become a document.
+  fileprivate var writesGradients: Bool { self == .briefTrace || isBackOnly }
 
   /// Whether the signals are in memory already.
   fileprivate var isBackOnly: Bool {

@@ -13,7 +13,7 @@ public struct Workspace: Sendable {
   /// Of every node its parameters, in the order of `names`; in the dtype that is computed in.
   public var parameters: [[Tensor]]
 
-  /// Of every node ∂loss/∂parameter of the last step, summed over the examples; for a running statistic as in `Gradients`.
+  /// Of every node, once `backward` was called, ∂loss/∂parameter of the last step, summed over the examples; for a running statistic as in `Gradients`.
   public private(set) var gradients: [[Tensor]]
 
   /// The loss of every example of the last step, [N].
@@ -78,9 +78,7 @@ public struct Workspace: Sendable {
     none = Tensor(uninitialized: [0], dtype)
     let none = none
     parameters = names.map { $0.map { _ in none } }
-    gradients = network.nodes.map { node in
-      node.layer.parameters.map { Tensor(uninitialized: $0.shape, dtype) }
-    }
+    gradients = []
     loss = network.loss
     (derivesBySum, needsSum) = (loss.derivesBySum, loss.needsSum)
     losses = none
@@ -109,6 +107,9 @@ public struct Workspace: Sendable {
       }
     }
   }
+
+  /// What is computed in.
+  public var dtype: DType { none.dtype }
 
   /// What the network answers.
   public var output: Tensor { signals.outputs[signals.outputs.count - 1] }
@@ -205,6 +206,7 @@ public struct Workspace: Sendable {
   ///
   /// The network must have passed `checkDerivatives`.
   public mutating func backward(_ input: Tensor, target: Tensor, _ pass: Pass) {
+    if gradients.isEmpty { makeGradients() }
     let last = steps.count - 1
     for index in stride(from: last, through: 0, by: -1) where steps[index].carriesError {
       let step = steps[index]
@@ -221,6 +223,13 @@ public struct Workspace: Sendable {
       passBack(step, index, input, pass)
       // Memory that nobody would write to again is given back at once.
       if !errorsComeInPlace[index] { signals.errors[index] = signals.spare }
+    }
+  }
+
+  /// Memory for them, which who only goes forward does without.
+  private mutating func makeGradients() {
+    gradients = network.nodes.map { node in
+      node.layer.parameters.map { Tensor(uninitialized: $0.shape, dtype) }
     }
   }
 

@@ -90,15 +90,15 @@ public struct Backprop: Sendable {
   ) throws -> ([String: Tensor], Int) {
     guard !keepsDeltas, try trace.mode() == .training else { throw PropagationError.tooBrief }
     try network.checkDerivatives()
-    let last = network.nodes[network.nodes.count - 1].name
-    let dtype = try computable(trace.tensors["\(last).output"], "\(last).output")
+    // The last layer's output need not be there.
+    let dtype = try computable(trace.tensor(Role.loss), Role.loss)
     let input = try network.prepared(
       input: trace.tensor(Role.input), dtype: dtype, keepingBytes: true)
     let count = input.shape[0]
     try network.checkMemory(
-      of: count, for: .training, dtype, threads: workers.count, limit: memoryLimit)
+      of: count, for: .briefTrace, dtype, threads: workers.count, limit: memoryLimit)
     var workspace = self.workspace.take() ?? Workspace(network, dtype: dtype)
-    if workspace.output.dtype != dtype { workspace = Workspace(network, dtype: dtype) }
+    if workspace.dtype != dtype { workspace = Workspace(network, dtype: dtype) }
     let pass = try trace.pass(.training, of: network, workers)
     try workspace.takeOver(trace.tensors, input: input, pass)
     let target = try network.prepared(
@@ -113,9 +113,9 @@ public struct Backprop: Sendable {
     return (result, count)
   }
 
-  /// The dtype of the last layer's output, which is that of all.
-  private func computable(_ output: Tensor?, _ name: String) throws -> DType {
-    let dtype = output?.dtype ?? .f32
+  /// The dtype of a tensor that has that of all signals.
+  private func computable(_ signal: Tensor?, _ name: String) throws -> DType {
+    let dtype = signal?.dtype ?? .f32
     guard dtype.isComputable else {
       throw NetworkFault.wrongDType(tensor: name, found: dtype, expected: "F32 or F64")
     }

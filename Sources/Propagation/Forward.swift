@@ -160,7 +160,7 @@ public struct Forward: Sendable {
     workspace.finish(batch.input, target: batch.target, prepared.pass)
     var result = emptyTrace(of: prepared)
     result[.signals] = briefSignals
-    result.tensors.merge(workspace.handedOver()) { own, _ in own }
+    result.tensors.merge(workspace.handedOver()) { _, made in made }
     return try completed(
       result, output: workspace.output, losses: batch.target == nil ? nil : workspace.losses)
   }

@@ -24,7 +24,14 @@ extension Model {
     let names = parameters.keys.sorted()
     var corrector = try Corrector(of: self, named: [names], settings)
     let sums = try checkedSums(of: gradient, names)
-    let factor = try settings.schedule.factor(for: gradient, losses: validation)
+    let factor: Double
+    do {
+      factor = try settings.schedule.factor(for: gradient, losses: validation)
+    } catch {
+      // What is wrong with the gradients was wrong before.
+      try corrector.requireFinite([sums])
+      throw error
+    }
     var changed = [names.compactMap { parameters[$0] }]
     try corrector.correct(&changed, by: [sums], examples: examples, factor: factor, workers)
     try advance(with: gradient, examples: examples)

@@ -78,7 +78,10 @@ struct SignalMemoryTests {
 
   @Test func gradientsAreOfParametersThatAnErrorReaches() throws {
     // Weights and biases: 3 · 2 + 3, 5 · 3 + 5, 4 · 5 + 4.
-    #expect(try bytes(row, 1000, .gradients(.training)) == 4 * (9 + 20 + 24))
+    let gradients = 4 * (9 + 20 + 24)
+    let signals = try #require(try bytes(row, 1000, .training))
+    #expect(try bytes(row, 1000, .gradients(.training)) == gradients)
+    #expect(try bytes(row, 1000, .briefTrace) == signals + gradients)
     #expect(
       try bytes("input 2\nrelu\ndense 3\nloss squared", 1000, .gradients(.training)) == 36)
   }

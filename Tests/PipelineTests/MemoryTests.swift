@@ -177,10 +177,11 @@ private let mebibyte = 1 << 20
     }
   }
 
-  @Test(arguments: [nil, 64 * mebibyte])
-  func aGradientBeyondAllMemoryIsNotComputed(limit: Int?) throws {
+  @Test(arguments: [nil, 64 * mebibyte], [false, true])
+  func aGradientBeyondAllMemoryIsNotComputed(limit: Int?, isBrief: Bool) throws {
     // A weight of 2 · 10⁹ numbers that the way back does not read.
     try folder.write("trace.gz", from: "trace.safetensors.gz") {
+      if isBrief { $0.metadata["nn.signals"] = "brief" }
       $0.metadata["nn.topology"] =
         "input 1x1x1\nconv 2 1x1000000000 pad=0x500000000\nloss squared\n"
       let signal = Tensor([1, 2, 3, 4] as [Double], shape: [1, 2, 1, 2])
@@ -193,6 +194,27 @@ private let mebibyte = 1 << 20
     #expect(outcome.status == 65)
     #expect(outcome.message.contains("layer 'conv1': found signals of "), "\(outcome.message)")
     #expect(peak < Self.base)
+  }
+
+  /// So many weights as no address space has room for, and a brief trace with nothing but input and loss.
+  @Test func memoryForGradientsIsNotAskedForBeforeTheSignalsAreThere() throws {
+    try folder.write("trace.gz", from: "trace.safetensors.gz") {
+      $0.metadata["nn.signals"] = "brief"
+      $0.metadata["nn.topology"] =
+        "input 1\n" + String(repeating: "dense 46340\n", count: 8000) + "loss squared\n"
+      $0.tensors = [
+        "input": Tensor([1] as [Float], shape: [1, 1]), "loss": Tensor([1] as [Float]),
+      ]
+    }
+    for limit in [nil, 1 << 60] {
+      let (outcome, peak) = try run("nn-backprop", ["trace.gz"], limit: limit)
+      #expect(outcome.status == 65)
+      #expect(
+        outcome.message.contains(
+          limit == nil ? "found signals of " : "tensor 'dense1.output': missing"),
+        "\(outcome.message)")
+      #expect(peak < 4 * Self.base)
+    }
   }
 
   @Test(arguments: [nil, 64 * mebibyte])

@@ -100,13 +100,39 @@ struct LaneOrderTests {
     Window(height: .init(2), width: .init(2)),
     Window(height: .init(3, stride: 2, padding: 1), width: .init(2, stride: 3, padding: 1)),
     Window(height: .init(1), width: .init(4, stride: 4)),
-    // As many elements as a winner can have numbers.
-    Window(height: .init(8, stride: 8, padding: 4), width: .init(16, stride: 16, padding: 8)),
   ]
 
+  /// The largest window that a winner can be noted by: of 128 elements the first one wins, or the last one, or a rectifier leaves
+  /// nothing of either.
   @Test func aWinnerHasANumberInSevenBits() {
-    #expect(Self.windows.allSatisfy { LaneMaxPooling.isAble($0) })
     #expect(!LaneMaxPooling.isAble(Window(height: .init(3), width: .init(43))))
+    let window = Window(height: .init(8, stride: 8), width: .init(16, stride: 16))
+    #expect(LaneMaxPooling.isAble(window))
+    for kernels in LaneKernels.supported {
+      for isRectified in [false, true] {
+        let shape: Shape = [kernels.lanes, 1, 8, 16]
+        let x = Tensor(
+          (0..<shape.count).map { element in
+            let (example, place) = element.quotientAndRemainder(dividingBy: 128)
+            let isWinner = place == (example % 2 == 0 ? 127 : 0)
+            return Float(isWinner ? (example % 4 < 2 ? 3 : -1) : -2)
+          }, shape: shape)
+        let delta = numbers([kernels.lanes, 1, 1, 1], .f32, seed: 2)
+        let rectified = isRectified ? x.mapped(by: Rectifier(), workers) : x
+        var error = delta.maxPoolGradient(input: rectified, window, workers)
+        if isRectified { error.combine(with: rectified, by: RectifierGradient(), workers) }
+        let pooling = LaneMaxPooling(
+          kernels, window, input: shape.perExample, isRectified: isRectified)
+        var (result, winners) = (Tensor(uninitialized: [0], .f32), Tensor(uninitialized: [0], .u8))
+        pooling.forward(spread(x, kernels), into: &result, noting: &winners, workers)
+        pooling.inputGradient(
+          delta: spread(delta, kernels), winners: winners, into: &result, workers)
+        #expect(collected(result, kernels) == error)
+        let numbers = Set(winners.values(of: UInt8.self))
+        // Where everything is below 0, all that the rectifier leaves is equal, and the first one wins.
+        #expect(numbers == (isRectified ? [127, 0, 128] : [127, 0]))
+      }
+    }
   }
 
   /// Tiles with gaps behind the last ones, windows that overlap, and numbers of which none is the largest.

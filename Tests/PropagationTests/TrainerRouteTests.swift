@@ -133,6 +133,8 @@ import Training
       dense 4 softmax
       loss cross-entropy
       """
+    // The last line changes nothing but the shape.
+    let reshaped = "input 1x4x4\nscale 1/255\ndense 4\nreshape 1x4\nloss squared\n"
     var augmentation = Augmentation()
     augmentation.shift = -1...1
     augmentation.noise = 0.1...0.2
@@ -141,6 +143,8 @@ import Training
       Training(testDescription: "plain in F64", topology: plain, dtype: .f64),
       Training(testDescription: "all at once", topology: plain, size: nil, isShuffled: false),
       Training(testDescription: "forked", topology: forked),
+      Training(testDescription: "reshaped", topology: reshaped),
+      Training(testDescription: "reshaped in F64", topology: reshaped, dtype: .f64),
       Training(testDescription: "shared", topology: shared),
       Training(testDescription: "shared in F64", topology: shared, dtype: .f64),
       Training(
@@ -250,6 +254,24 @@ import Training
     let expected = try Self.documents(training, model, epochs: 2, on: dataset)
     let found = try Self.documents(training, model, epochs: 2, on: dataset, .brief)
     #expect(found.models == expected.models && found.losses == expected.losses)
+  }
+
+  /// What a batch brings along under the names of signals does not take their place.
+  @Test func aBriefTraceHasItsOwnSignals() throws {
+    let model = try makeModel("input 4\ndense 3 relu\ndense 2 softmax\nloss cross-entropy\n")
+    var forward = try Forward(model, makeWorkers())
+    var backprop = Backprop(try makeWorkers())
+    var gradients = [Document]()
+    for isStrange in [false, true] {
+      var batch = makeBatch(5)
+      if isStrange {
+        batch.tensors["dense1.output"] = Tensor(zeros: [5, 3], .f32)
+        batch.tensors["dense2.weight"] = Tensor(zeros: [2, 3], .f32)
+      }
+      let trace = try forward.trace(of: forward.prepared(batch, .training, .brief))
+      gradients.append(try backprop.gradient(of: trace))
+    }
+    #expect(gradients[0] == gradients[1])
   }
 
   @Test(arguments: trainings) func savedAfterAnyStepItGoesOnTheSame(_ training: Training) throws {

@@ -53,6 +53,22 @@ import Testing
     #expect(throws: DocumentError.missingKey(.step)) { try model.learn(gradient, mean, workers) }
   }
 
+  /// That a gradient is not finite is said before its place is asked for: it was so before.
+  @Test func whatIsNotFiniteComesBeforeTheSchedule() throws {
+    var settings = mean
+    settings.schedule = Schedule(.cosine(epochs: 2, final: 0.1))
+    for isFinite in [true, false] {
+      var gradient = makeGradient([0.5, isFinite ? 1 : .nan])
+      for key in [Key.epoch, .step, .steps] { gradient[key] = nil }
+      var model = try Model(makeModel())
+      let error = #expect(throws: (any Error).self) {
+        try model.learn(gradient, settings, workers)
+      }
+      #expect((error as? TrainingError == .noPlace) == isFinite)
+      #expect((error as? any Fault)?.isNumerical == !isFinite)
+    }
+  }
+
   @Test func theLineageHasALineForEveryChangeOfSettings() throws {
     var model = try Model(makeModel())
     let other = UpdateSettings(try SGD(rate: 0.5), .sum)
