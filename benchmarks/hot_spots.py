@@ -41,7 +41,7 @@ def readable(name):
     types = re.findall(r"(?!Swift\.)\b(?:\w+\.)+(\w+)", specialized[1]) if specialized else []
     types = [word for word in types if word not in ("Float", "Double", "Int", "String")]
     core = name.rpartition(" in ")[2].rpartition("> of ")[2]
-    core = re.match(r"(?:[a-z ]+ for )?([\w.]+)", core)
+    core = re.match(r"(?:[a-z ]+ for |static )?([\w.]+)", core)
     core = ".".join(core[1].split(".")[-2:]) if core else name[:60]
     return f"`{core}`" + (f" ({' '.join(types)})" if types else "")
 
