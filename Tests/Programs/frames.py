@@ -23,6 +23,12 @@ import zlib
 SETTLING = 0.05
 
 
+def fail(message):
+    """Ends with a message, whole in one write: others write to the same file."""
+    os.write(2, f"frames.py: {message}\n".encode())
+    sys.exit(1)
+
+
 def put(data):
     while data:
         data = data[os.write(1, data) :]
@@ -52,7 +58,7 @@ def documents():
                 data = raw = b""
     if raw:
         put(raw)
-        sys.exit("frames.py: the input ends inside a document")
+        fail("the input ends inside a document")
 
 
 class Encoder:
@@ -110,4 +116,4 @@ def main():
 try:
     main()
 except BrokenPipeError:
-    sys.exit("frames.py: the reader has gone")
+    fail("the reader has gone")
