@@ -119,11 +119,16 @@ public struct Conv: NotingLayer, LaneLayer {
 
   public var note: String? { pooling == nil ? nil : "winner" }
 
+  private var poolingWithNotes: LaneMaxPooling {
+    guard let pooling else { preconditionFailure("a conv that notes nothing") }
+    return pooling
+  }
+
   public func forward(
     _ input: Tensor, _ parameters: [Tensor], noting notes: inout Tensor, into sum: inout Tensor,
     _ pass: Pass
   ) {
-    guard let pooling else { return }
+    let pooling = poolingWithNotes
     convolution.forward(
       pictures(input), parameters[0], plus: hasBias ? parameters[1] : nil, pooledBy: pooling,
       noting: &notes, into: &sum, pass.workers)
@@ -132,7 +137,7 @@ public struct Conv: NotingLayer, LaneLayer {
   public func backward(
     delta: Tensor, input: Tensor, noted notes: Tensor, into gradients: inout [Tensor], _ pass: Pass
   ) {
-    guard let pooling else { return }
+    let pooling = poolingWithNotes
     gradients[0] = convolution.weightGradient(
       delta: delta, winners: notes, of: pooling, input: pictures(input), pass.workers)
     if hasBias {
@@ -144,7 +149,7 @@ public struct Conv: NotingLayer, LaneLayer {
     delta: Tensor, input: Tensor, noted notes: Tensor, _ parameters: [Tensor],
     into gradient: inout Tensor, _ pass: Pass
   ) {
-    guard let pooling else { return }
+    let pooling = poolingWithNotes
     convolution.inputGradient(
       delta: delta, winners: notes, of: pooling, parameters[0], into: &gradient, pass.workers)
     gradient = gradient.reshaped(input.shape)

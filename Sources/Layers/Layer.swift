@@ -163,6 +163,9 @@ public struct KeptSignal: Sendable {
     self.isPerExample = isPerExample
     self.isSum = isSum
   }
+
+  /// Of a batch of so many examples.
+  public func shape(of examples: Int) -> Shape { isPerExample ? shape.batched(examples) : shape }
 }
 
 /// What `Layer.backward` finds.

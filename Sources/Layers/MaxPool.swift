@@ -67,13 +67,18 @@ public struct MaxPool: NotingLayer, LaneLayer {
   /// Which elements won, in registers; example after example they are found in the input again.
   public var note: String? { pooling == nil ? nil : "winner" }
 
+  private var poolingWithNotes: LaneMaxPooling {
+    guard let pooling else { preconditionFailure("a maxpool that notes nothing") }
+    return pooling
+  }
+
   public var backwardReadsInputs: Bool { pooling == nil }
 
   public func forward(
     _ input: Tensor, _ parameters: [Tensor], noting notes: inout Tensor, into sum: inout Tensor,
     _ pass: Pass
   ) {
-    pooling?.forward(pictures(input), into: &sum, noting: &notes, pass.workers)
+    poolingWithNotes.forward(pictures(input), into: &sum, noting: &notes, pass.workers)
   }
 
   public func backward(
@@ -84,7 +89,7 @@ public struct MaxPool: NotingLayer, LaneLayer {
     delta: Tensor, input: Tensor, noted notes: Tensor, _ parameters: [Tensor],
     into gradient: inout Tensor, _ pass: Pass
   ) {
-    pooling?.inputGradient(delta: delta, winners: notes, into: &gradient, pass.workers)
+    poolingWithNotes.inputGradient(delta: delta, winners: notes, into: &gradient, pass.workers)
     gradient = gradient.reshaped(input.shape)
   }
 

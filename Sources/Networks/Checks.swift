@@ -61,10 +61,7 @@ extension Network {
     examples: Int, dtype: DType
   ) throws -> Signals {
     func check(_ tensor: Tensor?, _ name: String, _ expected: Shape) throws -> Tensor {
-      guard let tensor else { throw NetworkFault.missing(tensor: name, expected: expected) }
-      var common: DType? = dtype
-      try self.check(tensor, name, expected, &common)
-      return tensor
+      try required(tensor, name, expected, dtype)
     }
     var signals = Signals(lastLayer: last.name)
     let needed = Set(sumsForBackward)
@@ -78,10 +75,22 @@ extension Network {
       for kept in node.layer.kept(in: mode) {
         let full = "\(name).\(kept.name)"
         signals.kept[full] = try check(
-          others[full], full, kept.isPerExample ? kept.shape.batched(examples) : kept.shape)
+          others[full], full, kept.shape(of: examples))
       }
     }
     return signals
+  }
+
+  /// A tensor that was read, refused unless it is there in this shape and type.
+  ///
+  /// - Throws: `NetworkFault`.
+  func required(
+    _ tensor: Tensor?, _ name: String, _ shape: Shape, _ dtype: DType
+  ) throws -> Tensor {
+    guard let tensor else { throw NetworkFault.missing(tensor: name, expected: shape) }
+    var common: DType? = dtype
+    try check(tensor, name, shape, &common)
+    return tensor
   }
 
   private func check(
@@ -91,9 +100,11 @@ extension Network {
       throw NetworkFault.wrongShape(
         tensor: name, found: tensor.shape, expected: shape, layer: nil)
     }
-    if let common, tensor.dtype != common {
+    if let common {
+      if tensor.dtype == common { return }
+      let others = common.isComputable ? " like the others" : ""
       throw NetworkFault.wrongDType(
-        tensor: name, found: tensor.dtype, expected: "\(common.rawValue) like the others")
+        tensor: name, found: tensor.dtype, expected: common.rawValue + others)
     }
     if !tensor.dtype.isComputable {
       throw NetworkFault.wrongDType(tensor: name, found: tensor.dtype, expected: "F32 or F64")

@@ -70,17 +70,7 @@ extension Workspace {
   public mutating func takeOver(_ tensors: [String: Tensor], input: Tensor, _ pass: Pass) throws {
     let examples = input.shape[0]
     func taken(_ name: String, _ shape: Shape, _ dtype: DType) throws -> Tensor {
-      guard let tensor = tensors[name] else {
-        throw NetworkFault.missing(tensor: name, expected: shape)
-      }
-      guard tensor.shape == shape else {
-        throw NetworkFault.wrongShape(
-          tensor: name, found: tensor.shape, expected: shape, layer: nil)
-      }
-      guard tensor.dtype == dtype else {
-        throw NetworkFault.wrongDType(tensor: name, found: tensor.dtype, expected: dtype.rawValue)
-      }
-      return tensor
+      try network.required(tensors[name], name, shape, dtype)
     }
     choosePlan(for: examples)
     let dtype = none.dtype
@@ -103,9 +93,7 @@ extension Workspace {
       let layer = network.nodes[step.node].layer
       for kept in layer.kept(in: .training) {
         signals.kept[index][kept.name] = try taken(
-          "\(step.name).\(kept.name)",
-          kept.isPerExample ? kept.shape.batched(examples) : kept.shape,
-          dtype)
+          "\(step.name).\(kept.name)", kept.shape(of: examples), dtype)
       }
       for (place, parameter) in layer.parameters.enumerated()
       where step.parametersForBackward.contains(parameter.name) {

@@ -59,8 +59,7 @@ public struct LaneMaxPooling: Sendable {
   public func forward(
     _ pictures: Tensor, into result: inout Tensor, noting winners: inout Tensor, _ workers: Workers
   ) {
-    winners.become(
-      uninitialized: kernels.shape(of: output, pictures.shape[0] * kernels.lanes), .u8)
+    winners.become(uninitialized: shape(pooled: pictures.examples(.inLanes)), .u8)
     winners.withMutableValues(of: UInt8.self) {
       pool(pictures, into: &result, winners: $0.baseAddress, workers)
     }
@@ -70,14 +69,12 @@ public struct LaneMaxPooling: Sendable {
     _ pictures: Tensor, into result: inout Tensor, winners: UnsafeMutablePointer<UInt8>?,
     _ workers: Workers
   ) {
-    let blocks = pictures.shape[0]
-    let lanes = kernels.lanes
-    result.become(uninitialized: kernels.shape(of: output, blocks * lanes), .f32)
+    let pooled = PooledResult(pooling: self, winners: winners)
+    let size = input.count * kernels.lanes
+    result.become(uninitialized: shape(pooled: pictures.examples(.inLanes)), .f32)
     withPointers(pictures, into: &result, of: Float.self) { x, result in
-      forEachPicture(blocks, workers) { picture, places in
-        let start = picture * count * lanes
-        kernels.channels.maxPool(
-          x + picture * plane * lanes, places, result + start, winners.map { $0 + start })
+      workers.run(pieces: pictures.shape[0]) { picture in
+        pooled.pool(x + picture * size, 0..<channels, 0..<plane, of: picture, into: result)
       }
     }
   }
@@ -88,15 +85,12 @@ public struct LaneMaxPooling: Sendable {
   public func inputGradient(
     delta: Tensor, winners: Tensor, into result: inout Tensor, _ workers: Workers
   ) {
-    let (blocks, lanes) = (winners.shape[0], kernels.lanes)
-    result.become(uninitialized: kernels.shape(of: input, blocks * lanes), .f32)
+    let size = input.count * kernels.lanes
+    result.become(uninitialized: shape(of: delta.examples(.inLanes)), .f32)
     withPointers(delta, into: &result, of: Float.self) { delta, result in
-      winners.withValues(of: UInt8.self) { winners in
-        guard let winners = winners.baseAddress else { return }
-        forEachPicture(blocks, workers) { picture, places in
-          let start = picture * count * lanes
-          kernels.channels.passToWinners(
-            delta + start, winners + start, plane, places, result + picture * plane * lanes)
+      withDeltas(winners) { deltas in
+        workers.run(pieces: winners.shape[0]) { picture in
+          deltas.spread(delta, 0..<channels, of: picture, into: result + picture * size)
         }
       }
     }
@@ -115,17 +109,6 @@ public struct LaneMaxPooling: Sendable {
             kernels.channels.sumInDoubles(error, self.plane, sums)
           }
         }
-      }
-    }
-  }
-
-  private func forEachPicture(
-    _ blocks: Int, _ workers: Workers, _ body: (Int, ChannelKernels.Places) -> Void
-  ) {
-    withPlaces { places in
-      // All channels of a block, as a convolution has them.
-      workers.run(pieces: blocks) { block in
-        for channel in 0..<channels { body(block * channels + channel, places) }
       }
     }
   }

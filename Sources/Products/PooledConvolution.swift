@@ -107,7 +107,7 @@ struct PooledDeltas {
   }
 }
 
-/// What becomes of pictures that are pooled part by part.
+/// What becomes of pictures that are pooled whole, or, by tiles of 2 × 2, part by part.
 struct PooledResult {
   let pooling: LaneMaxPooling
   /// Of all pictures; nil where nobody asks which elements won.
@@ -125,10 +125,13 @@ struct PooledResult {
     into result: UnsafeMutablePointer<Float>
   ) {
     let (kernels, width) = (pooling.kernels, pooling.input[2])
-    let rows = elements.lowerBound / width..<elements.upperBound / width
-    precondition(pooling.areSquares && rows.lowerBound % 2 == 0, "rows \(rows) by themselves")
-    let pooled = rows.lowerBound / 2..<min(pooling.output[1], rows.upperBound / 2)
-    if pooled.isEmpty { return }
+    var pooled = 0..<pooling.output[1]
+    if elements.count < pooling.plane {
+      let rows = elements.lowerBound / width..<elements.upperBound / width
+      precondition(pooling.areSquares && rows.lowerBound % 2 == 0, "rows \(rows) by themselves")
+      pooled = rows.lowerBound / 2..<min(pooled.upperBound, rows.upperBound / 2)
+      if pooled.isEmpty { return }
+    }
     pooling.withPlaces { places in
       var places = places
       places.height = pooled.count

@@ -96,7 +96,7 @@ import Testing
 
   @Test func anotherLossIsNoticed() throws {
     let tools = try folder.tools(
-      changing: ["nn-train": "words=\"$*\"; exec \"$tool\" ${words/--rate 0.0/--rate 0.1}"])
+      changing: ["nn-train": "words=\"$*\"; exec \"$tool\" ${words/0.01/0.02}"])
     let outcome = try run(
       "agreement.py", ["--rows", "320", "--peer", "NumPy", "mlp"], tools: tools)
     #expect(outcome.status == 1)
