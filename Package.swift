@@ -97,13 +97,17 @@ let package = Package(
       name: "CXXHash", pkgConfig: "libxxhash",
       providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
 
+    .target(name: "CBLASThreads", dependencies: ["CBLAS"]),
+    .target(name: "CProcessor"),
+
     library("Tensors"),
     library("Random"),
-    .target(name: "CProcessor"),
     library("Kernels", ["Tensors", "CProcessor"]),
     lanes(8, for: "x86-64-v3"),
     lanes(16, for: "x86-64-v4"),
-    library("Products", ["Tensors", "Kernels", "CBLAS", "CProcessor", "Lanes8", "Lanes16"]),
+    library(
+      "Products",
+      ["Tensors", "Kernels", "CBLAS", "CBLASThreads", "CProcessor", "Lanes8", "Lanes16"]),
     library("Gzip", ["Tensors", "Kernels", "CZlib", "CDeflate", "CISAL"]),
     library("Safetensors", ["Tensors"]),
     library("Documents", ["Tensors", "Safetensors"]),

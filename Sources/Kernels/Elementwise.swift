@@ -59,7 +59,8 @@ extension Tensor {
   ) {
     withValues(of: UInt8.self) { x in
       result.withMutableValues(of: type) { result in
-        workers.run(overElements: x.count) { range in
+        // Shorter than of numbers: from bytes each takes longer, and who does this beside another work shall soon look at that again.
+        workers.run(cutting: x.count, into: elementsPerPiece / 4) { range in
           for index in range { result[index] = f(R(x[index])) }
         }
       }

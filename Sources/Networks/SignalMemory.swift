@@ -9,7 +9,7 @@ import Tensors
 /// and matrices of convolutions; class ids written out as rows of outputs. Not counted is what outputs share with others
 /// (`reshape`, a sum without activation), and what is bounded by the bytes of model and data: parameters, their gradients and
 /// the input. A pass takes more than is counted, at most some few times as much: the errors on the way back, an output beside
-/// the sum that it is made of, the answers of many batches while they are joined.
+/// the sum that it is made of, the answers of many batches while they are joined, the beginning of the next batch in training.
 public struct SignalMemory: Sendable, Equatable {
   /// What a batch is brought into memory for.
   public enum Purpose: Sendable, Equatable {

@@ -34,7 +34,7 @@ public struct Workspace: Sendable {
   /// Those of the last batch's plan.
   private(set) var steps: [PlanStep]
   private var errorsComeInPlace: [Bool]
-  private var isInLanes = false
+  private(set) var isInLanes = false
   /// Empty until somebody asks.
   private var handovers: [Handover] = []
   var signals: StepSignals
@@ -123,25 +123,7 @@ public struct Workspace: Sendable {
     judge(target, pass)
   }
 
-  /// Computes those signals that the input alone decides, before the parameters are known.
-  public mutating func begin(_ input: Tensor, _ pass: Pass) {
-    choosePlan(for: input.shape[0])
-    for (index, step) in steps.enumerated() where step.isOfInputAlone {
-      compute(step, index, input, pass)
-    }
-  }
-
-  /// Computes the other signals, and the losses where there is a target.
-  ///
-  /// - Parameters: those of `begin`, and as for `forward`.
-  public mutating func finish(_ input: Tensor, target: Tensor?, _ pass: Pass) {
-    for (index, step) in steps.enumerated() where !step.isOfInputAlone {
-      compute(step, index, input, pass)
-    }
-    if let target { judge(target, pass) }
-  }
-
-  private mutating func judge(_ target: Tensor, _ pass: Pass) {
+  mutating func judge(_ target: Tensor, _ pass: Pass) {
     let last = steps.count - 1
     loss.values(
       output: signals.outputs[last], sum: needsSum ? signals.sums[last] : nil, target: target,
@@ -189,7 +171,10 @@ public struct Workspace: Sendable {
 
   mutating func choosePlan(for examples: Int) {
     let isInLanes = lanePlan != nil && kernels?.suit(examples) == true
-    if isInLanes == self.isInLanes { return }
+    if isInLanes != self.isInLanes { choosePlan(inLanes: isInLanes) }
+  }
+
+  mutating func choosePlan(inLanes isInLanes: Bool) {
     self.isInLanes = isInLanes
     let plan = isInLanes ? lanePlan ?? plan : plan
     (steps, errorsComeInPlace) = (plan.steps, plan.errorsComeInPlace)

@@ -1,3 +1,4 @@
+import CBLASThreads
 import Kernels
 
 #if canImport(Accelerate)
@@ -170,13 +171,6 @@ private struct BLASFactor<R: Real> {
 private func blasFactors<R>(_ a: Factor<R>, _ b: Factor<R>) -> (BLASFactor<R>, BLASFactor<R>) {
   precondition(
     a.columns == b.rows, "product of \(a.rows) × \(a.columns) and \(b.rows) × \(b.columns)")
-  _ = onlyOneThread
+  assert(nn_blas_has_one_thread(), "a BLAS with threads of its own")
   return (BLASFactor(a), BLASFactor(b))
 }
-
-/// Set before the first product: OpenBLAS's results differ between one thread and two.
-private let onlyOneThread: Void = {
-  #if !canImport(Accelerate)
-    openblas_set_num_threads(1)
-  #endif
-}()

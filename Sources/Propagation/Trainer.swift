@@ -13,30 +13,6 @@ import Training
 /// Signals, gradients and parameters are in memory that every step uses again; the model is put together after the last
 /// one.
 public struct Trainer {
-  /// What a step was, for progress.
-  public struct Step {
-    /// From 1.
-    public let epoch: Int
-    /// Within the epoch, from 1.
-    public let step: Int
-    /// The batches of the epoch.
-    public let steps: Int
-    /// The mean loss over the batch, before the correction.
-    public let loss: Double
-  }
-
-  /// Why a run came to its end.
-  public enum Ending: Sendable, Equatable {
-    /// The model has finished the last epoch.
-    case finished
-    /// So many steps are done.
-    case limit
-    /// The last epoch's mean loss is low enough.
-    case goal
-    /// Whoever called does not want another step.
-    case stopped
-  }
-
   /// The model as the last `run` left it; after one that threw a numerical fault, as it was before that step, and after one
   /// that threw another it is of no use.
   public private(set) var model: Model
@@ -54,6 +30,10 @@ public struct Trainer {
   private var workspace: Workspace
   private var corrector: Corrector
   private var examples: TrainingExamples
+  /// nil where none is made ready.
+  private var next: NextBatch?
+  /// Of how many numbers a batch is that is.
+  var sizesAhead = NextBatch.worthwhileSizes
   /// The pass of a network that draws nothing.
   private let pass: Pass
   private var isKnownToLearn = false
@@ -113,12 +93,17 @@ public struct Trainer {
       throw TrainingError.noEpochLoss
     }
     var remaining = limit ?? .max
-    (snapshot, failedBatch) = (nil, nil)
+    (snapshot, failedBatch, next) = (nil, nil, nil)
     // Until the end only the workspace has the parameters, and need not copy what it changes.
     model.parameters = [:]
     defer { putModelTogether() }
     if model.epoch == last { return .finished }
     var epoch = Epoch(model.epoch + 1, of: data, batching)
+    if workers.count > 1 && epoch.steps > 1
+      && sizesAhead.contains(epoch.examples(in: 1) * network.input.count)
+    {
+      next = NextBatch(for: network, dtype: model.dtype)
+    }
     while model.epoch < last {
       if remaining == 0 { return .limit }
       if isStopped() { return .stopped }
@@ -135,7 +120,8 @@ public struct Trainer {
         if isStopped() { return .stopped }
         position += 1
         remaining -= 1
-        report(try learn(epoch, position))
+        let isLast = remaining == 0 || position == epoch.steps
+        report(try learn(epoch, position, following: isLast ? nil : position + 1))
       }
     }
     return .finished
@@ -162,13 +148,13 @@ public struct Trainer {
     return model.lineage.lastSettings == settings && loss.mean < goal
   }
 
-  private mutating func learn(_ epoch: Epoch, _ step: Int) throws -> Step {
+  private mutating func learn(_ epoch: Epoch, _ step: Int, following: Int?) throws -> Step {
     do {
       if snapshot == nil || model.step % TrainerSnapshot.interval == 0 {
         snapshot = TrainerSnapshot(
           parameters: workspace.parameters, corrector: corrector, model: model, isNoted: isNoted)
       }
-      let loss = try loss(epoch, step)
+      let loss = try loss(epoch, step, following: following)
       return Step(
         epoch: epoch.number, step: step, steps: epoch.steps, loss: loss / Double(examples.count))
     } catch let fault as any Fault {
@@ -209,10 +195,35 @@ public struct Trainer {
 
   /// One step.
   ///
+  /// - Parameter following: the step of the epoch that is made ready meanwhile; nil for none.
   /// - Returns: the sum of the losses before the correction.
-  private mutating func loss(_ epoch: Epoch, _ step: Int) throws -> Double {
-    let pass = try prepare(epoch, step)
-    workspace.forward(examples.input, target: examples.target, pass)
+  private mutating func loss(
+    _ epoch: Epoch, _ step: Int, following: Int? = nil
+  ) throws -> Double {
+    let (pass, isBegun) = try prepare(epoch, step)
+    guard let following, var next, epoch.areExamplesAtHand(of: following) else {
+      return try loss(epoch, step, pass, isBegun: isBegun)
+    }
+    // Out of the trainer, which the step changes meanwhile.
+    self.next = nil
+    defer { self.next = next }
+    let augmentation = augmentation
+    return try workers.run(beside: {
+      next.makeReady(following, of: epoch, distorting: augmentation, $0)
+    }) {
+      try loss(epoch, step, pass, isBegun: isBegun)
+    }
+  }
+
+  /// As above, of examples that are prepared.
+  private mutating func loss(
+    _ epoch: Epoch, _ step: Int, _ pass: Pass, isBegun: Bool
+  ) throws -> Double {
+    if isBegun {
+      workspace.finish(examples.input, target: examples.target, pass)
+    } else {
+      workspace.forward(examples.input, target: examples.target, pass)
+    }
     try workspace.output.requireFinite(Role.output)
     try workspace.losses.requireFinite(Role.loss)
     if !isKnownToLearn {
@@ -248,23 +259,21 @@ public struct Trainer {
     return loss
   }
 
-  /// Takes the step's examples out of the data.
+  /// Brings the step's examples into the workspace as far as no parameters are needed.
   ///
-  /// - Returns: what their way through the network depends on.
-  private mutating func prepare(_ epoch: Epoch, _ step: Int) throws -> Pass {
-    let taken = examples.staysTheSame ? nil : try epoch.examples(of: step)
-    if let taken, let augmentation {
-      try examples.take(augmentation.distorted(epoch.batch(step, of: taken), workers))
-    } else if let taken {
-      try examples.take(taken, stays: epoch.isAlwaysTheSame && !network.isRandom, workers)
+  /// - Returns: what their way through the network depends on, and whether it is begun.
+  private mutating func prepare(_ epoch: Epoch, _ step: Int) throws -> (Pass, isBegun: Bool) {
+    let isBegun = try next?.handOver(step, of: epoch, to: &examples, &workspace) == true
+    if !isBegun && !examples.staysTheSame {
+      try examples.take(
+        step, of: epoch, distorting: augmentation,
+        stays: epoch.isAlwaysTheSame && !network.isRandom, workers)
     }
     try checkTraining(on: examples.count)
-    guard network.isRandom, let taken else { return pass }
-    return Pass(
-      .training,
-      draws: Draws(
-        seed: batching.seed, epoch: epoch.number, step: step,
-        rows: taken.rows.map(UInt64.init)), workers)
+    guard network.isRandom else { return (pass, isBegun) }
+    let draws = Draws(
+      seed: batching.seed, epoch: epoch.number, step: step, rows: examples.rows.map(UInt64.init))
+    return (Pass(.training, draws: draws, workers), isBegun)
   }
 
   /// The model's tensors as the steps have left them.

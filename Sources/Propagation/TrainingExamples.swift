@@ -1,3 +1,4 @@
+import Augmentation
 import Documents
 import Kernels
 import Networks
@@ -11,6 +12,8 @@ struct TrainingExamples {
   private(set) var input: Tensor
   /// [N, …] in the shape of the network's output.
   private(set) var target: Tensor
+  /// Which rows of the data they are.
+  private(set) var rows: ArraySlice<Int> = []
 
   private let network: Network
   private let dtype: DType
@@ -27,11 +30,28 @@ struct TrainingExamples {
 
   var count: Int { input.shape[0] }
 
-  /// Takes the examples of a step.
+  /// Takes the examples of a step out of the data.
   ///
-  /// - Parameter stays: whether every step to come takes the same.
-  /// - Throws: as `Network.prepared(input:dtype:)` and `Network.prepared(target:examples:dtype:)`.
-  mutating func take(_ examples: Examples, stays: Bool, _ workers: Workers) throws {
+  /// - Parameters:
+  ///   - augmentation: how they are distorted; nil for not at all.
+  ///   - stays: whether every step to come takes the same.
+  /// - Throws: what reading and distorting throw; as `Network.prepared(input:dtype:)` and
+  ///   `Network.prepared(target:examples:dtype:)`.
+  mutating func take(
+    _ step: Int, of epoch: Epoch, distorting augmentation: Augmentation?, stays: Bool,
+    _ workers: Workers
+  ) throws {
+    let taken = try epoch.examples(of: step)
+    rows = taken.rows
+    if let augmentation {
+      try take(augmentation.distorted(epoch.batch(step, of: taken), workers))
+    } else {
+      try take(taken, workers)
+      staysTheSame = stays
+    }
+  }
+
+  private mutating func take(_ examples: Examples, _ workers: Workers) throws {
     let (source, places) = (examples.input, examples.places)
     if isKnownToFit {
       let isSo = input.shape[0] == places.count
@@ -48,11 +68,9 @@ struct TrainingExamples {
       target = try network.prepared(
         target: targets.gathered(places), examples: places.count, dtype: dtype)
     }
-    staysTheSame = stays
   }
 
-  /// - Throws: as `ExampleBatch`.
-  mutating func take(_ batch: Document) throws {
+  private mutating func take(_ batch: Document) throws {
     let examples = try ExampleBatch(batch, for: network, dtype: dtype)
     input = examples.input
     if let target = examples.target { self.target = target }

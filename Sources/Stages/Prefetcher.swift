@@ -40,6 +40,9 @@ public final class Prefetcher<Element: Sendable>: Sendable {
   public func next(whileWaiting watch: () throws -> Void) throws -> Element? {
     try queue.next(whileWaiting: watch)
   }
+
+  /// Whether `next` would not have to wait.
+  public var isAtHand: Bool { queue.isAtHand }
 }
 
 /// How long an element may be waited for without a look at something else, in nanoseconds.
@@ -95,6 +98,12 @@ private final class Queue<Element: Sendable>: @unchecked Sendable {
       pthread_mutex_unlock(mutex)
       if isDone { return }
     }
+  }
+
+  var isAtHand: Bool {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return count > 0 || hasEnded
   }
 
   func next(whileWaiting watch: () throws -> Void) throws -> Element? {

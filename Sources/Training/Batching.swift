@@ -74,6 +74,9 @@ public struct Epoch {
   /// - Throws: what reading them throws.
   package func examples(of step: Int) throws -> Examples { try source.examples(of: step) }
 
+  /// Whether `examples` would not have to wait for anybody.
+  package func areExamplesAtHand(of step: Int) -> Bool { source.areAtHand(of: step) }
+
   /// The batch of one step.
   ///
   /// - Parameters:

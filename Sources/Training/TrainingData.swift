@@ -19,6 +19,9 @@ public protocol TrainingData {
 
 /// The examples of the steps of one epoch.
 public protocol EpochExamples {
+  /// Whether `examples` would not have to wait for anybody.
+  func areAtHand(of step: Int) -> Bool
+
   /// - Parameter step: from 1. To ask for another one than that behind the last may take long.
   func examples(of step: Int) throws -> Examples
 }
@@ -59,6 +62,8 @@ private struct HeldExamples: EpochExamples {
   init(_ dataset: Dataset, order: [Int], size: Int) {
     (self.dataset, self.order, self.size) = (dataset, order, size)
   }
+
+  func areAtHand(of step: Int) -> Bool { true }
 
   func examples(of step: Int) -> Examples {
     let rows = order[(step - 1) * size..<min(step * size, order.count)]

@@ -100,6 +100,8 @@ private final class ShardedExamples: EpochExamples {
     (self.data, self.epoch, self.batching, self.size) = (data, epoch, batching, size)
   }
 
+  func areAtHand(of step: Int) -> Bool { step == self.step + 1 && batches?.isAtHand == true }
+
   func examples(of step: Int) throws -> Examples {
     let batches =
       if let batches, step == self.step + 1 {

@@ -103,6 +103,64 @@ struct WorkersTests {
     }
   }
 
+  @Test(arguments: [1, 2, 3]) func whatIsDoneBesideIsDoneOnceByTheEnd(count: Int) throws {
+    let workers = try Workers(count: count)
+    for round in 0..<500 {
+      // Sometimes long enough for helpers to sleep, sometimes without any work for them.
+      if round % 50 == 0 { usleep(500) }
+      var (calls, beside) = ([Int](repeating: 0, count: 12), [Int](repeating: 0, count: 7))
+      let result = calls.withUnsafeMutableBufferPointer { calls in
+        beside.withUnsafeMutableBufferPointer { beside in
+          let (calls, beside) = (calls, beside)
+          return workers.run(beside: { $0.run(pieces: 7) { beside[$0] += 1 } }) {
+            for work in 0..<round % 4 { workers.run(pieces: 3) { calls[3 * work + $0] += 1 } }
+            return round
+          }
+        }
+      }
+      #expect(result == round && beside == [Int](repeating: 1, count: 7))
+      #expect(calls == (0..<12).map { $0 < 3 * (round % 4) ? 1 : 0 })
+    }
+  }
+
+  /// A work of two pieces each of which waits for the other, while the only helper is beside, until the work is done.
+  @Test func aWorkComesBeforeWhatIsBeside() throws {
+    let workers = try Workers(count: 2)
+    let (isBegun, isDone, isGivenUp) = (Mutex(false), Mutex(false), Mutex(false))
+    let threads = Mutex(Set<ObjectIdentifier>())
+    func wait(until isSo: () -> Bool) {
+      while !isSo() && !isGivenUp.value { sched_yield() }
+    }
+    workers.run(beside: { workers in
+      isBegun.update { $0 = true }
+      let end = Date(timeIntervalSinceNow: 30)
+      while !isDone.value && Date() < end { workers.run(pieces: 1) { _ in sched_yield() } }
+      isGivenUp.update { [isDone = isDone.value] in $0 = !isDone }
+    }) {
+      wait { isBegun.value }
+      workers.run(pieces: 2) { _ in
+        threads.update { _ = $0.insert(ObjectIdentifier(Thread.current)) }
+        wait { threads.read(\.count) == 2 }
+      }
+      isDone.update { $0 = true }
+    }
+    #expect(threads.read(\.count) == 2 && !isGivenUp.value)
+  }
+
+  @Test(arguments: [1, 2]) func whatIsBesideIsDoneWhereTheOtherFails(count: Int) throws {
+    struct Failure: Error {}
+    let workers = try Workers(count: count)
+    for _ in 0..<200 {
+      let isDone = Mutex(false)
+      #expect(throws: Failure.self) {
+        try workers.run(beside: { $0.run(pieces: 1) { _ in isDone.update { $0 = true } } }) {
+          throw Failure()
+        }
+      }
+      #expect(isDone.value)
+    }
+  }
+
   @Test func cutsByLengthWhateverTheThreads() throws {
     for count in [1, 2, 5] {
       let ranges = Mutex([Range<Int>]())

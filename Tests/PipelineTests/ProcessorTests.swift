@@ -60,5 +60,23 @@
         "", start, ["NN_LANES": "8", "OPENBLAS_CORETYPE": "Haswell"])
       #expect(emulated == native)
     }
+
+    /// A library that computes would like to start others for all cores: `CBLASThreads`.
+    @Test(arguments: [1, 2, 3]) func aStageHasTheThreadsThatItIsTold(_ jobs: Int) throws {
+      let start = try start()
+      let outcome = try Tool.sh(
+        """
+        mkfifo in out
+        nn-forward -m start.safetensors -j \(jobs) <in >out &
+        exec 3>in 4<out
+        nn-batch train.safetensors --size 24 --limit 1 >&3
+        head -c 1 <&4 >first
+        ls "/proc/$!/task" | wc -l
+        exec 3>&-
+        cat <&4 >rest
+        wait "$!"
+        """, in: start.folder)
+      #expect(outcome.text == "\(jobs)\n" && outcome.message == "")
+    }
   }
 #endif

@@ -223,10 +223,13 @@ import Training
   private static func trainer(
     _ training: Training, _ model: Model, on dataset: Dataset, threads: Int = 2
   ) throws -> Trainer {
-    try Trainer(
+    var trainer = try Trainer(
       model, on: HeldData(dataset, digest: "abc"),
       Batching(size: training.size, isShuffled: training.isShuffled, seed: 4), training.settings,
       Workers(count: threads), distorting: training.augmentation)
+    // However few numbers a batch has.
+    trainer.sizesAhead = 0...Int.max
+    return trainer
   }
 
   @Test(arguments: trainings) func everyStepIsThatOfTheDocuments(_ training: Training) throws {
@@ -243,9 +246,13 @@ import Training
     }
     #expect(losses == expected.losses)
 
-    var straight = try Self.trainer(training, model, on: dataset, threads: 1)
-    try straight.run(untilEpoch: 2) { _ in }
-    #expect(straight.model.document() == expected.models.last)
+    for threads in 1...3 {
+      var straight = try Self.trainer(training, model, on: dataset, threads: threads)
+      losses = []
+      try straight.run(untilEpoch: 2) { losses.append($0.loss) }
+      #expect(straight.model.document() == expected.models.last, "\(threads) threads")
+      #expect(losses == expected.losses, "\(threads) threads")
+    }
   }
 
   @Test(arguments: trainings) func briefTracesTrainTheSame(_ training: Training) throws {

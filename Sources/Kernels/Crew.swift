@@ -1,0 +1,247 @@
+import CProcessor
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// What the threads know together. Every stored property is read and written only under the lock, besides the atomic
+/// ones and `isBusy`.
+final class Crew: @unchecked Sendable {
+  /// Written by the thread that calls `run`, and before and after the helpers look at it.
+  @exclusivity(unchecked) var isBusy = false
+  private var body: ((Int) -> Void)?
+  /// By thread, the caller first, the pieces of its own that nobody has begun.
+  private var left: [Range<Int>]
+  /// Whether there was work for helpers since they were stirred.
+  private var hasShared = false
+  /// What a helper does when there are no pieces, as long as none has begun with it; and whether it is done.
+  private var side: ((Workers) -> Void)?
+  private let isSideDone = Atomic<Bool>(true)
+  /// Whether they are stirred, and no work has come since.
+  private var isExpecting = false
+  private var isDismissed = false
+  /// The helping threads, and the core that they keep off, being that of the caller.
+  private var threads: [pthread_t] = []
+  private var callersCore: Int32 = -1
+  private var sleepers = 0
+  private var callerSleeps = false
+  /// The works so far.
+  private let works = Atomic<Int>(0)
+  private let unfinished = Atomic<Int>(0)
+
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let workArrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let workDone = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+  private let patience: Int
+
+  init(threads: Int, _ patience: Workers.Patience) {
+    self.patience = patience.rawValue
+    left = Array(repeating: 0..<0, count: threads)
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(workArrived, nil)
+    pthread_cond_init(workDone, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(workDone)
+    pthread_cond_destroy(workArrived)
+    pthread_mutex_destroy(mutex)
+    workDone.deallocate()
+    workArrived.deallocate()
+    mutex.deallocate()
+  }
+
+  func add(_ thread: pthread_t) {
+    lock()
+    threads.append(thread)
+    callersCore = -1
+    unlock()
+  }
+
+  /// Sends the helpers to other cores than the caller's, if there are enough. The system likes to wake a thread where it
+  /// slept, or beside the one that wakes it, and leaves both there for milliseconds while another core is idle.
+  private func spread() {
+    let core = nn_processor_core()
+    if core == callersCore { return }
+    callersCore = core
+    nn_processor_keep_off(threads, threads.count, core)
+  }
+
+  func share(pieces: Int, _ body: @escaping (Int) -> Void) {
+    lock()
+    self.body = body
+    for thread in left.indices {
+      left[thread] = pieces * thread / left.count..<pieces * (thread + 1) / left.count
+    }
+    unfinished.store(pieces, ordering: .relaxed)
+    announce()
+    computePieces(thread: 0)
+    unlock()
+    wait(until: { unfinished.load(ordering: .acquiring) == 0 })
+    self.body = nil
+    unlock()
+  }
+
+  /// Gives the helpers what one of them does when there are no pieces.
+  func leave(_ side: @escaping (Workers) -> Void) {
+    lock()
+    self.side = side
+    isSideDone.store(false, ordering: .relaxed)
+    announce()
+    unlock()
+  }
+
+  /// Returns when what was left to the helpers is done.
+  ///
+  /// - Returns: that, if none has begun with it: it is the caller's then.
+  func takeBack() -> ((Workers) -> Void)? {
+    lock()
+    if let side {
+      self.side = nil
+      unlock()
+      return side
+    }
+    unlock()
+    wait(until: { isSideDone.load(ordering: .acquiring) })
+    unlock()
+    return nil
+  }
+
+  /// Called with the lock held, when there is something for the helpers.
+  private func announce() {
+    spread()
+    (hasShared, isExpecting) = (true, false)
+    works.add(1, ordering: .releasing)
+    if sleepers > 0 { pthread_cond_broadcast(workArrived) }
+  }
+
+  /// The caller waits until it is so, which a helper sees to; called without the lock and left with it held.
+  private func wait(until isSo: () -> Bool) {
+    wait(for: patience, until: isSo)
+    lock()
+    while !isSo() {
+      callerSleeps = true
+      pthread_cond_wait(workDone, mutex)
+    }
+    callerSleeps = false
+  }
+
+  /// What looks to sleeping helpers like a work without pieces.
+  func stir() {
+    lock()
+    if hasShared {
+      spread()
+      isExpecting = true
+      works.add(1, ordering: .releasing)
+      if sleepers > 0 { pthread_cond_broadcast(workArrived) }
+    }
+    hasShared = false
+    unlock()
+  }
+
+  /// Tries for a while before it sleeps: whoever has the lock has it for less time than it takes to wake a thread.
+  private func lock() {
+    for _ in 0..<100 {
+      if pthread_mutex_trylock(mutex) == 0 { return }
+      nn_processor_relax()
+    }
+    pthread_mutex_lock(mutex)
+  }
+  private func unlock() { pthread_mutex_unlock(mutex) }
+
+  /// Looks a while whether it is so.
+  private func wait(for patience: Int, until isSo: () -> Bool) {
+    var start = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &start)
+    var now = start
+    while true {
+      for _ in 0..<16 {
+        if isSo() { return }
+        nn_processor_relax()
+      }
+      clock_gettime(CLOCK_MONOTONIC, &now)
+      let elapsed = (now.tv_sec - start.tv_sec) * 1_000_000_000 + now.tv_nsec - start.tv_nsec
+      if elapsed > patience { return }
+    }
+  }
+
+  /// A thread begins with pieces of its own: the same part of the examples in one work after the other, which its caches still
+  /// hold. Behind those it takes the last of whoever has the most.
+  private func takePiece(thread: Int) -> Int? {
+    if let piece = left[thread].first {
+      left[thread].removeFirst()
+      return piece
+    }
+    guard let other = left.indices.max(by: { left[$0].count < left[$1].count }) else { return nil }
+    return left[other].popLast()
+  }
+
+  /// Computes pieces as long as there are any; called and left with the lock held.
+  private func computePieces(thread: Int) {
+    while let body, let piece = takePiece(thread: thread) {
+      unlock()
+      body(piece)
+      lock()
+      let rest = unfinished.subtract(1, ordering: .acquiringAndReleasing).newValue
+      if rest == 0 && callerSleeps { pthread_cond_signal(workDone) }
+    }
+  }
+
+  /// As `computePieces`, called without the lock.
+  func help(as thread: Int) {
+    lock()
+    computePieces(thread: thread)
+    unlock()
+  }
+
+  /// Called and left with the lock held.
+  private func computeSide(with workers: Workers) {
+    guard let side else { return }
+    self.side = nil
+    unlock()
+    side(workers)
+    lock()
+    isSideDone.store(true, ordering: .releasing)
+    if callerSleeps { pthread_cond_signal(workDone) }
+  }
+
+  /// The life of a helping thread.
+  func live(as thread: Int) {
+    let workers = Workers(of: self, thread: thread)
+    lock()
+    while !isDismissed {
+      computePieces(thread: thread)
+      computeSide(with: workers)
+      computePieces(thread: thread)
+      let seen = works.load(ordering: .relaxed)
+      let patience = isExpecting ? Workers.Patience.long.rawValue : patience
+      unlock()
+      wait(for: patience, until: { works.load(ordering: .acquiring) != seen })
+      lock()
+      while !isDismissed && works.load(ordering: .relaxed) == seen {
+        sleepers += 1
+        pthread_cond_wait(workArrived, mutex)
+        sleepers -= 1
+      }
+    }
+    unlock()
+  }
+
+  /// Lets the helpers go.
+  ///
+  /// - Returns: their threads, which end soon.
+  func dismiss() -> [pthread_t] {
+    lock()
+    isDismissed = true
+    works.add(1, ordering: .releasing)
+    pthread_cond_broadcast(workArrived)
+    defer { unlock() }
+    return threads
+  }
+}

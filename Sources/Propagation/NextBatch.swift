@@ -1,0 +1,55 @@
+import Augmentation
+import Kernels
+import Layers
+import Networks
+import Tensors
+import Training
+
+/// The next step's examples, made ready beside the step before: taken out of the data, distorted, and as far into the network as no
+/// parameters are needed.
+///
+/// Between two works of a step threads wait, for one another or for what one alone computes. This is what they can do meanwhile.
+struct NextBatch {
+  private var examples: TrainingExamples
+  private var workspace: Workspace
+  /// What is ready: a step, or what was thrown when it was to be made ready.
+  private var place: (epoch: Int, step: Int)?
+  private var failure: (any Error)?
+
+  init(for network: Network, dtype: DType) {
+    examples = TrainingExamples(for: network, dtype: dtype)
+    workspace = Workspace(network, dtype: dtype)
+  }
+
+  /// So many numbers of a batch are little enough that nobody need wait for them, and enough that another thread should come to
+  /// them. A batch of more is cut into so many pieces that hardly anybody waits, and need not be in memory twice.
+  static let worthwhileSizes = 1 << 13...1 << 22
+
+  mutating func makeReady(
+    _ step: Int, of epoch: Epoch, distorting augmentation: Augmentation?, _ workers: Workers
+  ) {
+    (place, failure) = ((epoch.number, step), nil)
+    do {
+      try examples.take(step, of: epoch, distorting: augmentation, stays: false, workers)
+      workspace.begin(examples.input, Pass(.training, workers))
+    } catch {
+      failure = error
+    }
+  }
+
+  /// Exchanges what is ready for the memory of the step before.
+  ///
+  /// - Returns: whether it is this step; if not, nothing is done.
+  /// - Throws: what was thrown when it was to be made ready.
+  mutating func handOver(
+    _ step: Int, of epoch: Epoch, to examples: inout TrainingExamples,
+    _ workspace: inout Workspace
+  ) throws -> Bool {
+    guard let place, place == (epoch.number, step) else { return false }
+    self.place = nil
+    if let failure { throw failure }
+    swap(&self.examples, &examples)
+    workspace.takeBeginning(of: &self.workspace)
+    return true
+  }
+}
