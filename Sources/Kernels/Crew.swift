@@ -22,6 +22,10 @@ final class Crew: @unchecked Sendable {
   /// What a helper does when there are no pieces, as long as none has begun with it; and whether it is done.
   private var side: ((Workers) -> Void)?
   private let isSideDone = Atomic<Bool>(true)
+  /// The work that it has just now, how many of its pieces nobody has begun, and how many are not done.
+  private var sideBody: ((Int) -> Void)?
+  private let sideLeft = Atomic<Int>(0)
+  private let sideUnfinished = Atomic<Int>(0)
   /// Whether they are stirred, and no work has come since.
   private var isExpecting = false
   private var isDismissed = false
@@ -29,7 +33,8 @@ final class Crew: @unchecked Sendable {
   private var threads: [pthread_t] = []
   private var callersCore: Int32 = -1
   private var sleepers = 0
-  private var callerSleeps = false
+  /// Those that sleep until others have done something.
+  private var waiters = 0
   /// The works so far.
   private let works = Atomic<Int>(0)
   private let unfinished = Atomic<Int>(0)
@@ -107,29 +112,75 @@ final class Crew: @unchecked Sendable {
       unlock()
       return side
     }
-    unlock()
-    wait(until: { isSideDone.load(ordering: .acquiring) })
+    while !isSideDone.load(ordering: .relaxed) {
+      if computeSidePiece() { continue }
+      unlock()
+      wait(until: {
+        isSideDone.load(ordering: .acquiring) || sideLeft.load(ordering: .relaxed) > 0
+      })
+    }
     unlock()
     return nil
   }
 
-  /// Called with the lock held, when there is something for the helpers.
+  /// The pieces of a work of what a helper does beside. It takes those of the step that come meanwhile first, and whoever has nothing
+  /// else to do helps.
+  func shareBeside(pieces: Int, by thread: Int, _ body: @escaping (Int) -> Void) {
+    lock()
+    sideBody = body
+    sideUnfinished.store(pieces, ordering: .relaxed)
+    sideLeft.store(pieces, ordering: .relaxed)
+    callHelpers()
+    wakeWaiters()
+    repeat { computePieces(thread: thread) } while computeSidePiece()
+    unlock()
+    wait(until: { sideUnfinished.load(ordering: .acquiring) == 0 })
+    sideBody = nil
+    unlock()
+  }
+
+  /// Called and left with the lock held.
+  ///
+  /// - Returns: whether there was one.
+  private func computeSidePiece() -> Bool {
+    let left = sideLeft.load(ordering: .relaxed)
+    guard left > 0, let body = sideBody else { return false }
+    sideLeft.store(left - 1, ordering: .relaxed)
+    unlock()
+    body(left - 1)
+    lock()
+    let rest = sideUnfinished.subtract(1, ordering: .acquiringAndReleasing).newValue
+    if rest == 0 { wakeWaiters() }
+    return true
+  }
+
+  /// Called by the caller with the lock held, when there is something for the helpers.
   private func announce() {
     spread()
     (hasShared, isExpecting) = (true, false)
+    callHelpers()
+  }
+
+  /// Called with the lock held.
+  private func callHelpers() {
     works.add(1, ordering: .releasing)
     if sleepers > 0 { pthread_cond_broadcast(workArrived) }
   }
 
-  /// The caller waits until it is so, which a helper sees to; called without the lock and left with it held.
+  /// Waits until it is so, which another thread sees to; called without the lock and left with it held.
   private func wait(until isSo: () -> Bool) {
     wait(for: patience, until: isSo)
     lock()
     while !isSo() {
-      callerSleeps = true
+      waiters += 1
       pthread_cond_wait(workDone, mutex)
+      waiters -= 1
     }
-    callerSleeps = false
+  }
+
+  /// Called with the lock held, when something may be as others want it.
+  private func wakeWaiters() {
+    if waiters > 0 { pthread_cond_broadcast(workDone) }
   }
 
   /// What looks to sleeping helpers like a work without pieces.
@@ -138,8 +189,7 @@ final class Crew: @unchecked Sendable {
     if hasShared {
       spread()
       isExpecting = true
-      works.add(1, ordering: .releasing)
-      if sleepers > 0 { pthread_cond_broadcast(workArrived) }
+      callHelpers()
     }
     hasShared = false
     unlock()
@@ -189,15 +239,8 @@ final class Crew: @unchecked Sendable {
       body(piece)
       lock()
       let rest = unfinished.subtract(1, ordering: .acquiringAndReleasing).newValue
-      if rest == 0 && callerSleeps { pthread_cond_signal(workDone) }
+      if rest == 0 { wakeWaiters() }
     }
-  }
-
-  /// As `computePieces`, called without the lock.
-  func help(as thread: Int) {
-    lock()
-    computePieces(thread: thread)
-    unlock()
   }
 
   /// Called and left with the lock held.
@@ -208,7 +251,7 @@ final class Crew: @unchecked Sendable {
     side(workers)
     lock()
     isSideDone.store(true, ordering: .releasing)
-    if callerSleeps { pthread_cond_signal(workDone) }
+    wakeWaiters()
   }
 
   /// The life of a helping thread.
@@ -218,7 +261,7 @@ final class Crew: @unchecked Sendable {
     while !isDismissed {
       computePieces(thread: thread)
       computeSide(with: workers)
-      computePieces(thread: thread)
+      repeat { computePieces(thread: thread) } while computeSidePiece()
       let seen = works.load(ordering: .relaxed)
       let patience = isExpecting ? Workers.Patience.long.rawValue : patience
       unlock()
@@ -239,8 +282,7 @@ final class Crew: @unchecked Sendable {
   func dismiss() -> [pthread_t] {
     lock()
     isDismissed = true
-    works.add(1, ordering: .releasing)
-    pthread_cond_broadcast(workArrived)
+    callHelpers()
     defer { unlock() }
     return threads
   }

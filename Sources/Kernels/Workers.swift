@@ -40,8 +40,7 @@ public final class Workers: Sendable {
     (self.helpers, thread) = (helpers, nil)
   }
 
-  /// Those of a helper that does something beside the works of its crew: it alone computes, and before each piece those that the
-  /// crew waits for.
+  /// Those of a helper that does something beside the works of its crew, whose pieces come first.
   init(of crew: Crew, thread: Int) {
     (count, self.crew, helpers, self.thread) = (1, crew, nil, thread)
   }
@@ -58,10 +57,7 @@ public final class Workers: Sendable {
   ///   others would take longer. The result is the same.
   public func run(pieces: Int, alone: Bool = false, _ body: (Int) -> Void) {
     if let thread {
-      for piece in 0..<pieces {
-        crew.help(as: thread)
-        body(piece)
-      }
+      withoutActuallyEscaping(body) { crew.shareBeside(pieces: pieces, by: thread, $0) }
       return
     }
     precondition(!crew.isBusy, "a run of workers inside another")

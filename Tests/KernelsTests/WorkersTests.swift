@@ -147,6 +147,26 @@ struct WorkersTests {
     #expect(threads.read(\.count) == 2 && !isGivenUp.value)
   }
 
+  /// Each piece of what is beside waits for the others, so that all threads must come to it, the calling one too.
+  @Test(arguments: [2, 3]) func whoeverHasNothingElseToDoHelpsBeside(count: Int) throws {
+    let workers = try Workers(count: count)
+    for _ in 0..<20 {
+      let (isBegun, threads) = (Mutex(false), Mutex(Set<ObjectIdentifier>()))
+      let end = Date(timeIntervalSinceNow: 30)
+      func wait(until isSo: () -> Bool) { while !isSo() && Date() < end { sched_yield() } }
+      workers.run(beside: { workers in
+        isBegun.update { $0 = true }
+        workers.run(pieces: count) { _ in
+          threads.update { _ = $0.insert(ObjectIdentifier(Thread.current)) }
+          wait { threads.read(\.count) == count }
+        }
+      }) {
+        wait { isBegun.value }
+      }
+      try #require(threads.read(\.count) == count && Date() < end)
+    }
+  }
+
   @Test(arguments: [1, 2]) func whatIsBesideIsDoneWhereTheOtherFails(count: Int) throws {
     struct Failure: Error {}
     let workers = try Workers(count: count)

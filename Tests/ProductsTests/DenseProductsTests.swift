@@ -172,12 +172,16 @@ struct DenseProductsTests {
   }
 
   #if !canImport(Accelerate)
-    @Test func openBLASRunsOnOneThread() async {
-      // In a process of its own, as the number is set before the first product.
-      await #expect(processExitsWith: .success) {
+    @Test func openBLASRunsOnOneThread() throws {
+      #expect(openblas_get_num_threads() == 1)
+      _ = Operands(13, 14, 15, .f32).products(try Workers(count: 2))
+      #expect(openblas_get_num_threads() == 1)
+    }
+
+    @Test func aBLASWithThreadsIsNotUsed() async {
+      await #expect(processExitsWith: .failure) {
         openblas_set_num_threads(2)
-        _ = Operands(13, 14, 15, .f32).products(try Workers(count: 2))
-        precondition(openblas_get_num_threads() == 1)
+        _ = Operands(13, 14, 15, .f32).products(try Workers(count: 2), with: nil)
       }
     }
   #endif
