@@ -116,7 +116,7 @@ let package = Package(
     library("Losses", ["Tensors", "Kernels", "Layers"]),
     // A root of which C's errno need not hear is one instruction, for four numbers at once.
     .target(
-      name: "Optimizers", dependencies: ["Tensors", "Kernels"],
+      name: "Optimizers", dependencies: ["Tensors", "Kernels", "CProcessor", "Lanes8", "Lanes16"],
       swiftSettings: [.unsafeFlags(["-Xcc", "-fno-math-errno"])]),
     library("Networks", ["Tensors", "Random", "Kernels", "Products", "Layers", "Losses"]),
     library(

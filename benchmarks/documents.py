@@ -48,10 +48,19 @@ def documents(file):
 
 def read(path):
     """The tensors of the only document of a file, compressed or plain."""
+    return read_document(path)[1]
+
+
+def read_metadata(path):
+    return read_document(path)[0]
+
+
+def read_document(path):
+    """Metadata and tensors of the only document of a file, compressed or plain."""
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     with gzip.open(path) if packed else open(path, "rb") as file:
-        return next(documents(file))[1]
+        return next(documents(file))
 
 
 def write(path, tensors):

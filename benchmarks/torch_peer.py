@@ -73,6 +73,7 @@ def train():
     factor, offset = net.preparing()
     steps = peer.batches(options.order, options.size, options.steps)
     steps = [torch.tensor(rows) for rows in steps]
+    losses = []
     start = peer.now()
     for step, rows in enumerate(steps):
         if step == 1:
@@ -84,8 +85,11 @@ def train():
         rule.zero_grad()
         value.backward()
         rule.step()
+        if options.evaluate:
+            losses.append(value.item() * len(rows))
     seconds = peer.now() - start
-    peer.answer(seconds=seconds, steps=len(steps) - 1, loss=evaluate(model, net))
+    mean = sum(losses) / sum(map(len, steps)) if losses else None
+    peer.answer(seconds=seconds, steps=len(steps) - 1, loss=evaluate(model, net), epoch_loss=mean)
 
 
 def evaluate(model, net):

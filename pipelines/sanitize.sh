@@ -34,7 +34,7 @@ done
 cd "$root"
 # The runtime's own reports of a crash come in between the sanitizer's.
 export SWIFT_BACKTRACE=enable=no
-# Threads of the BLAS are its own business; here it is always called with one.
+# The BLAS dismisses its threads before main (Sources/CBLASThreads), which the sanitizer need not look at.
 export OPENBLAS_NUM_THREADS=1
 
 found=0

@@ -32,9 +32,21 @@ extension Tensor {
         workers.run(cutting: width, into: columnsPerPiece) { columns in
           withUnsafeTemporaryAllocation(of: Double.self, capacity: columns.count) { sums in
             sums.initialize(repeating: 0)
-            for row in 0..<rows {
-              let start = row * width + columns.lowerBound
+            // By four rows, that the sums are fetched and put back once for them.
+            var start = columns.lowerBound
+            for _ in 0..<rows / 4 {
+              let (second, third, fourth) = (start + width, start + 2 * width, start + 3 * width)
+              for column in 0..<columns.count {
+                var sum = sums[column] + Double(x[start + column])
+                sum += Double(x[second + column])
+                sum += Double(x[third + column])
+                sums[column] = sum + Double(x[fourth + column])
+              }
+              start += 4 * width
+            }
+            for _ in 0..<rows % 4 {
               for column in 0..<columns.count { sums[column] += Double(x[start + column]) }
+              start += width
             }
             for column in 0..<columns.count {
               result[columns.lowerBound + column] = R(sums[column])

@@ -12,8 +12,12 @@ import Synchronization
 /// What the threads know together. Every stored property is read and written only under the lock, besides the atomic
 /// ones and `isBusy`.
 final class Crew: @unchecked Sendable {
-  /// Written by the thread that calls `run`, and before and after the helpers look at it.
+  /// Whether a run is under way: of the caller, and of what is beside. Written by the thread that calls it, and before and after
+  /// others look at it.
   @exclusivity(unchecked) var isBusy = false
+  @exclusivity(unchecked) var isBusyBeside = false
+  /// Of the caller alone: whether something is left to the helpers, or was and is not done.
+  var hasSide = false
   private var body: ((Int) -> Void)?
   /// By thread, the caller first, the pieces of its own that nobody has begun.
   private var left: [Range<Int>]
@@ -25,7 +29,7 @@ final class Crew: @unchecked Sendable {
   /// The work that it has just now, how many of its pieces nobody has begun, and how many are not done.
   private var sideBody: ((Int) -> Void)?
   private let sideLeft = Atomic<Int>(0)
-  private let sideUnfinished = Atomic<Int>(0)
+  private var sideUnfinished = 0
   /// Whether they are stirred, and no work has come since.
   private var isExpecting = false
   private var isDismissed = false
@@ -33,8 +37,7 @@ final class Crew: @unchecked Sendable {
   private var threads: [pthread_t] = []
   private var callersCore: Int32 = -1
   private var sleepers = 0
-  /// Those that sleep until others have done something.
-  private var waiters = 0
+  private var callerSleeps = false
   /// The works so far.
   private let works = Atomic<Int>(0)
   private let unfinished = Atomic<Int>(0)
@@ -88,7 +91,7 @@ final class Crew: @unchecked Sendable {
     announce()
     computePieces(thread: 0)
     unlock()
-    wait(until: { unfinished.load(ordering: .acquiring) == 0 })
+    waitAndLock(until: { unfinished.load(ordering: .acquiring) == 0 })
     self.body = nil
     unlock()
   }
@@ -115,7 +118,7 @@ final class Crew: @unchecked Sendable {
     while !isSideDone.load(ordering: .relaxed) {
       if computeSidePiece() { continue }
       unlock()
-      wait(until: {
+      waitAndLock(until: {
         isSideDone.load(ordering: .acquiring) || sideLeft.load(ordering: .relaxed) > 0
       })
     }
@@ -123,18 +126,20 @@ final class Crew: @unchecked Sendable {
     return nil
   }
 
-  /// The pieces of a work of what a helper does beside. It takes those of the step that come meanwhile first, and whoever has nothing
+  /// The pieces of a work of what a helper does beside. Those of the step that come meanwhile it takes first, and whoever has nothing
   /// else to do helps.
   func shareBeside(pieces: Int, by thread: Int, _ body: @escaping (Int) -> Void) {
     lock()
     sideBody = body
-    sideUnfinished.store(pieces, ordering: .relaxed)
+    sideUnfinished = pieces
     sideLeft.store(pieces, ordering: .relaxed)
     callHelpers()
-    wakeWaiters()
-    repeat { computePieces(thread: thread) } while computeSidePiece()
-    unlock()
-    wait(until: { sideUnfinished.load(ordering: .acquiring) == 0 })
+    wakeCaller()
+    while true {
+      repeat { computePieces(thread: thread) } while computeSidePiece()
+      if sideUnfinished == 0 { break }
+      waitForCall()
+    }
     sideBody = nil
     unlock()
   }
@@ -149,8 +154,8 @@ final class Crew: @unchecked Sendable {
     unlock()
     body(left - 1)
     lock()
-    let rest = sideUnfinished.subtract(1, ordering: .acquiringAndReleasing).newValue
-    if rest == 0 { wakeWaiters() }
+    sideUnfinished -= 1
+    if sideUnfinished == 0 { callHelpers() }
     return true
   }
 
@@ -167,20 +172,34 @@ final class Crew: @unchecked Sendable {
     if sleepers > 0 { pthread_cond_broadcast(workArrived) }
   }
 
-  /// Waits until it is so, which another thread sees to; called without the lock and left with it held.
-  private func wait(until isSo: () -> Bool) {
+  /// The caller waits until it is so, which a helper sees to; called without the lock and left with it held.
+  private func waitAndLock(until isSo: () -> Bool) {
     wait(for: patience, until: isSo)
     lock()
     while !isSo() {
-      waiters += 1
+      callerSleeps = true
       pthread_cond_wait(workDone, mutex)
-      waiters -= 1
     }
+    callerSleeps = false
   }
 
-  /// Called with the lock held, when something may be as others want it.
-  private func wakeWaiters() {
-    if waiters > 0 { pthread_cond_broadcast(workDone) }
+  /// Called with the lock held, when something may be as the caller wants it.
+  private func wakeCaller() {
+    if callerSleeps { pthread_cond_signal(workDone) }
+  }
+
+  /// A helper waits until helpers are called; called and left with the lock held.
+  private func waitForCall() {
+    let seen = works.load(ordering: .relaxed)
+    let patience = isExpecting ? Workers.Patience.long.rawValue : patience
+    unlock()
+    wait(for: patience, until: { works.load(ordering: .acquiring) != seen })
+    lock()
+    while !isDismissed && works.load(ordering: .relaxed) == seen {
+      sleepers += 1
+      pthread_cond_wait(workArrived, mutex)
+      sleepers -= 1
+    }
   }
 
   /// What looks to sleeping helpers like a work without pieces.
@@ -239,8 +258,15 @@ final class Crew: @unchecked Sendable {
       body(piece)
       lock()
       let rest = unfinished.subtract(1, ordering: .acquiringAndReleasing).newValue
-      if rest == 0 { wakeWaiters() }
+      if rest == 0 { wakeCaller() }
     }
+  }
+
+  /// As `computePieces`, called without the lock.
+  func help(as thread: Int) {
+    lock()
+    computePieces(thread: thread)
+    unlock()
   }
 
   /// Called and left with the lock held.
@@ -251,27 +277,18 @@ final class Crew: @unchecked Sendable {
     side(workers)
     lock()
     isSideDone.store(true, ordering: .releasing)
-    wakeWaiters()
+    wakeCaller()
   }
 
   /// The life of a helping thread.
   func live(as thread: Int) {
-    let workers = Workers(of: self, thread: thread)
+    let workers = Workers(of: self, count: left.count, thread: thread)
     lock()
     while !isDismissed {
       computePieces(thread: thread)
       computeSide(with: workers)
       repeat { computePieces(thread: thread) } while computeSidePiece()
-      let seen = works.load(ordering: .relaxed)
-      let patience = isExpecting ? Workers.Patience.long.rawValue : patience
-      unlock()
-      wait(for: patience, until: { works.load(ordering: .acquiring) != seen })
-      lock()
-      while !isDismissed && works.load(ordering: .relaxed) == seen {
-        sleepers += 1
-        pthread_cond_wait(workArrived, mutex)
-        sleepers -= 1
-      }
+      waitForCall()
     }
     unlock()
   }

@@ -40,26 +40,27 @@ public final class Workers: Sendable {
     (self.helpers, thread) = (helpers, nil)
   }
 
-  /// Those of a helper that does something beside the works of its crew, whose pieces come first.
-  init(of crew: Crew, thread: Int) {
-    (count, self.crew, helpers, self.thread) = (1, crew, nil, thread)
+  /// Those of a helper that does something beside the works of its crew, whose pieces come first. Whoever of the crew has nothing else
+  /// to do takes part.
+  init(of crew: Crew, count: Int, thread: Int) {
+    (self.count, self.crew, helpers, self.thread) = (count, crew, nil, thread)
   }
 
   /// Wakes helpers that sleep, as there will be work at once: until they are awake the caller prepares it, and they look around for
   /// the long patience. Does nothing if they had nothing to do since the last time.
-  public func expectWork() { crew.stir() }
+  public func expectWork() {
+    precondition(thread == nil, "work expected by a helper")
+    crew.stir()
+  }
 
   /// Calls `body` once for every number in 0..<pieces, on all threads at once, and returns after the last.
   ///
   /// `body` may write only to memory that belongs to its piece. It must not call `run` itself, and only
-  /// one `run` may be under way at a time.
+  /// one `run` may be under way at a time, besides that of what is done `beside`.
   /// - Parameter alone: whether the calling thread computes all pieces: where they are so little work that to wake
   ///   others would take longer. The result is the same.
   public func run(pieces: Int, alone: Bool = false, _ body: (Int) -> Void) {
-    if let thread {
-      withoutActuallyEscaping(body) { crew.shareBeside(pieces: pieces, by: thread, $0) }
-      return
-    }
+    if let thread { return run(pieces: pieces, alone: alone, beside: thread, body) }
     precondition(!crew.isBusy, "a run of workers inside another")
     crew.isBusy = true
     if count == 1 || pieces <= 1 || alone {
@@ -68,6 +69,22 @@ public final class Workers: Sendable {
       withoutActuallyEscaping(body) { crew.share(pieces: pieces, $0) }
     }
     crew.isBusy = false
+  }
+
+  private func run(
+    pieces: Int, alone: Bool, beside thread: Int, _ body: (Int) -> Void
+  ) {
+    precondition(!crew.isBusyBeside, "a run of workers inside another")
+    crew.isBusyBeside = true
+    if pieces <= 1 || alone {
+      for piece in 0..<pieces {
+        crew.help(as: thread)
+        body(piece)
+      }
+    } else {
+      withoutActuallyEscaping(body) { crew.shareBeside(pieces: pieces, by: thread, $0) }
+    }
+    crew.isBusyBeside = false
   }
 
   /// Calls `body`, and meanwhile a helper calls `side` when `body` has no pieces for it; returns after both.
@@ -83,6 +100,9 @@ public final class Workers: Sendable {
       defer { side(self) }
       return try body()
     }
+    precondition(thread == nil && !crew.hasSide, "something beside what is beside")
+    crew.hasSide = true
+    defer { crew.hasSide = false }
     return try withoutActuallyEscaping(side) { side in
       crew.leave(side)
       defer { crew.takeBack()?(self) }

@@ -226,15 +226,3 @@ extension Row3: AdjacentRow {
     (start + 2 &* lanes).store(c)
   }
 }
-
-extension UnsafePointer<Float> {
-  @inline(__always)
-  fileprivate var lane: Lane { UnsafeRawPointer(self).loadUnaligned(as: Lane.self) }
-}
-
-extension UnsafeMutablePointer<Float> {
-  @inline(__always)
-  fileprivate func store(_ lane: Lane) {
-    UnsafeMutableRawPointer(self).storeBytes(of: lane, as: Lane.self)
-  }
-}

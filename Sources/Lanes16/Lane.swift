@@ -21,12 +21,19 @@
 public let lanes = Lane.scalarCount
 
 extension UnsafePointer<Float> {
+  /// What lies here, wherever that is.
+  @inline(__always)
+  var lane: Lane { UnsafeRawPointer(self).loadUnaligned(as: Lane.self) }
+
   /// The same memory, register by register.
   @inline(__always)
   var inLanes: UnsafePointer<Lane> { UnsafeRawPointer(self).assumingMemoryBound(to: Lane.self) }
 }
 
 extension UnsafeMutablePointer<Float> {
+  @inline(__always)
+  func store(_ lane: Lane) { UnsafeMutableRawPointer(self).storeBytes(of: lane, as: Lane.self) }
+
   @inline(__always)
   var inLanes: UnsafeMutablePointer<Lane> {
     UnsafeMutableRawPointer(self).assumingMemoryBound(to: Lane.self)

@@ -12,6 +12,13 @@ extension Workspace {
     }
   }
 
+  /// How many numbers of an example `begin` finds at most.
+  public var numbersOfBeginning: Double {
+    plans.map { plan in
+      plan.steps.reduce(0) { $0 + ($1.isOfInputAlone ? Double($1.shape.count) : 0) }
+    }.max() ?? 0
+  }
+
   /// Goes on from what another workspace of the same network and kernels has begun, as if this one had; the other one gets the memory
   /// that was here for that.
   public mutating func takeBeginning(of other: inout Workspace) {

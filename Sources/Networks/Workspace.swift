@@ -108,6 +108,8 @@ public struct Workspace: Sendable {
     }
   }
 
+  var plans: [Plan] { [plan] + [lanePlan].compactMap { $0 } }
+
   /// What is computed in.
   public var dtype: DType { none.dtype }
 

@@ -78,8 +78,7 @@ public struct Correction: Sendable {
     _ step: some StepFunction, _ pass: some Preparing<R>, _ workers: Workers
   ) {
     let type = R.self
-    let pieces = (parameter.shape.count + elementsPerPiece - 1) / elementsPerPiece
-    isFinite = withUnsafeTemporaryAllocation(of: Bool.self, capacity: pieces) { areFinite in
+    isFinite = allPieces(of: parameter.shape.count) { areFinite in
       gradient.withValues(of: type) { g in
         _ = parameter.withRenewal(of: type) { old, new in
           let p = UnsafeMutableBufferPointer(start: new, count: g.count)
@@ -119,8 +118,36 @@ public struct Correction: Sendable {
           }
         }
       }
-      return areFinite.allSatisfy { $0 }
     }
+  }
+
+  /// As `DescentKernel.descend`, of all elements.
+  mutating func descend(rate: Float, share: Float, _ workers: Workers, _ kernel: DescentKernel) {
+    isFinite = allPieces(of: parameter.shape.count) { areFinite in
+      gradient.withValues(of: Float.self) { g in
+        guard let start = g.baseAddress else { return }
+        _ = parameter.withRenewal(of: Float.self) { old, new in
+          workers.run(cutting: g.count, into: elementsPerPiece) { range in
+            let first = range.lowerBound
+            areFinite[first / elementsPerPiece] = kernel.descend(
+              old + first, start + first, range.count, share, rate, new + first)
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Calls `correct` with room for what it finds of every piece of so many elements.
+///
+/// - Returns: whether it found all to be true.
+private func allPieces(
+  of count: Int, _ correct: (UnsafeMutableBufferPointer<Bool>) -> Void
+) -> Bool {
+  let pieces = (count + elementsPerPiece - 1) / elementsPerPiece
+  return withUnsafeTemporaryAllocation(of: Bool.self, capacity: pieces) { areTrue in
+    correct(areTrue)
+    return areTrue.allSatisfy { $0 }
   }
 }
 
@@ -153,7 +180,7 @@ protocol StepFunction: Sendable {
 }
 
 /// A preparation, rounded to the type that is computed in.
-private protocol Preparing<R>: Sendable {
+protocol Preparing<R>: Sendable {
   associatedtype R: Real
 
   /// The parameter after the step.
@@ -186,7 +213,7 @@ private struct Pass<R: Real>: Preparing {
 
 /// The most frequent preparation, which does nothing but divide by a power of two: the same numbers as `Pass` gives, in
 /// a third of the time.
-private struct Mean<R: Real>: Preparing {
+struct Mean<R: Real>: Preparing {
   let share: R
 
   init?(_ preparation: Preparation) {

@@ -12,14 +12,6 @@ public struct SGD: Optimizer {
   public func correct(
     _ correction: inout Correction, rate: Double, step: Int, _ workers: Workers
   ) {
-    correction.apply(Descent(rate: rate), workers)
-  }
-}
-
-private struct Descent: StepFunction {
-  let rate: Double
-
-  func callAsFunction<R: Real>(_ gradient: R, _ first: inout R, _ second: inout R) -> R {
-    R(rate) * gradient
+    correction.descend(rate: rate, workers)
   }
 }

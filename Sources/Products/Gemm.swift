@@ -171,6 +171,9 @@ private struct BLASFactor<R: Real> {
 private func blasFactors<R>(_ a: Factor<R>, _ b: Factor<R>) -> (BLASFactor<R>, BLASFactor<R>) {
   precondition(
     a.columns == b.rows, "product of \(a.rows) × \(a.columns) and \(b.rows) × \(b.columns)")
-  assert(nn_blas_has_one_thread(), "a BLAS with threads of its own")
+  _ = onlyOneThread
   return (BLASFactor(a), BLASFactor(b))
 }
+
+/// Once, before the first product.
+private let onlyOneThread: Void = nn_blas_use_one_thread()

@@ -16,14 +16,29 @@ struct NextBatch {
   private var place: (epoch: Int, step: Int)?
   private var failure: (any Error)?
 
-  init(for network: Network, dtype: DType) {
-    examples = TrainingExamples(for: network, dtype: dtype)
-    workspace = Workspace(network, dtype: dtype)
-  }
+  /// So many numbers are worth that another thread comes to them.
+  static let fewestNumbers = 1 << 13
+  /// A batch of more is cut into so many pieces that hardly anybody waits, and need not be in memory twice.
+  private static let mostNumbers = 1 << 22
 
-  /// So many numbers of a batch are little enough that nobody need wait for them, and enough that another thread should come to
-  /// them. A batch of more is cut into so many pieces that hardly anybody waits, and need not be in memory twice.
-  static let worthwhileSizes = 1 << 13...1 << 22
+  /// nil where it would not be worth it, or need memory that is much beside the limit for a batch's signals.
+  ///
+  /// - Parameters:
+  ///   - examples: the most that a batch has.
+  ///   - fewest: how many numbers their input has at least.
+  init?(
+    for network: Network, dtype: DType, examples: Int, numbers fewest: Int, memoryLimit: Int
+  ) {
+    workspace = Workspace(network, dtype: dtype)
+    self.examples = TrainingExamples(for: network, dtype: dtype)
+    let others = Double(network.outputShape.count) + workspace.numbersOfBeginning
+    let (own, all) = (
+      Double(examples) * Double(network.input.count),
+      Double(examples) * (Double(network.input.count) + others)
+    )
+    let most = min(Double(Self.mostNumbers), Double(memoryLimit) / 8 / Double(dtype.bitWidth / 8))
+    if own < Double(fewest) || all > most { return nil }
+  }
 
   mutating func makeReady(
     _ step: Int, of epoch: Epoch, distorting augmentation: Augmentation?, _ workers: Workers

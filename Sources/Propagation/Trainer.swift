@@ -32,8 +32,8 @@ public struct Trainer {
   private var examples: TrainingExamples
   /// nil where none is made ready.
   private var next: NextBatch?
-  /// Of how many numbers a batch is that is.
-  var sizesAhead = NextBatch.worthwhileSizes
+  /// How many numbers the input of a batch must have to be made ready beside another.
+  var fewestNumbersAhead = NextBatch.fewestNumbers
   /// The pass of a network that draws nothing.
   private let pass: Pass
   private var isKnownToLearn = false
@@ -93,16 +93,19 @@ public struct Trainer {
       throw TrainingError.noEpochLoss
     }
     var remaining = limit ?? .max
-    (snapshot, failedBatch, next) = (nil, nil, nil)
+    (snapshot, failedBatch) = (nil, nil)
     // Until the end only the workspace has the parameters, and need not copy what it changes.
     model.parameters = [:]
-    defer { putModelTogether() }
+    defer {
+      next = nil
+      putModelTogether()
+    }
     if model.epoch == last { return .finished }
     var epoch = Epoch(model.epoch + 1, of: data, batching)
-    if workers.count > 1 && epoch.steps > 1
-      && sizesAhead.contains(epoch.examples(in: 1) * network.input.count)
-    {
-      next = NextBatch(for: network, dtype: model.dtype)
+    if workers.count > 1 && epoch.steps > 1 && remaining > 1 {
+      next = NextBatch(
+        for: network, dtype: model.dtype, examples: epoch.examples(in: 1),
+        numbers: fewestNumbersAhead, memoryLimit: memoryLimit)
     }
     while model.epoch < last {
       if remaining == 0 { return .limit }

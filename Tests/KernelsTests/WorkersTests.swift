@@ -123,28 +123,35 @@ struct WorkersTests {
     }
   }
 
-  /// A work of two pieces each of which waits for the other, while the only helper is beside, until the work is done.
-  @Test func aWorkComesBeforeWhatIsBeside() throws {
-    let workers = try Workers(count: 2)
-    let (isBegun, isDone, isGivenUp) = (Mutex(false), Mutex(false), Mutex(false))
+  /// A work of two pieces each of which waits for the other, while the only helper is beside, until the work is done. Of two helpers
+  /// one is held by a piece of what is beside, and the other waits for that.
+  @Test(arguments: [2, 3]) func aWorkComesBeforeWhatIsBeside(count: Int) throws {
+    let workers = try Workers(count: count)
+    let (isBegun, isDone, isHeld) = (Mutex(false), Mutex(false), Mutex(count == 2))
     let threads = Mutex(Set<ObjectIdentifier>())
-    func wait(until isSo: () -> Bool) {
-      while !isSo() && !isGivenUp.value { sched_yield() }
-    }
+    let end = Date(timeIntervalSinceNow: 30)
+    func wait(until isSo: () -> Bool) { while !isSo() && Date() < end { sched_yield() } }
     workers.run(beside: { workers in
+      let owner = ObjectIdentifier(Thread.current)
       isBegun.update { $0 = true }
-      let end = Date(timeIntervalSinceNow: 30)
-      while !isDone.value && Date() < end { workers.run(pieces: 1) { _ in sched_yield() } }
-      isGivenUp.update { [isDone = isDone.value] in $0 = !isDone }
+      if count == 2 {
+        while !isDone.value && Date() < end { workers.run(pieces: 2) { _ in sched_yield() } }
+      } else {
+        workers.run(pieces: 2) { _ in
+          if ObjectIdentifier(Thread.current) == owner { return wait { isHeld.value } }
+          isHeld.update { $0 = true }
+          wait { isDone.value }
+        }
+      }
     }) {
-      wait { isBegun.value }
+      wait { isBegun.value && isHeld.value }
       workers.run(pieces: 2) { _ in
         threads.update { _ = $0.insert(ObjectIdentifier(Thread.current)) }
         wait { threads.read(\.count) == 2 }
       }
       isDone.update { $0 = true }
     }
-    #expect(threads.read(\.count) == 2 && !isGivenUp.value)
+    #expect(threads.read(\.count) == 2 && Date() < end)
   }
 
   /// Each piece of what is beside waits for the others, so that all threads must come to it, the calling one too.
@@ -200,6 +207,15 @@ struct WorkersTests {
     await #expect(processExitsWith: .failure) {
       let workers = try Workers(count: 2)
       workers.run(pieces: 2) { _ in workers.run(pieces: 2) { _ in } }
+    }
+    await #expect(processExitsWith: .failure) {
+      try Workers(count: 2).run(beside: { workers in
+        workers.run(pieces: 2) { _ in workers.run(pieces: 2) { _ in } }
+      }) {}
+    }
+    await #expect(processExitsWith: .failure) {
+      let workers = try Workers(count: 2)
+      workers.run(beside: { _ in }) { workers.run(beside: { _ in }) {} }
     }
   }
 }

@@ -58,6 +58,40 @@ struct RuleTests {
     try check(expected, optimizer(expected.rule, rate: 0.5, expected.settings), dtype)
   }
 
+  /// Of every length that fills registers and not, the numbers that the loop gives, and whether they are finite: in their place, and
+  /// where somebody else holds the parameter.
+  @Test(arguments: DescentKernel.supported)
+  func descentInRegistersIsThatOfTheLoop(_ kernel: DescentKernel) throws {
+    let special: [Float] = [0, -0.0, 1e-45, -1e-38, 3e38, -3e38, .infinity, .nan]
+    for count in [1, 7, 8, 15, 16, 17, 31, 32, 33, 64, 100, 40_000] {
+      let places: [Int?] = count > 1000 ? [nil] : [nil, 0, count / 2, count - 1]
+      for place in places {
+        for value in place == nil ? [1] : special {
+          func tensor(_ factor: Float) -> Tensor {
+            var values = (0..<count).map { Float($0 &* 7919 % 1009 - 500) * factor }
+            if let place { values[place] = value }
+            return Tensor(values)
+          }
+          func corrected(_ kernel: DescentKernel?, isShared: Bool) -> (Tensor, Bool) {
+            let parameter = tensor(0.37)
+            var correction = Correction(
+              of: isShared ? parameter : tensor(0.37), by: tensor(-1e-3), state: [],
+              Preparation(divisor: 64))
+            correction.descend(rate: 0.05, workers, with: kernel)
+            return (correction.parameter, correction.isFinite)
+          }
+          let expected = corrected(nil, isShared: false)
+          for isShared in [false, true] {
+            let found = corrected(kernel, isShared: isShared)
+            #expect(found.1 == expected.1)
+            #expect(
+              found.0.withUnsafeBytes { Array($0) } == expected.0.withUnsafeBytes { Array($0) })
+          }
+        }
+      }
+    }
+  }
+
   @Test func adamwIsAdamBesidesItsDecay() throws {
     let adam = try #require(threeSteps.first { $0.rule == "adam" })
     try check(adam, AdamW(rate: 0.5, adam.settings), .f64)

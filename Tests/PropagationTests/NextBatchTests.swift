@@ -21,7 +21,7 @@ import Training
     var trainer = try Trainer(
       makeModel(), on: data, Batching(size: 6, isShuffled: true, seed: 4),
       UpdateSettings(optimizer("sgd", rate: 0.05), .mean), Workers(count: 2))
-    trainer.sizesAhead = 0...Int.max
+    trainer.fewestNumbersAhead = 0
     try trainer.run(untilEpoch: 1, limit: 3) { step in data.log("made \(step.step)") }
     let taken = ["taken 1", "taken 2", "taken 3"]
     #expect(

@@ -54,6 +54,31 @@ import Testing
     #expect(looks >= 2)
   }
 
+  @Test func saysWhatIsAtHand() throws {
+    let allowed = Atomic(0)
+    var made = 0
+    let prefetcher = try Prefetcher(capacity: 4) { () -> Int? in
+      while allowed.load(ordering: .relaxed) == made { usleep(1000) }
+      made += 1
+      if made == 3 { throw Broken() }
+      return made
+    }
+    func waitForIt() {
+      allowed.add(1, ordering: .relaxed)
+      while !prefetcher.isAtHand { usleep(1000) }
+    }
+    for expected in 1...2 {
+      usleep(10_000)
+      #expect(!prefetcher.isAtHand)
+      waitForIt()
+      #expect(try prefetcher.next {} == expected)
+    }
+    // So is an end.
+    waitForIt()
+    #expect(throws: Broken()) { try prefetcher.next {} }
+    #expect(prefetcher.isAtHand)
+  }
+
   @Test func whatTheWatchFindsEndsTheWait() throws {
     let isOpen = Atomic(false)
     let prefetcher = try Prefetcher(capacity: 1) { () -> Int? in

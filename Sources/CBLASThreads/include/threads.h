@@ -1,9 +1,8 @@
 #ifndef NN_BLAS_THREADS_H
 #define NN_BLAS_THREADS_H
 
-#include <stdbool.h>
-
-/// Whether OpenBLAS computes with the calling thread alone, as `threads.c` asks it to before `main`.
-bool nn_blas_has_one_thread(void);
+/// Makes sure that OpenBLAS computes with the calling thread alone, should somebody have asked it for more since `main` began. To be
+/// called before the first product.
+void nn_blas_use_one_thread(void);
 
 #endif
