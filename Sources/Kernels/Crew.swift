@@ -47,9 +47,12 @@ final class Crew: @unchecked Sendable {
   private let workDone = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
   private let patience: Int
+  /// How many threads there are, the caller's among them.
+  private let count: Int
 
   init(threads: Int, _ patience: Workers.Patience) {
     self.patience = patience.rawValue
+    count = threads
     left = Array(repeating: 0..<0, count: threads)
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(workArrived, nil)
@@ -282,7 +285,7 @@ final class Crew: @unchecked Sendable {
 
   /// The life of a helping thread.
   func live(as thread: Int) {
-    let workers = Workers(of: self, count: left.count, thread: thread)
+    let workers = Workers(of: self, count: count, thread: thread)
     lock()
     while !isDismissed {
       computePieces(thread: thread)
