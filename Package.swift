@@ -107,7 +107,7 @@ let package = Package(
     lanes(16, for: "x86-64-v4"),
     library(
       "Products",
-      ["Tensors", "Kernels", "CBLAS", "CBLASThreads", "CProcessor", "Lanes8", "Lanes16"]),
+      ["Tensors", "Kernels", "CBLAS", "CBLASThreads", "Lanes8", "Lanes16"]),
     library("Gzip", ["Tensors", "Kernels", "CZlib", "CDeflate", "CISAL"]),
     library("Safetensors", ["Tensors"]),
     library("Documents", ["Tensors", "Safetensors"]),
@@ -116,7 +116,7 @@ let package = Package(
     library("Losses", ["Tensors", "Kernels", "Layers"]),
     // A root of which C's errno need not hear is one instruction, for four numbers at once.
     .target(
-      name: "Optimizers", dependencies: ["Tensors", "Kernels", "CProcessor", "Lanes8", "Lanes16"],
+      name: "Optimizers", dependencies: ["Tensors", "Kernels", "Lanes8", "Lanes16"],
       swiftSettings: [.unsafeFlags(["-Xcc", "-fno-math-errno"])]),
     library("Networks", ["Tensors", "Random", "Kernels", "Products", "Layers", "Losses"]),
     library(

@@ -9,8 +9,8 @@ import Synchronization
   import Darwin
 #endif
 
-/// What the threads know together. Every stored property is read and written only under the lock, besides the atomic
-/// ones and `isBusy`.
+/// What the threads know together. Every stored property is read and written only under the lock, besides constants, the
+/// atomic ones and the first three.
 final class Crew: @unchecked Sendable {
   /// Whether a run is under way: of the caller, and of what is beside. Written by the thread that calls it, and before and after
   /// others look at it.

@@ -120,9 +120,8 @@ public struct Workspace: Sendable {
   ///
   /// - Parameters: as for `Network.forward` and `Network.losses`; the input may be bytes where `Network.takesBytes`.
   public mutating func forward(_ input: Tensor, target: Tensor, _ pass: Pass) {
-    choosePlan(for: input.shape[0])
-    for (index, step) in steps.enumerated() { compute(step, index, input, pass) }
-    judge(target, pass)
+    begin(input, pass)
+    finish(input, target: target, pass)
   }
 
   mutating func judge(_ target: Tensor, _ pass: Pass) {

@@ -1,4 +1,3 @@
-import CProcessor
 import Kernels
 import Lanes16
 import Lanes8
@@ -14,21 +13,18 @@ struct DescentKernel: Sendable {
     ) -> Bool
 
   /// Those that this processor can run, the widest last. All give the same.
-  static let supported: [DescentKernel] = {
-    let eight = DescentKernel {
-      Lanes8.descend($0, by: $1, count: $2, share: $3, rate: $4, into: $5)
-    }
-    let sixteen = DescentKernel {
-      Lanes16.descend($0, by: $1, count: $2, share: $3, rate: $4, into: $5)
-    }
-    #if arch(arm64)
-      return [eight]
-    #else
-      return (nn_processor_has_avx2() ? [eight] : []) + (nn_processor_has_avx512() ? [sixteen] : [])
-    #endif
-  }()
+  static let supported = RegisterWidth.supported.map(of)
 
-  static let best = supported.last
+  static let best = RegisterWidth.best.map(of)
+
+  private static func of(_ width: RegisterWidth) -> DescentKernel {
+    switch width {
+    case .eight:
+      DescentKernel { Lanes8.descend($0, by: $1, count: $2, share: $3, rate: $4, into: $5) }
+    case .sixteen:
+      DescentKernel { Lanes16.descend($0, by: $1, count: $2, share: $3, rate: $4, into: $5) }
+    }
+  }
 }
 
 extension Correction {

@@ -1,15 +1,6 @@
-import CProcessor
 import Kernels
 import Lanes16
 import Lanes8
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// The kernels of `Lanes8` or of `Lanes16`, in F32: the same sources, compiled for one kind of processor each.
 ///
@@ -159,22 +150,17 @@ public struct LaneKernels: Sendable {
     channels: .sixteen)
 
   /// Those that this processor can run, the widest last.
-  public static let supported: [LaneKernels] = {
-    #if arch(arm64)
-      return [eight]
-    #else
-      return (nn_processor_has_avx2() ? [eight] : []) + (nn_processor_has_avx512() ? [sixteen] : [])
-    #endif
-  }()
+  public static let supported = RegisterWidth.supported.map(of)
 
-  /// The widest that this processor can run; nil where it has neither, or where `NN_LANES` in the environment says 0.
-  /// `NN_LANES=8` asks for no more than those.
-  public static let best: LaneKernels? = {
-    guard let asked = getenv("NN_LANES").flatMap({ Int(String(cString: $0)) }) else {
-      return supported.last
+  /// Those of the widest registers; nil where there are none: `RegisterWidth.best`.
+  public static let best = RegisterWidth.best.map(of)
+
+  private static func of(_ width: RegisterWidth) -> LaneKernels {
+    switch width {
+    case .eight: eight
+    case .sixteen: sixteen
     }
-    return supported.last { $0.lanes <= asked }
-  }()
+  }
 }
 
 // MARK: What `correlate` wants, and gives

@@ -29,15 +29,13 @@ struct NextBatch {
   init?(
     for network: Network, dtype: DType, examples: Int, numbers fewest: Int, memoryLimit: Int
   ) {
+    let own = Double(examples) * Double(network.input.count)
+    if own < Double(fewest) { return nil }
     workspace = Workspace(network, dtype: dtype)
     self.examples = TrainingExamples(for: network, dtype: dtype)
     let others = Double(network.outputShape.count) + workspace.numbersOfBeginning
-    let (own, all) = (
-      Double(examples) * Double(network.input.count),
-      Double(examples) * (Double(network.input.count) + others)
-    )
     let most = min(Double(Self.mostNumbers), Double(memoryLimit) / 8 / Double(dtype.bitWidth / 8))
-    if own < Double(fewest) || all > most { return nil }
+    if own + Double(examples) * others > most { return nil }
   }
 
   mutating func makeReady(

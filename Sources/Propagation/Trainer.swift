@@ -203,9 +203,9 @@ public struct Trainer {
   private mutating func loss(
     _ epoch: Epoch, _ step: Int, following: Int? = nil
   ) throws -> Double {
-    let (pass, isBegun) = try prepare(epoch, step)
+    let pass = try prepare(epoch, step)
     guard let following, var next, epoch.areExamplesAtHand(of: following) else {
-      return try loss(epoch, step, pass, isBegun: isBegun)
+      return try loss(epoch, step, pass)
     }
     // Out of the trainer, which the step changes meanwhile.
     self.next = nil
@@ -214,19 +214,13 @@ public struct Trainer {
     return try workers.run(beside: {
       next.makeReady(following, of: epoch, distorting: augmentation, $0)
     }) {
-      try loss(epoch, step, pass, isBegun: isBegun)
+      try loss(epoch, step, pass)
     }
   }
 
   /// As above, of examples that are prepared.
-  private mutating func loss(
-    _ epoch: Epoch, _ step: Int, _ pass: Pass, isBegun: Bool
-  ) throws -> Double {
-    if isBegun {
-      workspace.finish(examples.input, target: examples.target, pass)
-    } else {
-      workspace.forward(examples.input, target: examples.target, pass)
-    }
+  private mutating func loss(_ epoch: Epoch, _ step: Int, _ pass: Pass) throws -> Double {
+    workspace.finish(examples.input, target: examples.target, pass)
     try workspace.output.requireFinite(Role.output)
     try workspace.losses.requireFinite(Role.loss)
     if !isKnownToLearn {
@@ -262,21 +256,24 @@ public struct Trainer {
     return loss
   }
 
-  /// Brings the step's examples into the workspace as far as no parameters are needed.
+  /// Brings the step's examples into the workspace as far as no parameters are needed, unless they are there.
   ///
-  /// - Returns: what their way through the network depends on, and whether it is begun.
-  private mutating func prepare(_ epoch: Epoch, _ step: Int) throws -> (Pass, isBegun: Bool) {
-    let isBegun = try next?.handOver(step, of: epoch, to: &examples, &workspace) == true
-    if !isBegun && !examples.staysTheSame {
+  /// - Returns: what their way through the network depends on.
+  private mutating func prepare(_ epoch: Epoch, _ step: Int) throws -> Pass {
+    let isThere =
+      try examples.staysTheSame
+      || next?.handOver(step, of: epoch, to: &examples, &workspace) == true
+    if !isThere {
       try examples.take(
         step, of: epoch, distorting: augmentation,
         stays: epoch.isAlwaysTheSame && !network.isRandom, workers)
     }
     try checkTraining(on: examples.count)
-    guard network.isRandom else { return (pass, isBegun) }
+    if !isThere { workspace.begin(examples.input, pass) }
+    guard network.isRandom else { return pass }
     let draws = Draws(
       seed: batching.seed, epoch: epoch.number, step: step, rows: examples.rows.map(UInt64.init))
-    return (Pass(.training, draws: draws, workers), isBegun)
+    return Pass(.training, draws: draws, workers)
   }
 
   /// The model's tensors as the steps have left them.

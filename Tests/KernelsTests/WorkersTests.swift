@@ -125,7 +125,8 @@ struct WorkersTests {
 
   /// A work of two pieces each of which waits for the other, while the only helper is beside, until the work is done. Of two helpers
   /// one is held by a piece of what is beside, and the other waits for that.
-  @Test(arguments: [2, 3]) func aWorkComesBeforeWhatIsBeside(count: Int) throws {
+  @Test(arguments: [(2, 1), (2, 2), (3, 2)])
+  func aWorkComesBeforeWhatIsBeside(count: Int, pieces: Int) throws {
     let workers = try Workers(count: count)
     let (isBegun, isDone, isHeld) = (Mutex(false), Mutex(false), Mutex(count == 2))
     let threads = Mutex(Set<ObjectIdentifier>())
@@ -135,7 +136,9 @@ struct WorkersTests {
       let owner = ObjectIdentifier(Thread.current)
       isBegun.update { $0 = true }
       if count == 2 {
-        while !isDone.value && Date() < end { workers.run(pieces: 2) { _ in sched_yield() } }
+        while !isDone.value && Date() < end {
+          workers.run(pieces: pieces) { _ in sched_yield() }
+        }
       } else {
         workers.run(pieces: 2) { _ in
           if ObjectIdentifier(Thread.current) == owner { return wait { isHeld.value } }
@@ -209,9 +212,14 @@ struct WorkersTests {
       workers.run(pieces: 2) { _ in workers.run(pieces: 2) { _ in } }
     }
     await #expect(processExitsWith: .failure) {
+      // On the helper's thread, and so by its own workers.
+      let isBegun = Mutex(false)
       try Workers(count: 2).run(beside: { workers in
+        isBegun.update { $0 = true }
         workers.run(pieces: 2) { _ in workers.run(pieces: 2) { _ in } }
-      }) {}
+      }) {
+        while !isBegun.value { sched_yield() }
+      }
     }
     await #expect(processExitsWith: .failure) {
       let workers = try Workers(count: 2)

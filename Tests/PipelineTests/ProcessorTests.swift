@@ -24,7 +24,7 @@
       let outcome = try Tool.sh(
         "unset OPENBLAS_CORETYPE NN_LANES; \(environment.map { "export \($0)=\($1); " }.joined())"
           + """
-          \(command) "$(command -v nn-train)" train.safetensors -m start.safetensors --size 24 --seed 5 \
+          \(command) "$(command -v nn-train)" train.safetensors -m start.safetensors --size 32 --seed 5 \
           --rate 0.1 --epochs 2 -j 2 -o end.safetensors
           """, in: start.folder)
       try #require(outcome.status == 0, "\(command): \(outcome.message)")

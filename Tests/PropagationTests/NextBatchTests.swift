@@ -1,5 +1,6 @@
 import Documents
 import Kernels
+import Networks
 import Optimizers
 import Safetensors
 import Tensors
@@ -10,6 +11,22 @@ import Training
 
 /// When the next batch is made ready; that it changes nothing is shown by `TrainerRouteTests`.
 @Suite struct NextBatchTests {
+  /// The input, and with target and what is scaled of it all that is in memory twice: 2 · 16 + 4 numbers an example.
+  @Test func isMadeReadyWhereItIsWorthwhileAndTakesLittle() throws {
+    let network = try Network(
+      topology: "input 16\nscale 1/8\ndense 4 softmax\nloss cross-entropy\n")
+    func isReady(_ examples: Int, _ memoryLimit: Int = .max, _ dtype: DType = .f32) -> Bool {
+      NextBatch(
+        for: network, dtype: dtype, examples: examples, numbers: NextBatch.fewestNumbers,
+        memoryLimit: memoryLimit) != nil
+    }
+    #expect(!isReady(511) && isReady(512))
+    #expect(isReady((1 << 22) / 36) && !isReady((1 << 22) / 36 + 1) && !isReady(.max))
+    let bytes = 512 * 36 * 4
+    #expect(isReady(512, 8 * bytes) && !isReady(512, 8 * bytes - 8))
+    #expect(isReady(512, 16 * bytes, .f64) && !isReady(512, 16 * bytes - 8, .f64))
+  }
+
   /// A step does not wait for the examples of the next one.
   @Test(arguments: [false, true]) func takesExamplesEarlyWhereTheyAreAtHand(_ areAtHand: Bool)
     throws
