@@ -40,7 +40,7 @@ public struct DatasetCheck {
   /// - Throws: `NetworkFault` or `LossFault` when it does not fit the network.
   public mutating func addLearned(_ dataset: Dataset) throws {
     try checkMemory(of: dataset)
-    inputs.add(try network.prepared(input: dataset.input, dtype: dtype))
+    inputs.add(try network.prepared(input: dataset.input, dtype: dtype).converted(to: dtype))
     if let target = dataset.target {
       let prepared = try network.prepared(target: target, examples: dataset.count, dtype: dtype)
       if target.dtype.isInteger {
@@ -57,7 +57,7 @@ public struct DatasetCheck {
   /// - Throws: `NetworkFault` when it does not fit the network.
   public mutating func addHoldout(_ dataset: Dataset) throws {
     heldBack.formUnion(
-      RowHash.ofRows(try network.prepared(input: dataset.input, dtype: dtype)))
+      RowHash.ofRows(try network.prepared(input: dataset.input, dtype: dtype).converted(to: dtype)))
     holdout = holdout ?? dataset
   }
 
@@ -69,7 +69,7 @@ public struct DatasetCheck {
       Finding("rows", found: "\(dataset.count)"), type(of: dataset), classNames(of: dataset),
     ]
     do {
-      let input = try network.prepared(input: dataset.input, dtype: dtype)
+      let input = try network.prepared(input: dataset.input, dtype: dtype).converted(to: dtype)
       findings.append(Finding("shape", found: "\(dataset.input.shape)"))
       findings += range(of: input) + spread(of: input) + repetitions(in: input)
     } catch let fault as any Fault {

@@ -1,15 +1,11 @@
 import Kernels
-import Products
 import Tensors
 
 /// The sum of several layers' outputs, element by element: `add NAME…` adds those of the named layers to what
 /// reaches the line. All must have one shape.
 ///
 /// Source: He, Zhang, Ren, Sun 2016, Deep residual learning for image recognition, section 3.2.
-public struct Add: Layer, LaneLayer {
-  public static let word = "add"
-  public static let joinsOthers = true
-
+public struct Add: Layer {
   public let output: Shape
 
   public init(_ words: inout LayerWords, inputs: [LayerInput]) throws {
@@ -19,27 +15,20 @@ public struct Add: Layer, LaneLayer {
     }
   }
 
-  public var backwardReadsInputs: Bool { false }
-
-  public func inLanes(
-    _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
-  ) -> LaneForm {
-    LaneForm(self)
+  public func forward(_ call: ForwardCall) {
+    let (first, workers) = (call.inputs[0], call.context.workers)
+    first.combine(
+      with: call.inputs[1].reshaped(first.shape), by: Addition(), into: &call.output, workers)
+    for index in 2..<max(2, call.inputs.count) {
+      call.output.combine(
+        with: call.inputs[index].reshaped(first.shape), by: Addition(), workers)
+    }
   }
 
-  public func forward(
-    _ inputs: [Tensor], _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    LayerOutput(
-      inputs.dropFirst().reduce(inputs[0]) {
-        $0.combined(with: $1.reshaped($0.shape), by: Addition(), pass.workers)
-      })
-  }
-
-  public func backward(
-    delta: Tensor, inputs: [Tensor], kept: [String: Tensor], _ parameters: [String: Tensor],
-    wanted: [Bool], _ pass: Pass
-  ) -> LayerGradient {
-    LayerGradient(inputs: wanted.map { $0 ? delta : nil })
+  /// The gradient of every input is delta itself.
+  public func backward(_ call: BackwardCall) {
+    for index in 0..<call.inputs.count where call.wanted[index] {
+      call.inputGradients[index] = call.outputGradient.reshaped(call.inputs[index].shape)
+    }
   }
 }

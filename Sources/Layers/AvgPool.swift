@@ -1,13 +1,11 @@
 import Kernels
 import Tensors
 
-/// The mean under a window that moves over every channel of a picture.
+/// The mean under a window that moves over every channel of an image.
 ///
 /// `avgpool HEIGHTxWIDTH [stride=] [pad=0]`; the stride is the window's size unless given, padding is at most half the window
 /// and counts as zeros (PyTorch's default; ONNX's is to leave it out), and sizes round down as in PyTorch.
-public struct AvgPool: SingleInputLayer {
-  public static let word = "avgpool"
-
+public struct AvgPool: Layer {
   public let output: Shape
   private let input: Shape
   private let window: Window
@@ -21,27 +19,18 @@ public struct AvgPool: SingleInputLayer {
     ]
   }
 
-  public var backwardReadsInputs: Bool { false }
-
-  /// sum[c, y, x] = Σ input[c, …] under the window at y, x / (height · width)
-  public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    LayerOutput(pictures(input).averagePooled(window, pass.workers))
+  /// output[c, y, x] = Σ input[c, …] under the window at y, x / (height · width)
+  public func forward(_ call: ForwardCall) {
+    call.output = call.input.reshaped(input.batched(call.input.shape[0]))
+      .averagePooled(window, call.context.workers)
   }
 
   /// ∂input[c, …] = Σ delta[c, y, x] / (height · width) over the places that cover the element
-  public func backward(
-    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
-    wantsInputGradient: Bool, _ pass: Pass
-  ) -> LayerGradient {
-    if !wantsInputGradient { return LayerGradient(input: nil) }
-    let gradient = delta.averagePoolGradient(
-      over: self.input.batched(delta.shape[0]), window, pass.workers)
-    return LayerGradient(input: gradient.reshaped(input.shape))
-  }
-
-  private func pictures(_ input: Tensor) -> Tensor {
-    input.reshaped(self.input.batched(input.shape[0]))
+  public func backward(_ call: BackwardCall) {
+    guard call.wantsInputGradient else { return }
+    let delta = call.outputGradient
+    call.inputGradient = delta.averagePoolGradient(
+      over: input.batched(delta.shape[0]), window, call.context.workers
+    ).reshaped(call.input.shape)
   }
 }

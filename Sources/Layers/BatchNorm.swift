@@ -11,16 +11,10 @@ import Tensors
 /// showed − running), where the variance shown is divided by N · S − 1: PyTorch's way, in both. (ONNX writes the share that
 /// stays, 0.9, as its momentum, and keeps the variance divided by N · S.)
 /// Source: Ioffe, Szegedy 2015, Batch normalization, algorithms 1 and 2.
-public struct BatchNorm: SingleInputLayer, LaneLayer {
-  public static let word = "batchnorm"
-
+public struct BatchNorm: Layer {
   public let output: Shape
   private let momentum: Double
-  private let epsilon: Double
-  /// How it computes on signals in registers; nil for batches example after example.
-  private var normalization: LaneNormalization?
-  /// Whether a rectifier behind it is its own then.
-  private var isRectified = false
+  let epsilon: Double
 
   private var channels: Int { output[0] }
   private var elementsOfChannel: Int { output.perExample.count }
@@ -42,24 +36,13 @@ public struct BatchNorm: SingleInputLayer, LaneLayer {
     ]
   }
 
-  public func parametersForBackward(_ mode: Mode, wantsInputGradient: Bool) -> [String] {
-    (wantsInputGradient || isRectified ? ["weight"] : []) + (isRectified ? ["bias"] : [])
-      + ["running_mean", "running_var"]
+  public func backwardReads(_ mode: Mode, wantsInputGradient: Bool) -> BackwardReads {
+    BackwardReads(inputs: true, parameters: (wantsInputGradient ? [0] : []) + [2, 3])
   }
 
-  public func inLanes(
-    _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
-  ) -> LaneForm {
-    var form = self
-    form.isRectified = activation is ReLU
-    form.normalization = LaneNormalization(
-      kernels, as: ChannelNormalization(epsilon: epsilon), isRectified: form.isRectified)
-    return LaneForm(form, includesActivation: form.isRectified)
-  }
-
-  public func kept(in mode: Mode) -> [KeptSignal] {
+  public func saved(_ mode: Mode) -> [SavedTensor] {
     guard mode == .training else { return [] }
-    return ["batch_mean", "batch_var"].map { KeptSignal($0, [channels], isPerExample: false) }
+    return ["batch_mean", "batch_var"].map { SavedTensor($0, [channels], isPerExample: false) }
   }
 
   public func objection(toTrainingOn examples: Int) -> String? {
@@ -70,58 +53,60 @@ public struct BatchNorm: SingleInputLayer, LaneLayer {
   }
 
   /// y = γ (x − μ) / √(σ² + ε) + β
-  public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    let isTraining = pass.mode == .training
-    let known =
-      isTraining ? nil : (parameters.named("running_mean"), parameters.named("running_var"))
-    let (weight, bias) = (parameters.named("weight"), parameters.named("bias"))
-    let found =
-      normalization?.forward(input, weight: weight, bias: bias, known: known, pass.workers)
-      ?? ChannelNormalization(epsilon: epsilon).forward(
-        planes(input), weight: weight, bias: bias, known: known, pass.workers)
-    let shape = normalization == nil ? output.batched(input.shape[0]) : input.shape
-    return LayerOutput(
-      found.y.reshaped(shape),
-      kept: isTraining ? ["batch_mean": found.mean, "batch_var": found.variance] : [:])
+  public func forward(_ call: ForwardCall) {
+    let found = ChannelNormalization(epsilon: epsilon).forward(
+      planes(call.input), weight: call.parameters[0], bias: call.parameters[1],
+      known: knownStatistics(call), call.context.workers)
+    keep(found, of: call, as: output.batched(call.input.shape[0]))
+  }
+
+  /// The running mean and variance in use; nil in training, where those of the batch are to be found.
+  func knownStatistics(_ call: ForwardCall) -> (mean: Tensor, variance: Tensor)? {
+    call.context.mode == .training ? nil : (call.parameters[2], call.parameters[3])
+  }
+
+  func keep(
+    _ found: (y: Tensor, mean: Tensor, variance: Tensor), of call: ForwardCall, as shape: Shape
+  ) {
+    call.output = found.y.reshaped(shape)
+    if call.isSaving { (call.saved[0], call.saved[1]) = (found.mean, found.variance) }
   }
 
   /// With x̂ = (x − μ) / √(σ² + ε) and sums over the M = N · S numbers of a channel:
   /// ∂γ = Σ δ x̂, ∂β = Σ δ, ∂x = γ / √(σ² + ε) · (δ − Σδ / M − x̂ Σ(δ x̂) / M); in use μ and σ² do not depend on x, and
   /// ∂x = γ / √(σ² + ε) · δ.
-  public func backward(
-    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
-    wantsInputGradient: Bool, _ pass: Pass
-  ) -> LayerGradient {
-    let isTraining = pass.mode == .training
-    let running = (parameters.named("running_mean"), parameters.named("running_var"))
-    let (mean, variance) =
-      isTraining ? (kept.named("batch_mean"), kept.named("batch_var")) : running
-    let found =
-      normalization?.backward(
-        error: delta, input: input, weight: parameters["weight"], bias: parameters["bias"],
-        mean: mean, variance: variance, areOfInput: isTraining,
-        wantsInputGradient: wantsInputGradient, pass.workers)
-      ?? ChannelNormalization(epsilon: epsilon).backward(
-        delta: planes(delta), input: planes(input),
-        weight: wantsInputGradient ? parameters.named("weight") : nil, mean: mean,
-        variance: variance, areOfInput: isTraining, pass.workers)
-    var gradients = ["weight": found.weight, "bias": found.bias]
-    let examples = input.shape.count / output.count
+  public func backward(_ call: BackwardCall) {
+    let (mean, variance) = statistics(call)
+    keep(
+      ChannelNormalization(epsilon: epsilon).backward(
+        delta: planes(call.outputGradient), input: planes(call.input),
+        weight: call.wantsInputGradient ? call.parameters[0] : nil, mean: mean,
+        variance: variance, areOfInput: call.context.mode == .training, call.context.workers),
+      of: call)
+  }
+
+  /// The mean and variance that forward has divided by.
+  func statistics(_ call: BackwardCall) -> (mean: Tensor, variance: Tensor) {
+    call.context.mode == .training
+      ? (call.saved[0], call.saved[1]) : (call.parameters[2], call.parameters[3])
+  }
+
+  func keep(_ found: ChannelNormalization.Gradients, of call: BackwardCall) {
+    let isTraining = call.context.mode == .training
+    let (mean, variance) = statistics(call)
+    (call.parameterGradients[0], call.parameterGradients[1]) = (found.weight, found.bias)
+    let examples = call.input.shape.count / output.count
     let values = Double(examples * elementsOfChannel)
     func change(_ running: Tensor, _ shown: Tensor, correction: Double) -> Tensor {
       guard isTraining else { return Tensor(zeros: running.shape, running.dtype) }
       return running.combined(
-        with: shown,
-        by: Change(rate: momentum * Double(examples), correction: correction), pass.workers)
+        with: shown, by: Change(rate: momentum * Double(examples), correction: correction),
+        call.context.workers)
     }
-    gradients["running_mean"] = change(running.0, mean, correction: 1)
-    gradients["running_var"] = change(
-      running.1, variance, correction: values / max(1, values - 1))
-    return LayerGradient(
-      parameters: gradients,
-      input: wantsInputGradient ? found.input.reshaped(input.shape) : nil)
+    call.parameterGradients[2] = change(call.parameters[2], mean, correction: 1)
+    call.parameterGradients[3] = change(
+      call.parameters[3], variance, correction: values / max(1, values - 1))
+    if call.wantsInputGradient { call.inputGradient = found.input.reshaped(call.input.shape) }
   }
 
   private func planes(_ tensor: Tensor) -> Tensor {

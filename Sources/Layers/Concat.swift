@@ -2,13 +2,10 @@ import Kernels
 import Tensors
 
 /// Several layers' outputs one after the other along the first axis of an example: `concat NAME…` puts those of
-/// the named layers behind what reaches the line. For pictures these are the channels; the other axes must agree.
+/// the named layers behind what reaches the line. For images these are the channels; the other axes must agree.
 ///
 /// Source: Huang, Liu, van der Maaten, Weinberger 2017, Densely connected convolutional networks, equation 2.
 public struct Concat: Layer {
-  public static let word = "concat"
-  public static let joinsOthers = true
-
   public let output: Shape
   /// The elements per example of every input.
   private let widths: [Int]
@@ -26,28 +23,20 @@ public struct Concat: Layer {
     widths = inputs.map(\.shape.count)
   }
 
-  public var backwardReadsInputs: Bool { false }
-
-  public func forward(
-    _ inputs: [Tensor], _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    LayerOutput(
-      .joinedRows(inputs).reshaped(output.batched(inputs[0].shape[0])))
+  public func forward(_ call: ForwardCall) {
+    let inputs = widths.indices.map { call.inputs[$0] }
+    call.output = .joinedRows(inputs).reshaped(output.batched(inputs[0].shape[0]))
   }
 
   /// The gradient of every input is its part of delta.
-  public func backward(
-    delta: Tensor, inputs: [Tensor], kept: [String: Tensor], _ parameters: [String: Tensor],
-    wanted: [Bool], _ pass: Pass
-  ) -> LayerGradient {
+  public func backward(_ call: BackwardCall) {
     var start = 0
-    var gradients: [Tensor?] = []
     for (index, width) in widths.enumerated() {
-      let part = start..<start + width
-      gradients.append(
-        wanted[index] ? delta.partOfRows(part).reshaped(inputs[index].shape) : nil)
+      if call.wanted[index] {
+        call.inputGradients[index] = call.outputGradient.partOfRows(start..<start + width)
+          .reshaped(call.inputs[index].shape)
+      }
       start += width
     }
-    return LayerGradient(inputs: gradients)
   }
 }

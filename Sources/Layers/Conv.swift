@@ -10,15 +10,9 @@ import Tensors
 ///
 /// Source: LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition; groups:
 /// Krizhevsky, Sutskever, Hinton 2012; dilation: Yu and Koltun 2016.
-public struct Conv: NotingLayer, LaneLayer {
-  public static let word = "conv"
-
-  private let convolution: Convolution
-  private let hasBias: Bool
-  /// Those by which it computes on signals in registers; nil for batches example after example.
-  private var kernels: LaneKernels?
-  /// The maxpool behind it, when it does the work of that too, in registers; with the rectifier in between.
-  private var pooling: LaneMaxPooling?
+public struct Conv: Layer {
+  let convolution: Convolution
+  let hasBias: Bool
 
   public init(_ words: inout LayerWords, input: Shape) throws {
     try words.checkPicture(input)
@@ -51,115 +45,34 @@ public struct Conv: NotingLayer, LaneLayer {
     return hasBias ? [weight, Parameter("bias", [shape[0]], .constant(0))] : [weight]
   }
 
-  public func parametersForBackward(_ mode: Mode, wantsInputGradient: Bool) -> [String] {
-    wantsInputGradient ? ["weight"] : []
+  public func backwardReads(_ mode: Mode, wantsInputGradient: Bool) -> BackwardReads {
+    BackwardReads(inputs: true, parameters: wantsInputGradient ? [0] : [])
   }
 
-  public func workingMemory(
-    examples: Int, _ dtype: DType, threads: Int, _ passage: Passage
-  ) -> WorkingMemory {
-    convolution.workingMemory(examples: examples, dtype, threads: threads, passage)
+  public func scratchBytes(examples: Int, _ dtype: DType, threads: Int) -> Double {
+    convolution.scratchBytes(examples: examples, dtype, threads: threads)
   }
 
-  public func isAble(_ kernels: LaneKernels) -> Bool { convolution.hasKernels(kernels) }
-
-  public var prefersLanes: Bool { true }
-
-  public func inLanes(
-    _ kernels: LaneKernels, behind included: (any Activation)?, before activation: any Activation
-  ) -> LaneForm {
-    var form = self
-    form.kernels = kernels
-    return LaneForm(form)
-  }
-
-  public func inLanes(
-    _ kernels: LaneKernels, with taker: any LaneLayer, behind activation: any Activation
-  ) -> (any Layer)? {
-    guard let pool = taker as? MaxPool, convolution.canBePooled(by: pool.window),
-      activation is Identity || pool.canInclude(activation)
-    else { return nil }
-    var form = self
-    (form.kernels, form.pooling) = (kernels, pool.inLanes(kernels, behind: activation))
-    return form
-  }
-
-  /// sum[o, y, x] = bias[o] + Σ weight[o, c, i, j] · input[c, row of y and i, column of x and j]
-  public func forward(
-    _ input: Tensor, _ parameters: [Tensor], into sum: inout Tensor, _ pass: Pass
-  ) {
-    let (input, bias) = (pictures(input), hasBias ? parameters[1] : nil)
-    if let pooling {
-      convolution.forward(
-        input, parameters[0], plus: bias, pooledBy: pooling, into: &sum, pass.workers)
-    } else {
-      convolution.forward(input, parameters[0], plus: bias, into: &sum, pass.workers, in: order)
-    }
-  }
-
-  /// ∂weight[o, c, i, j] = Σ delta[o, y, x] · input[c, …], ∂bias[o] = Σ delta[o, y, x]
-  public func backward(
-    delta: Tensor, input: Tensor, into gradients: inout [Tensor], _ pass: Pass
-  ) {
-    gradients[0] = convolution.weightGradient(
-      delta: delta, input: pictures(input), pass.workers, in: order)
-    if !hasBias { return }
-    gradients[1] =
-      kernels?.summedOverPictures(delta, pass.workers) ?? delta.summedOverPictures(pass.workers)
-  }
-
-  /// ∂input[c, …] = Σ weight[o, c, i, j] · delta[o, y, x]
-  public func inputGradient(
-    delta: Tensor, input: Tensor, _ parameters: [Tensor], into gradient: inout Tensor, _ pass: Pass
-  ) {
-    convolution.inputGradient(
-      delta: delta, parameters[0], into: &gradient, pass.workers, in: order)
-    gradient = gradient.reshaped(input.shape)
-  }
-
-  public var note: String? { pooling == nil ? nil : "winner" }
-
-  private var poolingWithNotes: LaneMaxPooling {
-    guard let pooling else { preconditionFailure("a conv that notes nothing") }
-    return pooling
-  }
-
-  public func forward(
-    _ input: Tensor, _ parameters: [Tensor], noting notes: inout Tensor, into sum: inout Tensor,
-    _ pass: Pass
-  ) {
-    let pooling = poolingWithNotes
+  /// output[o, y, x] = bias[o] + Σ weight[o, c, i, j] · input[c, row of y and i, column of x and j]
+  public func forward(_ call: ForwardCall) {
     convolution.forward(
-      pictures(input), parameters[0], plus: hasBias ? parameters[1] : nil, pooledBy: pooling,
-      noting: &notes, into: &sum, pass.workers)
+      images(call.input), call.parameters[0], plus: hasBias ? call.parameters[1] : nil,
+      into: &call.output, call.context.workers)
   }
 
-  public func backward(
-    delta: Tensor, input: Tensor, noted notes: Tensor, into gradients: inout [Tensor], _ pass: Pass
-  ) {
-    let pooling = poolingWithNotes
-    gradients[0] = convolution.weightGradient(
-      delta: delta, winners: notes, of: pooling, input: pictures(input), pass.workers)
-    if hasBias {
-      gradients[1] = pooling.summedOverPictures(delta: delta, winners: notes, pass.workers)
-    }
+  /// ∂weight[o, c, i, j] = Σ delta[o, y, x] · input[c, …], ∂bias[o] = Σ delta[o, y, x];
+  /// ∂input[c, …] = Σ weight[o, c, i, j] · delta[o, y, x]
+  public func backward(_ call: BackwardCall) {
+    let (delta, workers) = (call.outputGradient, call.context.workers)
+    call.parameterGradients[0] = convolution.weightGradient(
+      delta: delta, input: images(call.input), workers)
+    if hasBias { call.parameterGradients[1] = delta.summedOverPictures(workers) }
+    guard call.wantsInputGradient else { return }
+    convolution.inputGradient(delta: delta, call.parameters[0], into: &call.inputGradient, workers)
+    call.inputGradient = call.inputGradient.reshaped(call.input.shape)
   }
 
-  public func inputGradient(
-    delta: Tensor, input: Tensor, noted notes: Tensor, _ parameters: [Tensor],
-    into gradient: inout Tensor, _ pass: Pass
-  ) {
-    let pooling = poolingWithNotes
-    convolution.inputGradient(
-      delta: delta, winners: notes, of: pooling, parameters[0], into: &gradient, pass.workers)
-    gradient = gradient.reshaped(input.shape)
-  }
-
-  private var order: BatchOrder { kernels == nil ? .byExample : .inLanes }
-
-  private func pictures(_ input: Tensor) -> Tensor {
-    let shape = convolution.input
-    return input.reshaped(
-      kernels?.shape(of: shape, input.shape.count / shape.count) ?? shape.batched(input.shape[0]))
+  private func images(_ input: Tensor) -> Tensor {
+    input.reshaped(convolution.input.batched(input.shape[0]))
   }
 }

@@ -8,9 +8,7 @@ import Tensors
 /// Which numbers are dropped is a function of the seed, the epoch, the step, the example's row in the dataset, the layer's
 /// name and the element: 32 random bits each, compared with P · 2³². Backward draws them again.
 /// Source: Srivastava et al. 2014, Dropout, section 10 (scaling in training).
-public struct Dropout: SingleInputLayer {
-  public static let word = "dropout"
-
+public struct Dropout: Layer {
   public let output: Shape
   private let probability: Double
 
@@ -19,35 +17,32 @@ public struct Dropout: SingleInputLayer {
     probability = try words.number("the probability", "from 0 to below 1") { $0 >= 0 && $0 < 1 }
   }
 
-  public var backwardReadsInputs: Bool { false }
-
   public var isRandom: Bool { true }
 
-  public func handsOnMemory(in mode: Mode) -> Bool { mode == .inference }
+  public func sharesInput(_ mode: Mode) -> Bool { mode == .inference }
 
-  public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    LayerOutput(masked(input, pass))
+  public func forward(_ call: ForwardCall) {
+    mask(call.input, into: &call.output, call.context)
   }
 
   /// ∂input = delta where the input passed, divided by 1 − P
-  public func backward(
-    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
-    wantsInputGradient: Bool, _ pass: Pass
-  ) -> LayerGradient {
-    LayerGradient(input: wantsInputGradient ? masked(delta, pass).reshaped(input.shape) : nil)
+  public func backward(_ call: BackwardCall) {
+    guard call.wantsInputGradient else { return }
+    mask(call.outputGradient, into: &call.inputGradient, call.context)
+    call.inputGradient = call.inputGradient.reshaped(call.input.shape)
   }
 
-  private func masked(_ tensor: Tensor, _ pass: Pass) -> Tensor {
-    guard pass.mode == .training else { return tensor }
-    guard let draws = pass.draws else { preconditionFailure("dropout without draws") }
-    var result = Tensor(uninitialized: tensor.shape, tensor.dtype)
-    dispatch(
-      tensor.dtype,
-      f32: { mask(tensor, draws, into: &result, of: Float.self, pass.workers) },
-      f64: { mask(tensor, draws, into: &result, of: Double.self, pass.workers) })
-    return result
+  private func mask(_ tensor: Tensor, into result: inout Tensor, _ context: Context) {
+    guard context.mode == .training else {
+      result = tensor
+      return
+    }
+    guard let draws = context.draws else { preconditionFailure("dropout without draws") }
+    result.become(uninitialized: tensor.shape, tensor.dtype)
+    switch tensor.dtype {
+    case .f64: mask(tensor, draws, into: &result, of: Double.self, context.workers)
+    default: mask(tensor, draws, into: &result, of: Float.self, context.workers)
+    }
   }
 
   private func mask<R: Real>(

@@ -1,12 +1,10 @@
 import Kernels
 import Tensors
 
-/// The mean of every channel of a picture, as a picture of one element: `global-avgpool` makes C×1×1 of C×H×W.
+/// The mean of every channel of an image, as an image of one element: `global-avgpool` makes C×1×1 of C×H×W.
 ///
 /// Source: Lin, Chen, Yan 2014, Network in network, section 3.2.
-public struct GlobalAvgPool: SingleInputLayer {
-  public static let word = "global-avgpool"
-
+public struct GlobalAvgPool: Layer {
   public let output: Shape
   private let input: Shape
   private let window: Window
@@ -18,27 +16,18 @@ public struct GlobalAvgPool: SingleInputLayer {
     output = [input[0], 1, 1]
   }
 
-  public var backwardReadsInputs: Bool { false }
-
-  /// sum[c] = Σ input[c, y, x] / (H · W)
-  public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    LayerOutput(pictures(input).averagePooled(window, pass.workers))
+  /// output[c] = Σ input[c, y, x] / (H · W)
+  public func forward(_ call: ForwardCall) {
+    call.output = call.input.reshaped(input.batched(call.input.shape[0]))
+      .averagePooled(window, call.context.workers)
   }
 
   /// ∂input[c, y, x] = delta[c] / (H · W)
-  public func backward(
-    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
-    wantsInputGradient: Bool, _ pass: Pass
-  ) -> LayerGradient {
-    if !wantsInputGradient { return LayerGradient(input: nil) }
-    let gradient = delta.averagePoolGradient(
-      over: self.input.batched(delta.shape[0]), window, pass.workers)
-    return LayerGradient(input: gradient.reshaped(input.shape))
-  }
-
-  private func pictures(_ input: Tensor) -> Tensor {
-    input.reshaped(self.input.batched(input.shape[0]))
+  public func backward(_ call: BackwardCall) {
+    guard call.wantsInputGradient else { return }
+    let delta = call.outputGradient
+    call.inputGradient = delta.averagePoolGradient(
+      over: input.batched(delta.shape[0]), window, call.context.workers
+    ).reshaped(call.input.shape)
   }
 }

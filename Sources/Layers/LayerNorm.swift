@@ -8,9 +8,7 @@ import Tensors
 /// itself. weight γ and bias β have the shape of a part. Mean and variance are those of its D numbers, divided by D, in
 /// training and in use alike: PyTorch's and ONNX's.
 /// Source: Ba, Kiros, Hinton 2016, Layer normalization, equation 4.
-public struct LayerNorm: SingleInputLayer {
-  public static let word = "layernorm"
-
+public struct LayerNorm: Layer {
   public let output: Shape
   private let part: Shape
   private let epsilon: Double
@@ -31,43 +29,36 @@ public struct LayerNorm: SingleInputLayer {
     [Parameter("weight", part, .constant(1)), Parameter("bias", part, .constant(0))]
   }
 
-  public func parametersForBackward(_ mode: Mode, wantsInputGradient: Bool) -> [String] {
-    wantsInputGradient ? ["weight"] : []
+  public func backwardReads(_ mode: Mode, wantsInputGradient: Bool) -> BackwardReads {
+    BackwardReads(inputs: true, parameters: wantsInputGradient ? [0] : [])
   }
 
   /// y = γ x̂ + β with x̂ = (x − μ) / √(σ² + ε)
-  public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    let normalized = rows(input).mappedRows(
-      width: part.count, by: Normalized(epsilon: epsilon), pass.workers)
-    return LayerOutput(
-      normalized.columnsMapped(
-        times: flat(parameters.named("weight")), plus: flat(parameters.named("bias")), pass.workers
-      ).reshaped(output.batched(input.shape[0])))
+  public func forward(_ call: ForwardCall) {
+    let workers = call.context.workers
+    let normalized = rows(call.input).mappedRows(
+      width: part.count, by: Normalized(epsilon: epsilon), workers)
+    call.output = normalized.columnsMapped(
+      times: flat(call.parameters[0]), plus: flat(call.parameters[1]), workers
+    ).reshaped(output.batched(call.input.shape[0]))
   }
 
   /// ∂γ = Σ δ x̂, ∂β = Σ δ over the examples and parts;
   /// with ε̂ = γ δ: ∂x = (ε̂ − mean ε̂ − x̂ mean(ε̂ x̂)) / √(σ² + ε)
-  public func backward(
-    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
-    wantsInputGradient: Bool, _ pass: Pass
-  ) -> LayerGradient {
-    let (x, delta) = (rows(input), rows(delta))
-    let normalized = x.mappedRows(
-      width: part.count, by: Normalized(epsilon: epsilon), pass.workers)
-    let gradients = [
-      "weight": delta.combined(with: normalized, by: Multiplication(), pass.workers)
-        .summedOverExamples(pass.workers).reshaped(part),
-      "bias": delta.summedOverExamples(pass.workers).reshaped(part),
-    ]
-    guard wantsInputGradient else { return LayerGradient(parameters: gradients, input: nil) }
-    let weight = flat(parameters.named("weight"))
+  public func backward(_ call: BackwardCall) {
+    let workers = call.context.workers
+    let (x, delta) = (rows(call.input), rows(call.outputGradient))
+    let normalized = x.mappedRows(width: part.count, by: Normalized(epsilon: epsilon), workers)
+    call.parameterGradients[0] = delta.combined(with: normalized, by: Multiplication(), workers)
+      .summedOverExamples(workers).reshaped(part)
+    call.parameterGradients[1] = delta.summedOverExamples(workers).reshaped(part)
+    guard call.wantsInputGradient else { return }
+    let weight = flat(call.parameters[0])
     let error = delta.columnsMapped(
-      times: weight, plus: Tensor(zeros: weight.shape, weight.dtype), pass.workers)
-    let gradient = error.combinedRows(
-      width: part.count, with: x, into: x.shape, by: InputGradient(epsilon: epsilon), pass.workers)
-    return LayerGradient(parameters: gradients, input: gradient.reshaped(input.shape))
+      times: weight, plus: Tensor(zeros: weight.shape, weight.dtype), workers)
+    call.inputGradient = error.combinedRows(
+      width: part.count, with: x, into: x.shape, by: InputGradient(epsilon: epsilon), workers
+    ).reshaped(call.input.shape)
   }
 
   private func rows(_ tensor: Tensor) -> Tensor {

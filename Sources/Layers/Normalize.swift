@@ -6,9 +6,7 @@ import Tensors
 ///
 /// The constants are usually the mean and the standard deviation of the training data. Without them the line is a gap that
 /// `nn-init --fit DATASET` fills in. C channels, the first axis of an example.
-public struct Normalize: SingleInputLayer {
-  public static let word = "normalize"
-
+public struct Normalize: Layer {
   public let output: Shape
 
   /// Whether the topology states the constants.
@@ -37,24 +35,18 @@ public struct Normalize: SingleInputLayer {
     (self.mean, self.deviation) = (mean ?? [0], deviation ?? [0])
   }
 
-  public var backwardReadsInputs: Bool { false }
-
-  /// sum = (input − mean) / std
-  public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    LayerOutput(mapped(input, minus: mean, pass))
+  /// output = (input − mean) / std
+  public func forward(_ call: ForwardCall) {
+    call.output = mapped(call.input, minus: mean, call.context)
   }
 
   /// ∂input = delta / std
-  public func backward(
-    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
-    wantsInputGradient: Bool, _ pass: Pass
-  ) -> LayerGradient {
-    LayerGradient(input: wantsInputGradient ? mapped(delta, minus: [0], pass) : nil)
+  public func backward(_ call: BackwardCall) {
+    guard call.wantsInputGradient else { return }
+    call.inputGradient = mapped(call.outputGradient, minus: [0], call.context)
   }
 
-  private func mapped(_ tensor: Tensor, minus mean: [Double], _ pass: Pass) -> Tensor {
+  private func mapped(_ tensor: Tensor, minus mean: [Double], _ context: Context) -> Tensor {
     precondition(isFitted, "normalize without its constants")
     func constants(_ numbers: [Double]) -> Tensor {
       Tensor(numbers.count == channels ? numbers : Array(repeating: numbers[0], count: channels))
@@ -63,7 +55,7 @@ public struct Normalize: SingleInputLayer {
     return tensor.reshaped([tensor.shape[0], channels, output.perExample.count])
       .channelsMapped(
         minus: constants(mean), times: constants(deviation.map { 1 / $0 }),
-        plus: constants([0]), pass.workers
+        plus: constants([0]), context.workers
       ).reshaped(tensor.shape)
   }
 }

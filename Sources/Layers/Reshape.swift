@@ -2,9 +2,7 @@ import Kernels
 import Tensors
 
 /// The same numbers under another shape: `reshape 1x28x28`. The element order, row-major, stays.
-public struct Reshape: SingleInputLayer {
-  public static let word = "reshape"
-
+public struct Reshape: Layer {
   public let output: Shape
 
   public init(_ words: inout LayerWords, input: Shape) throws {
@@ -16,20 +14,14 @@ public struct Reshape: SingleInputLayer {
     }
   }
 
-  public var backwardReadsInputs: Bool { false }
+  public func sharesInput(_ mode: Mode) -> Bool { true }
 
-  public func handsOnMemory(in mode: Mode) -> Bool { true }
-
-  public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    LayerOutput(input.reshaped(output.batched(input.shape[0])))
+  public func forward(_ call: ForwardCall) {
+    call.output = call.input.reshaped(output.batched(call.input.shape[0]))
   }
 
-  public func backward(
-    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
-    wantsInputGradient: Bool, _ pass: Pass
-  ) -> LayerGradient {
-    LayerGradient(input: wantsInputGradient ? delta.reshaped(input.shape) : nil)
+  public func backward(_ call: BackwardCall) {
+    guard call.wantsInputGradient else { return }
+    call.inputGradient = call.outputGradient.reshaped(call.input.shape)
   }
 }

@@ -5,9 +5,7 @@ import Tensors
 ///
 /// `scale 1/255` makes 0…1 of bytes, `scale 1/255 offset=-0.5` makes −0.5…0.5. The factor is a decimal number or a quotient of
 /// two; both constants are rounded first to F64 and then to the model's dtype.
-public struct Scale: InPlaceLayer {
-  public static let word = "scale"
-
+public struct Scale: Layer {
   public let output: Shape
   private let factor: Double
   private let offset: Double
@@ -18,40 +16,31 @@ public struct Scale: InPlaceLayer {
     offset = try words.number("offset", otherwise: 0)
   }
 
-  public var backwardReadsInputs: Bool { false }
+  /// Bytes are made numbers as they are read.
+  public func accepts(_ dtype: DType) -> Bool { dtype == .u8 }
 
-  public var takesBytes: Bool { true }
-
-  /// sum = factor · input + offset
-  public func forward(
-    _ input: Tensor, _ parameters: [Tensor], into sum: inout Tensor, _ pass: Pass
-  ) {
+  /// output = factor · input + offset
+  public func forward(_ call: ForwardCall) {
     if offset == 0 {
-      map(input, by: Times(factor: factor), into: &sum, pass.workers)
+      map(call, by: Times(factor: factor))
     } else {
-      map(input, by: Line(factor: factor, offset: offset), into: &sum, pass.workers)
+      map(call, by: Line(factor: factor, offset: offset))
     }
   }
 
-  private func map(
-    _ input: Tensor, by f: some ElementFunction, into sum: inout Tensor, _ workers: Workers
-  ) {
-    if input.dtype == .u8 {
-      input.mapBytes(by: f, into: &sum, workers)
+  private func map(_ call: ForwardCall, by f: some ElementFunction) {
+    if call.input.dtype == .u8 {
+      call.input.mapBytes(by: f, into: &call.output, call.context.workers)
     } else {
-      input.map(by: f, into: &sum, workers)
+      call.input.map(by: f, into: &call.output, call.context.workers)
     }
   }
-
-  public func backward(
-    delta: Tensor, input: Tensor, into gradients: inout [Tensor], _ pass: Pass
-  ) {}
 
   /// ∂input = factor · delta
-  public func inputGradient(
-    delta: Tensor, input: Tensor, _ parameters: [Tensor], into gradient: inout Tensor, _ pass: Pass
-  ) {
-    delta.map(by: Times(factor: factor), into: &gradient, pass.workers)
+  public func backward(_ call: BackwardCall) {
+    guard call.wantsInputGradient else { return }
+    call.outputGradient.map(
+      by: Times(factor: factor), into: &call.inputGradient, call.context.workers)
   }
 }
 

@@ -25,16 +25,6 @@ extension Network {
     return dtype
   }
 
-  /// Refuses parameters without those that `backward` reads; others may be there.
-  ///
-  /// - Throws: `NetworkFault`.
-  public func checkParametersForBackward(
-    _ tensors: [String: Tensor], _ mode: Mode, dtype: DType
-  ) throws {
-    let names = Set(parameterNamesForBackward(mode))
-    try check(parameters.filter { names.contains($0.name) }, in: tensors, dtype: dtype)
-  }
-
   @discardableResult
   private func check(
     _ expected: [Parameter], in tensors: [String: Tensor], dtype: DType? = nil
@@ -47,38 +37,6 @@ extension Network {
       try check(tensor, parameter.name, parameter.shape, &common)
     }
     return common ?? .f32
-  }
-
-  /// Signals that were read from a trace, refused unless they are those of `examples` examples.
-  ///
-  /// - Parameters:
-  ///   - outputs: the output of every layer, by the layer's name.
-  ///   - sums: at least those of `sumsForBackward`.
-  ///   - others: at least what layers keep, as `LAYER.NAME`.
-  /// - Throws: `NetworkFault`.
-  public func signals(
-    outputs: [String: Tensor], sums: [String: Tensor], others: [String: Tensor], _ mode: Mode,
-    examples: Int, dtype: DType
-  ) throws -> Signals {
-    func check(_ tensor: Tensor?, _ name: String, _ expected: Shape) throws -> Tensor {
-      try required(tensor, name, expected, dtype)
-    }
-    var signals = Signals(lastLayer: last.name)
-    let needed = Set(sumsForBackward)
-    for node in nodes {
-      let expected = node.output.batched(examples)
-      let name = node.name
-      signals.outputs[name] = try check(outputs[name], "\(name).output", expected)
-      if needed.contains(name) {
-        signals.sums[name] = try check(sums[name], "\(name).sum", expected)
-      }
-      for kept in node.layer.kept(in: mode) {
-        let full = "\(name).\(kept.name)"
-        signals.kept[full] = try check(
-          others[full], full, kept.shape(of: examples))
-      }
-    }
-    return signals
   }
 
   /// A tensor that was read, refused unless it is there in this shape and type.
@@ -112,15 +70,16 @@ extension Network {
     common = tensor.dtype
   }
 
-  /// A batch or data set as `forward` takes it: in the network's shape and its parameters' dtype.
+  /// A batch or data set as an executor takes it: in the network's shape, and in its parameters' dtype or another one that all
+  /// layers accept which take it.
   ///
   /// - Parameters:
   ///   - input: [N, …] of any real dtype, where … is the network's input up to axes of length 1, or flat and of the right
   ///     length.
-  ///   - keepingBytes: whether bytes stay bytes where `takesBytes`.
-  /// - Throws: `NetworkFault` for another shape or dtype, no examples, NaN and infinity.
+  /// - Throws: `NetworkFault` for another shape or dtype, no examples, NaN and infinity; `LayerFault` for values that a layer
+  ///   is not defined for.
   public func prepared(
-    input: Tensor, dtype: DType, keepingBytes: Bool = false
+    input: Tensor, dtype: DType
   ) throws -> Tensor {
     let examples = input.shape.dimensions.first ?? 0
     // Axes of length 0 allow others whose product overflows.
@@ -133,11 +92,30 @@ extension Network {
         tensor: "input", found: input.shape, expected: expected ?? self.input.batched(1),
         layer: nodes[0].name)
     }
-    let type = keepingBytes && takesBytes && input.dtype == .u8 ? input.dtype : dtype
-    return try converted(input, "input", type).reshaped(self.input.batched(examples))
+    let type = accepts(input.dtype) ? input.dtype : dtype
+    let result = try converted(input, "input", type).reshaped(self.input.batched(examples))
+    try checkValues(of: result)
+    return result
   }
 
-  /// The targets as `losses` and `backward` take them: [examples] + `outputShape` in `dtype`.
+  /// Refuses values of the input that a layer which takes it is not defined for.
+  ///
+  /// - Throws: `LayerFault`.
+  public func checkValues(of input: Tensor) throws {
+    for node in nodes where node.sources.contains(nil) { try node.layer.check(input: input) }
+  }
+
+  /// Refuses so many targets whose class ids, written out as rows of outputs, would take more than `limit` bytes.
+  ///
+  /// - Throws: `NetworkFault.tooMuchMemory`.
+  public func checkMemory(ofTargets examples: Int, _ dtype: DType, limit: Int) throws {
+    if outputShape.count == 1 { return }
+    let bytes = Double(examples) * Double(outputShape.count) * Double(dtype.bitWidth / 8)
+    try ExecutionMemory(largest: last.name, bytesOfLargest: bytes, bytes: bytes)
+      .check(for: examples, limit: limit)
+  }
+
+  /// The targets as an executor takes them: [examples] + `outputShape` in `dtype`.
   ///
   /// - Parameter target: class ids, [N] integers, of which 0 and 1 stand for themselves where there is a
   ///   single output; or real numbers (or BOOL) of the outputs' shape up to axes of length 1.

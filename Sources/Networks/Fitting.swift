@@ -10,7 +10,7 @@ public struct NormalizationFit {
   /// Examples whose signals are in memory together.
   private static let chunk = 256
 
-  /// - Parameter memoryLimit: the most bytes that the signals of some examples may take; see `SignalMemory`.
+  /// - Parameter memoryLimit: the most bytes that the signals of some examples may take; see `Executor.admit`.
   public init(_ workers: Workers, memoryLimit: Int = .max) {
     (self.workers, self.memoryLimit) = (workers, memoryLimit)
   }
@@ -55,16 +55,18 @@ public struct NormalizationFit {
         reason: "what reaches this 'normalize' depends on parameters: 'batchnorm' is for that")
     }
     let input = try network.prepared(input: input, dtype: .f64)
-    try network.checkMemory(
-      reaching: index, of: min(Self.chunk, input.shape[0]), .f64, limit: memoryLimit)
+    var executor = Executor(network, only: network.ancestors(of: index), .f64)
+    try executor.admit(
+      min(Self.chunk, input.shape[0]), hasClassIDs: false, goesBack: false, threads: workers.count,
+      limit: memoryLimit)
     let channels = node.output[0]
     var count = 0.0
     var mean = [Double](repeating: 0, count: channels)
     var squares = mean
     for start in stride(from: 0, to: input.shape[0], by: Self.chunk) {
       let rows = start..<min(start + Self.chunk, input.shape[0])
-      let signal = network.signal(
-        reaching: index, from: input.rows(rows), Pass(.inference, workers))
+      executor.forward(input.rows(rows), target: nil, Context(.inference, workers))
+      let signal = node.sources[0] == nil ? input.rows(rows) : executor.output
       let found = signal.reshaped(
         [rows.count, channels, node.output.perExample.count]
       ).channelStatistics(workers)

@@ -29,22 +29,17 @@ public struct Network: Sendable {
   /// Every parameter and statistic under its full name, in the topology's order.
   public let parameters: [Parameter]
 
-  /// The names of the layers whose sum `backward` or `losses` reads.
-  public let sumsForBackward: [String]
+  /// For every node the positions of its parameters in `parameters`.
+  let parameterPositions: [[Int]]
 
-  /// For every node whether errors are passed back to it: it, or one that it takes from, has learned parameters.
+  /// For every node whether gradients pass back to it: it, or one that it takes from, has learned parameters.
   let carriesError: [Bool]
 
-  private let namesForBackward: [Mode: [String]]
+  /// For every node whether backward or the loss reads what comes before its activation.
+  let keepsSum: [Bool]
 
   /// Whether a training pass draws random numbers, so that it must know what to draw them by.
   public let isRandom: Bool
-
-  /// Whether all layers that take the input take bytes as they are.
-  public let takesBytes: Bool
-
-  /// The last batches that `checkMemory` had room for.
-  let roomy = RoomyBatches()
 
   /// - Throws: `TopologyFault`.
   public init(topology: String) throws { try self.init(topology: topology, allowingGaps: false) }
@@ -69,32 +64,26 @@ public struct Network: Sendable {
     }
     self.carriesError = carriesError
     isRandom = nodes.contains { $0.layer.isRandom }
-    takesBytes = nodes.allSatisfy { node in
-      !node.sources.contains(nil) || (node.layer as? any InPlaceLayer)?.takesBytes == true
-    }
-    parameters = nodes.flatMap { node in
-      node.layer.parameters.map {
+    var parameters: [Parameter] = []
+    var positions: [[Int]] = []
+    for node in nodes {
+      let own = node.layer.parameters
+      positions.append(Array(parameters.count..<parameters.count + own.count))
+      parameters += own.map {
         Parameter("\(node.name).\($0.name)", $0.shape, $0.start, isLearned: $0.isLearned)
       }
     }
-    func namesForBackward(_ mode: Mode) -> [String] {
-      nodes.indices.filter { carriesError[$0] }.flatMap { index in
-        let wants = nodes[index].sources.contains { $0.map { carriesError[$0] } == true }
-        return nodes[index].layer.parametersForBackward(mode, wantsInputGradient: wants)
-          .map { "\(nodes[index].name).\($0)" }
-      }
-    }
-    self.namesForBackward = [
-      .training: namesForBackward(.training), .inference: namesForBackward(.inference),
-    ]
-    sumsForBackward = nodes.indices.filter { index in
+    (self.parameters, parameterPositions) = (parameters, positions)
+    keepsSum = nodes.indices.map { index in
       index == nodes.count - 1 && loss.needsSum
         || carriesError[index] && nodes[index].activation.backwardNeedsSum
-    }.map { nodes[$0].name }
+    }
   }
 
-  /// The parameters and statistics, by their full names, whose values `backward` reads.
-  public func parameterNamesForBackward(_ mode: Mode) -> [String] { namesForBackward[mode] ?? [] }
+  /// Whether the input may be of this dtype while computation is in another: all layers that take it accept that.
+  public func accepts(_ dtype: DType) -> Bool {
+    nodes.allSatisfy { !$0.sources.contains(nil) || $0.layer.accepts(dtype) }
+  }
 
   /// The shape of what leaves the last layer, per example.
   public var outputShape: Shape { last.output }
@@ -110,10 +99,32 @@ public struct Network: Sendable {
     return nodes.indices.filter { isAncestor[$0] }
   }
 
-  /// The layers that every layer's output has not yet reached when its turn is over, by the index of that layer:
-  /// what a pass that keeps nothing may forget.
-  func lastUses() -> [[Int]] {
-    Networks.lastUses(nodes.map { $0.sources.map { $0 ?? -1 } })
+  /// Whether backward computes a gradient of the parameter at this position of `parameters`.
+  public func hasGradient(_ position: Int) -> Bool {
+    zip(parameterPositions, carriesError).contains { $1 && $0.contains(position) }
+  }
+
+  /// Refuses a network that cannot learn, before anything is computed.
+  ///
+  /// - Throws: `NetworkFault.noDerivative`.
+  public func checkDerivatives() throws {
+    for (node, carriesError) in zip(nodes, carriesError) where carriesError {
+      if let reason = node.activation.reasonWithoutDerivative {
+        throw NetworkFault.noDerivative(layer: node.name, reason: reason)
+      }
+    }
+  }
+
+  /// Refuses batches of a size that a layer cannot be trained on.
+  ///
+  /// - Parameter batch: which one has so many examples.
+  /// - Throws: `NetworkFault.tooFewExamples`.
+  public func checkTraining(on examples: Int, of batch: String = "the batch") throws {
+    for node in nodes {
+      if let reason = node.layer.objection(toTrainingOn: examples) {
+        throw NetworkFault.tooFewExamples(layer: node.name, batch: batch, reason: reason)
+      }
+    }
   }
 }
 

@@ -43,7 +43,7 @@ struct TopologyParser {
     let activation = activations.first { $0.word == first.text }
     if kind == nil && activation == nil && first.text != "loss" {
       let known =
-        (input == nil ? ["input"] : []) + layerKinds.map { $0.word } + activations.map(\.word)
+        (input == nil ? ["input"] : []) + layerKinds.map(\.word) + activations.map(\.word)
         + ["loss"]
       throw TopologyFault.unknownWord(first, known: known)
     }
@@ -53,13 +53,13 @@ struct TopologyParser {
     if first.text == "loss" {
       try readLoss(first, &words)
     } else {
-      try readLayer(kind ?? PassThrough.self, first, activation, &words)
+      try readLayer(kind ?? PassThrough.kind, first, activation, &words)
     }
   }
 
   /// - Parameter activation: the one that the line begins with; nil when it begins with a layer.
   private mutating func readLayer(
-    _ kind: any Layer.Type, _ first: Word, _ activation: (any Activation)?,
+    _ kind: LayerKind, _ first: Word, _ activation: (any Activation)?,
     _ words: inout LayerWords
   ) throws {
     let sources = try sources(of: kind, first, &words)
@@ -68,7 +68,7 @@ struct TopologyParser {
         name: source.map { nodes[$0].name } ?? "input",
         shape: source.map { nodes[$0].output } ?? input ?? [])
     }
-    let layer = try kind.init(&words, inputs: inputs)
+    let layer = try kind.make(&words, inputs)
     try words.check(elements: layer.output.dimensions, of: "output")
 
     var chosen: any Activation = Identity()
@@ -94,7 +94,7 @@ struct TopologyParser {
   /// The nodes that a line takes from: the one that `from=` names, else the one before it; then those that `add`
   /// and its kin name.
   private func sources(
-    of kind: any Layer.Type, _ first: Word, _ words: inout LayerWords
+    of kind: LayerKind, _ first: Word, _ words: inout LayerWords
   ) throws -> [Int?] {
     var sources = [nodes.isEmpty ? nil : nodes.count - 1]
     if let (value, word) = words.option("from") {

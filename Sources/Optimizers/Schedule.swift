@@ -9,7 +9,7 @@ import Tensors
 #endif
 
 /// Where in the training a batch stands.
-public struct Place: Sendable, Equatable {
+public struct TrainingPosition: Sendable, Equatable {
   /// From 1.
   public let epoch: Int
   /// Within the epoch, from 1.
@@ -68,7 +68,7 @@ public struct Schedule: Sendable, Equatable {
   ///
   /// - Parameter losses: validation losses by the epoch after which they were measured.
   /// - Throws: `ScheduleFault` when the place lies behind the schedule's end, or the loss of the epoch before is missing.
-  public func factor(at place: Place, losses: [Int: Double]) throws -> Double {
+  public func factor(at place: TrainingPosition, losses: [Int: Double]) throws -> Double {
     let warmth = warmUp == 0 ? 1 : min(1, (place.index + 1) / (warmUp * Double(place.steps)))
     return try warmth * course.factor(at: place, losses: losses)
   }
@@ -80,7 +80,7 @@ public struct Schedule: Sendable, Equatable {
 }
 
 extension Schedule.Course {
-  fileprivate func factor(at place: Place, losses: [Int: Double]) throws -> Double {
+  fileprivate func factor(at place: TrainingPosition, losses: [Int: Double]) throws -> Double {
     switch self {
     case .constant: return 1
     case .step(let every, let factor): return pow(factor, Double((place.epoch - 1) / every))
@@ -116,7 +116,7 @@ extension Schedule.Course {
   }
 }
 
-extension Place {
+extension TrainingPosition {
   /// All batches of a training over `epochs`.
   fileprivate func total(of epochs: Int) throws -> Double {
     guard epoch <= epochs else { throw ScheduleFault.behindEnd(epoch: epoch, epochs: epochs) }

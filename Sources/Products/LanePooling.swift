@@ -6,7 +6,7 @@ import Tensors
 public struct LaneMaxPooling: Sendable {
   let kernels: LaneKernels
   /// [C, H, W] and [C, H', W'].
-  let input, output: Shape
+  public let input, output: Shape
   var channels: Int { input[0] }
   /// Of every row of places the first row that it covers, and how many; columns alike.
   private let rows, columns: [Int32]

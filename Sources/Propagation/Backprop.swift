@@ -6,19 +6,18 @@ import Safetensors
 import Tensors
 import Training
 
-/// The backward stage: from what a batch's signals were to how the loss changes with every parameter.
+/// The backward stage: from the tensors of a batch's forward pass to how the loss changes with every parameter.
 public struct Backprop: Sendable {
   private let workers: Workers
   private let keepsDeltas: Bool
   private let memoryLimit: Int
-  /// The network of the last trace; the next one usually is of the same.
-  private var network: Network?
-  /// Where the gradients of brief traces of that network are found; nil before the first.
-  private var workspace: Workspace?
+  /// Of the last trace, and whether that was brief; the next one usually is of the same network and kind.
+  private var executor: Executor?
+  private var wasBrief = false
 
   /// - Parameters:
   ///   - keepingDeltas: whether the errors, derivatives and deltas of every layer and example are written too.
-  ///   - memoryLimit: the most bytes that a trace's gradients and what is needed to find them may take; see `SignalMemory`.
+  ///   - memoryLimit: the most bytes that a trace's gradients and what is needed to find them may take.
   public init(keepingDeltas: Bool = false, _ workers: Workers, memoryLimit: Int = .max) {
     self.memoryLimit = memoryLimit
     self.workers = workers
@@ -35,13 +34,10 @@ public struct Backprop: Sendable {
     workers.expectWork()
     try trace.require(.trace)
     let network = try network(of: trace)
-    let count: Int
+    try network.checkDerivatives()
     var result = Document(kind: .gradient)
-    if try trace.isBrief() {
-      (result.tensors, count) = try briefGradients(of: trace, network)
-    } else {
-      (result.tensors, count) = try gradients(of: trace, network)
-    }
+    let count: Int
+    (result.tensors, count) = try gradients(of: trace, network)
     for name in result.tensors.keys.sorted() { _ = try result.finiteTensor(name) }
     result.passThrough(from: trace) { _ in true }
     result.copy(Key.ofBatch, from: trace)
@@ -58,59 +54,52 @@ public struct Backprop: Sendable {
   }
 
   /// The gradients, and the number of examples.
-  private func gradients(
+  ///
+  /// - Throws: also `PropagationError.tooBrief` when more is asked for than a brief trace has.
+  private mutating func gradients(
     of trace: Document, _ network: Network
   ) throws -> ([String: Tensor], Int) {
-    let mode = try trace.mode()
-    let outputs = trace.signals("output", of: network)
-    let last = network.nodes[network.nodes.count - 1].name
-    let dtype = try computable(outputs[last], "\(last).output")
+    let (mode, isBrief) = (try trace.mode(), try trace.isBrief())
+    if isBrief && (keepsDeltas || mode != .training) { throw PropagationError.tooBrief }
+    // In a brief trace the last layer's output need not be there.
+    let last = "\(network.nodes[network.nodes.count - 1].name).output"
+    let dtype = try computable(
+      isBrief ? trace.tensor(Role.loss) : trace.tensors[last], isBrief ? Role.loss : last)
     let input = try network.prepared(input: trace.tensor(Role.input), dtype: dtype)
     let count = input.shape[0]
-    try network.checkMemory(
-      of: count, for: .gradients(mode), dtype, threads: workers.count, limit: memoryLimit)
-    let signals = try network.signals(
-      outputs: outputs, sums: trace.signals("sum", of: network), others: trace.tensors, mode,
-      examples: count, dtype: dtype)
-    // Behind the signals: only they show that the trace is as large as the topology claims, as one-hot targets will be.
+    var executor = executor(network, mode, dtype, isBrief: isBrief)
+    try executor.admit(
+      count, hasClassIDs: false, goesBack: true, hasArrived: !isBrief, threads: workers.count,
+      limit: memoryLimit)
+    let context = try trace.context(mode, of: network, workers)
+    try executor.load(trace.tensors, input: input, brief: isBrief, context)
+    // After the tensors: only they show that the trace is as large as the topology claims, as one-hot targets will be.
     let target = try network.prepared(
       target: trace.tensor(Role.target), examples: count, dtype: dtype)
-    try network.checkParametersForBackward(trace.tensors, mode, dtype: dtype)
-    let gradients = try network.backward(
-      input: input, target: target, signals: signals, parameters: trace.tensors,
-      keepingDeltas: keepsDeltas, trace.pass(mode, of: network, workers))
-    return (gradients.parameters.merging(gradients.deltas) { parameter, _ in parameter }, count)
+    executor.backward(target: target, context)
+    var result = executor.namedGradients
+    for position in network.parameters.indices where !network.hasGradient(position) {
+      result[executor.parameterNames[position]] = nil
+    }
+    if keepsDeltas { result.merge(executor.deltas(workers)) { parameter, _ in parameter } }
+    executor.unload()
+    self.executor = executor
+    return (result, count)
   }
 
-  /// As `gradients`, of a trace that carries no more than they need.
-  ///
-  /// - Throws: also `PropagationError.tooBrief` when more is asked for.
-  private mutating func briefGradients(
-    of trace: Document, _ network: Network
-  ) throws -> ([String: Tensor], Int) {
-    guard !keepsDeltas, try trace.mode() == .training else { throw PropagationError.tooBrief }
-    try network.checkDerivatives()
-    // The last layer's output need not be there.
-    let dtype = try computable(trace.tensor(Role.loss), Role.loss)
-    let input = try network.prepared(
-      input: trace.tensor(Role.input), dtype: dtype, keepingBytes: true)
-    let count = input.shape[0]
-    try network.checkMemory(
-      of: count, for: .briefTrace, dtype, threads: workers.count, limit: memoryLimit)
-    var workspace = self.workspace.take() ?? Workspace(network, dtype: dtype)
-    if workspace.dtype != dtype { workspace = Workspace(network, dtype: dtype) }
-    let pass = try trace.pass(.training, of: network, workers)
-    try workspace.takeOver(trace.tensors, input: input, pass)
-    let target = try network.prepared(
-      target: trace.tensor(Role.target), examples: count, dtype: dtype)
-    workspace.backward(input, target: target, pass)
-    workspace.giveUp()
-    var result: [String: Tensor] = [:]
-    for (names, gradients) in zip(workspace.names, workspace.gradients) {
-      for (name, gradient) in zip(names, gradients) { result[name] = gradient }
+  /// That of the last trace, if it fits.
+  private mutating func executor(
+    _ network: Network, _ mode: Mode, _ dtype: DType, isBrief: Bool
+  ) -> Executor {
+    // Taken out of the stage, so that its tensors have one owner.
+    if let executor = executor.take(), executor.mode == mode, executor.dtype == dtype,
+      wasBrief == isBrief, executor.network.topology == network.topology
+    {
+      return executor
     }
-    self.workspace = workspace
-    return (result, count)
+    wasBrief = isBrief
+    return Executor(
+      network, mode, dtype, keeping: keepsDeltas ? .everything : .training, isBrief ? .best : nil)
   }
 
   /// The dtype of a tensor that has that of all signals.
@@ -122,20 +111,9 @@ public struct Backprop: Sendable {
     return dtype
   }
 
-  private mutating func network(of trace: Document) throws -> Network {
+  private func network(of trace: Document) throws -> Network {
     let topology = try trace.text(.topology)
-    if let network, network.topology == topology { return network }
-    let network = try Network(topology: topology)
-    (self.network, workspace) = (network, nil)
-    return network
-  }
-}
-
-extension Document {
-  /// The tensors `LAYER.kind` of a trace, by the layers' names.
-  fileprivate func signals(_ kind: String, of network: Network) -> [String: Tensor] {
-    var signals = [String: Tensor]()
-    for node in network.nodes { signals[node.name] = tensors["\(node.name).\(kind)"] }
-    return signals
+    if let executor, executor.network.topology == topology { return executor.network }
+    return try Network(topology: topology)
   }
 }

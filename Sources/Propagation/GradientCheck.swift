@@ -43,18 +43,19 @@ public struct GradientCheck {
   static let mostNoise = 1e-3
 
   private let network: Network
-  private let answers: AnswerPass
   private let parameters: [String: Tensor]
   private let input: Tensor
   private let target: Tensor
-  private let pass: Pass
+  private let context: Context
   private let tolerance: Double
   private let loss: Double
+  /// Of the analytic gradients, after its forward pass.
+  private let executor: Executor
 
   /// - Parameters:
   ///   - batch: a batch or a dataset with targets.
   ///   - tolerance: the relative error that is allowed.
-  ///   - memoryLimit: the most bytes that the signals may take; see `SignalMemory`.
+  ///   - memoryLimit: the most bytes that the signals may take; see `Executor.admit`.
   /// - Throws: `TopologyFault`, `NetworkFault`, `DocumentError` where model and batch do not fit or the loss is not finite.
   public init(
     of model: Model, on batch: Document, _ mode: Mode, tolerance: Double, _ workers: Workers,
@@ -62,25 +63,25 @@ public struct GradientCheck {
   ) throws {
     let network = try Network(topology: model.topology)
     self.network = network
-    answers = AnswerPass(network, mode, .f64)
     try network.checkParameters(model.parameters)
     parameters = model.parameters.mapValues { $0.converted(to: .f64) }
+    var executor = Executor(network, mode, .f64, keeping: .training, nil)
     let examples = try ExampleBatch(batch, for: network, dtype: .f64) {
-      try network.checkMemory(
-        of: $0, for: .gradientCheck(mode), .f64, threads: workers.count, hasClassIDs: $1,
-        limit: memoryLimit)
+      try executor.admit(
+        $0, hasClassIDs: $1, goesBack: true, threads: workers.count, limit: memoryLimit)
     }
     guard let target = examples.target else {
       throw DocumentError.missingTensor(Role.target, kind: batch.kind)
     }
     if mode == .training { try network.checkTraining(on: examples.count) }
     (input, self.target) = (examples.input, target)
-    pass = try batch.pass(mode, of: network, workers)
+    context = try batch.context(mode, of: network, workers)
     self.tolerance = tolerance
-    let losses = network.losses(
-      network.forward(input, parameters: parameters, pass), target: target, workers: workers)
-    try losses.requireFinite(Role.loss)
-    loss = losses.doubles().reduce(0, +)
+    executor.use(parameters)
+    executor.forward(input, target: target, context)
+    try executor.losses.requireFinite(Role.loss)
+    loss = executor.losses.doubles().reduce(0, +)
+    self.executor = executor
   }
 
   /// How many tensors there are to check.
@@ -98,11 +99,12 @@ public struct GradientCheck {
   public func run(
     samples: Int?, seed: UInt64, report: (Finding) throws -> Void
   ) throws -> Finding? {
-    let analytic = try network.backward(
-      input: input, target: target,
-      signals: network.forward(input, parameters: parameters, keeping: .whatBackwardNeeds, pass),
-      parameters: parameters, keepingDeltas: false, pass
-    ).parameters
+    try network.checkDerivatives()
+    var executor = executor
+    executor.backward(target: target, context)
+    let analytic = executor.namedGradients
+    var answers = Executor(network, context.mode, .f64, keeping: .answers, nil)
+    answers.use(parameters)
     var wrong: Finding?
     for parameter in learned {
       let numbers = RandomNumbers(seed: seed, purpose: "gradcheck.\(parameter.name)")
@@ -111,7 +113,8 @@ public struct GradientCheck {
       let gradient = (analytic[parameter.name] ?? Tensor(zeros: parameter.shape, .f64)).doubles()
       let largest = gradient.reduce(0) { max($0, abs($1)) }
       let found = elements.map {
-        check(parameter.name, $0, analytic: gradient[$0], floor: largest / 1000)
+        check(
+          parameter.name, $0, analytic: gradient[$0], floor: largest / 1000, by: &answers)
       }
       let finding = Finding(
         parameter: parameter.name, checked: elements.count, kinks: found.count { $0 == nil },
@@ -130,14 +133,19 @@ public struct GradientCheck {
   ///
   /// - Parameter floor: errors are relative to a derivative of at least this size.
   private func check(
-    _ name: String, _ index: Int, analytic: Double, floor: Double
+    _ name: String, _ index: Int, analytic: Double, floor: Double, by answers: inout Executor
   ) -> Element? {
-    guard let parameter = parameters[name] else { preconditionFailure("no parameter '\(name)'") }
+    guard let parameter = parameters[name],
+      let place = answers.parameterNames.firstIndex(of: name)
+    else { preconditionFailure("no parameter '\(name)'") }
+    defer { answers.parameters[place] = parameter }
     let values = parameter.doubles()
     func moved(by step: Double) -> Double {
       var moved = values
       moved[index] += step
-      return loss(with: [name: Tensor(moved, shape: parameter.shape)])
+      answers.parameters[place] = Tensor(moved, shape: parameter.shape)
+      answers.forward(input, target: target, context)
+      return answers.losses.doubles().reduce(0, +)
     }
     var first: Element?
     for step in Self.steps {
@@ -159,11 +167,5 @@ public struct GradientCheck {
       first = first ?? element
     }
     return first
-  }
-
-  private func loss(with changed: [String: Tensor]) -> Double {
-    let signals = answers.signals(
-      of: input, parameters: parameters.merging(changed) { $1 }, pass)
-    return network.losses(signals, target: target, workers: pass.workers).doubles().reduce(0, +)
   }
 }

@@ -22,15 +22,17 @@ extension Document {
   ///
   /// - Throws: `PropagationError.cannotDraw` when a layer is to draw random numbers and the document does not say by what:
   ///   `nn.seed`, `nn.epoch`, `nn.step` and the rows' `index`.
-  func pass(_ mode: Mode, of network: Network, _ workers: Workers) throws -> Pass {
-    guard mode == .training && network.isRandom else { return Pass(mode, workers) }
+  func context(
+    _ mode: Mode, of network: Network, _ workers: Workers
+  ) throws -> Context {
+    guard mode == .training && network.isRandom else { return Context(mode, workers) }
     do {
       let seed = try text(.seed)
       guard let seed = UInt64(seed) else {
         throw DocumentError.malformed(.seed, found: seed, expected: "a whole number below 2^64")
       }
       let rows = try rows(count: tensor(Role.input).shape.dimensions.first ?? 0)
-      return Pass(
+      return Context(
         mode,
         draws: Draws(seed: seed, epoch: try integer(.epoch), step: try integer(.step), rows: rows),
         workers)

@@ -8,10 +8,10 @@ import Safetensors
 import Tensors
 import Training
 
-/// The ring in one process: the same layers, losses and rules in the same steps, without documents between them.
+/// The ring in one process: the same layers, losses and updates in the same steps, without documents between them.
 ///
-/// Signals, gradients and parameters are in memory that every step uses again; the model is put together after the last
-/// one.
+/// `step` is one step of training from top to bottom. Tensors are in memory that every step uses again; the model is put
+/// together after the last one.
 public struct Trainer {
   /// The model as the last `run` left it; after one that threw a numerical fault, as it was before that step, and after one
   /// that threw another it is of no use.
@@ -27,25 +27,27 @@ public struct Trainer {
   private let memoryLimit: Int
   /// Whether the targets are class ids, looked up once as every epoch asks for it.
   private let hasClassIDs: Bool
-  private var workspace: Workspace
-  private var corrector: Corrector
+  private var executor: Executor
+  private var updater: Updater
   private var examples: TrainingExamples
-  /// nil where none is made ready.
-  private var next: NextBatch?
-  /// How many numbers the input of a batch must have to be made ready beside another.
-  var fewestNumbersAhead = NextBatch.fewestNumbers
-  /// The pass of a network that draws nothing.
-  private let pass: Pass
+  /// nil where no batch is made ready in advance.
+  private var prefetch: Prefetch?
+  /// How many numbers the input of a batch must have to be prefetched.
+  var fewestNumbersAhead = Prefetch.fewestNumbers
+  /// The context of a network that draws nothing.
+  private let context: Context
   private var isKnownToLearn = false
   /// The sizes of batches that all layers can be trained on.
   private var knownToFit: [Int] = []
-  /// Whether a step of these settings is done, so that model and lineage state them.
-  private var isNoted = false
-  private var snapshot: TrainerSnapshot?
+  /// A model of one of the last steps. Updates change weights where they lie; what one that leaves the finite numbers made of
+  /// them cannot be undone, but the steps from here on can be repeated.
+  private var checkpoint: Model?
+  /// The steps between two checkpoints: the weights are copied once in so many.
+  static let checkpointInterval = 1024
 
   /// - Parameters:
   ///   - augmentation: how every batch is distorted; nil for not at all.
-  ///   - memoryLimit: the most bytes that a batch's signals may take; see `SignalMemory`.
+  ///   - memoryLimit: the most bytes that a batch's tensors may take; see `Executor.admit`.
   /// - Throws: as `Forward.init`.
   public init(
     _ model: Model, on data: any TrainingData, _ batching: Batching,
@@ -62,9 +64,10 @@ public struct Trainer {
     self.workers = workers
     self.memoryLimit = memoryLimit
     hasClassIDs = data.outline.target?.dtype.isInteger == true
-    pass = Pass(.training, workers)
-    workspace = Workspace(network, parameters: model.parameters, dtype: model.dtype)
-    corrector = try Corrector(of: model, named: workspace.names, settings)
+    context = Context(.training, workers)
+    executor = Executor(network, .training, model.dtype, keeping: .training)
+    executor.use(model.parameters)
+    updater = try Updater(of: model, named: executor.parameterNames, settings)
     examples = TrainingExamples(for: network, dtype: model.dtype)
   }
 
@@ -93,17 +96,17 @@ public struct Trainer {
       throw TrainingError.noEpochLoss
     }
     var remaining = limit ?? .max
-    (snapshot, failedBatch) = (nil, nil)
-    // Until the end only the workspace has the parameters, and need not copy what it changes.
+    (checkpoint, failedBatch) = (nil, nil)
+    // Until the end only the executor has the parameters, and need not copy what it changes.
     model.parameters = [:]
     defer {
-      next = nil
-      putModelTogether()
+      prefetch = nil
+      model = wholeModel()
     }
     if model.epoch == last { return .finished }
     var epoch = Epoch(model.epoch + 1, of: data, batching)
     if workers.count > 1 && epoch.steps > 1 && remaining > 1 {
-      next = NextBatch(
+      prefetch = Prefetch(
         for: network, dtype: model.dtype, examples: epoch.examples(in: 1),
         numbers: fewestNumbersAhead, memoryLimit: memoryLimit)
     }
@@ -124,16 +127,106 @@ public struct Trainer {
         position += 1
         remaining -= 1
         let isLast = remaining == 0 || position == epoch.steps
-        report(try learn(epoch, position, following: isLast ? nil : position + 1))
+        report(try reportedStep(epoch, position, following: isLast ? nil : position + 1))
       }
     }
     return .finished
   }
 
+  /// A step, with a checkpoint before it where one is due; a fault of it says which step it was.
+  private mutating func reportedStep(
+    _ epoch: Epoch, _ step: Int, following: Int?
+  ) throws -> Step {
+    do {
+      if checkpoint.map({ model.step >= $0.step + Self.checkpointInterval }) ?? true {
+        checkpoint = wholeModel()
+      }
+      let loss = try self.step(epoch, step, following: following)
+      return Step(
+        epoch: epoch.number, step: step, steps: epoch.steps, loss: loss / Double(examples.count))
+    } catch let fault as any Fault {
+      throw StepFault(
+        epoch: epoch.number, step: step,
+        cause: fault.isNumerical ? diagnosed(fault, epoch, step) : fault)
+    }
+  }
+
+  // MARK: One step
+
+  /// One step of training: load, forward, backward, update, record.
+  ///
+  /// - Parameter following: the step of the epoch whose batch is prefetched meanwhile; nil for none.
+  /// - Returns: the sum of the losses before the update.
+  private mutating func step(_ epoch: Epoch, _ step: Int, following: Int?) throws -> Double {
+    let context = try load(epoch, step)
+    guard let following, var prefetch, epoch.areExamplesAtHand(of: following) else {
+      return try learn(epoch, step, context)
+    }
+    // Out of the trainer, which the step changes meanwhile.
+    self.prefetch = nil
+    defer { self.prefetch = prefetch }
+    let augmentation = augmentation
+    return try workers.run(beside: {
+      prefetch.makeReady(following, of: epoch, distorting: augmentation, $0)
+    }) {
+      try learn(epoch, step, context)
+    }
+  }
+
+  /// Loads the step's examples and computes what they alone decide, unless that was prefetched.
+  ///
+  /// - Returns: what their computation depends on.
+  private mutating func load(_ epoch: Epoch, _ step: Int) throws -> Context {
+    let isThere =
+      try examples.staysTheSame
+      || prefetch?.handOver(step, of: epoch, to: &examples, &executor) == true
+    if !isThere {
+      executor.releaseInput()
+      try examples.take(
+        step, of: epoch, distorting: augmentation,
+        stays: epoch.isAlwaysTheSame && !network.isRandom, workers)
+    }
+    try checkTraining(on: examples.count)
+    if !isThere { executor.begin(examples.input, context) }
+    guard network.isRandom else { return context }
+    let draws = Draws(
+      seed: batching.seed, epoch: epoch.number, step: step, rows: examples.rows.map(UInt64.init))
+    return Context(.training, draws: draws, workers)
+  }
+
+  /// Learns from the examples that were loaded.
+  private mutating func learn(_ epoch: Epoch, _ step: Int, _ context: Context) throws -> Double {
+    // Forward
+    executor.finish(target: examples.target, context)
+    try executor.output.requireFinite(Role.output)
+    try executor.losses.requireFinite(Role.loss)
+    // Backward
+    if !isKnownToLearn {
+      try network.checkDerivatives()
+      isKnownToLearn = true
+    }
+    executor.backward(target: examples.target, context)
+    // Update and record
+    let loss = executor.losses.sum()
+    let count = examples.count
+    let text = updater.isNoted ? nil : settingsText(epoch, step)
+    try updater.learn(
+      &executor.parameters, by: executor.parameterGradients,
+      from: {
+        guard loss.isFinite else { throw TrainingError.lossOverflow }
+        return LearnedBatch(
+          position: TrainingPosition(epoch: epoch.number, step: step, steps: epoch.steps),
+          loss: loss, examples: count)
+      }, into: &model, settings: text, workers)
+    return loss
+  }
+
+  // MARK: What is checked before
+
   /// - Throws: `NetworkFault.tooMuchMemory`.
-  private func checkMemory(of examples: Int) throws {
-    try network.checkMemory(
-      of: examples, for: .training, model.dtype, threads: workers.count, hasClassIDs: hasClassIDs,
+  private mutating func checkMemory(of examples: Int) throws {
+    try executor.admit(
+      examples, hasClassIDs: hasClassIDs, goesBack: true, threads: workers.count,
       limit: memoryLimit)
   }
 
@@ -147,159 +240,62 @@ public struct Trainer {
   /// Whether the epoch that the model has finished was one of this training, and its loss low enough.
   private func hasReached(_ goal: Double, before epoch: Epoch) -> Bool {
     guard let loss = model.epochLoss else { return false }
-    let settings = TrainingSettings.text(batch: place(epoch, 1), settings.description)
-    return model.lineage.lastSettings == settings && loss.mean < goal
+    return model.lineage.lastSettings == settingsText(epoch, 1) && loss.mean < goal
   }
 
-  private mutating func learn(_ epoch: Epoch, _ step: Int, following: Int?) throws -> Step {
-    do {
-      if snapshot == nil || model.step % TrainerSnapshot.interval == 0 {
-        snapshot = TrainerSnapshot(
-          parameters: workspace.parameters, corrector: corrector, model: model, isNoted: isNoted)
-      }
-      let loss = try loss(epoch, step, following: following)
-      return Step(
-        epoch: epoch.number, step: step, steps: epoch.steps, loss: loss / Double(examples.count))
-    } catch let fault as any Fault {
-      throw StepFault(
-        epoch: epoch.number, step: step,
-        cause: fault.isNumerical ? explained(fault, epoch, step) : fault)
-    }
-  }
-
-  /// Goes back to before the step that failed, and finds out what was wrong there.
-  private mutating func explained(_ fault: any Fault, _ epoch: Epoch, _ step: Int) -> any Fault {
-    guard let batch = try? returned(to: epoch, step) else { return fault }
-    failedBatch = batch
-    var before = model
-    for (name, tensor) in namedParameters { before.parameters[name] = tensor }
-    guard let suspects = Suspects(fault, of: before, on: batch, workers) else { return fault }
-    return SuspectedFault(cause: fault, suspects: suspects)
-  }
-
-  /// Makes the steps from the snapshot to before this one again, which went well before.
-  ///
-  /// - Returns: the batch of this one.
-  private mutating func returned(to epoch: Epoch, _ step: Int) throws -> Document? {
-    guard let snapshot else { return nil }
-    (workspace.parameters, corrector) = (snapshot.parameters, snapshot.corrector)
-    (model, isNoted) = (snapshot.model, snapshot.isNoted)
-    while (model.epoch + 1, (model.position ?? 0) + 1) < (epoch.number, step) {
-      let number = model.epoch + 1
-      let again =
-        number == epoch.number ? epoch : Epoch(number, of: data, batching)
-      for step in (model.position ?? 0) + 1...(number == epoch.number ? step - 1 : again.steps) {
-        _ = try loss(again, step)
-      }
-    }
-    let batch = try epoch.batch(step, isWhole: true)
-    return try augmentation?.distorted(batch, workers) ?? batch
-  }
-
-  /// One step.
-  ///
-  /// - Parameter following: the step of the epoch that is made ready meanwhile; nil for none.
-  /// - Returns: the sum of the losses before the correction.
-  private mutating func loss(
-    _ epoch: Epoch, _ step: Int, following: Int? = nil
-  ) throws -> Double {
-    let pass = try prepare(epoch, step)
-    guard let following, var next, epoch.areExamplesAtHand(of: following) else {
-      return try loss(epoch, step, pass)
-    }
-    // Out of the trainer, which the step changes meanwhile.
-    self.next = nil
-    defer { self.next = next }
-    let augmentation = augmentation
-    return try workers.run(beside: {
-      next.makeReady(following, of: epoch, distorting: augmentation, $0)
-    }) {
-      try loss(epoch, step, pass)
-    }
-  }
-
-  /// As above, of examples that are prepared.
-  private mutating func loss(_ epoch: Epoch, _ step: Int, _ pass: Pass) throws -> Double {
-    workspace.finish(examples.input, target: examples.target, pass)
-    try workspace.output.requireFinite(Role.output)
-    try workspace.losses.requireFinite(Role.loss)
-    if !isKnownToLearn {
-      try network.checkDerivatives()
-      isKnownToLearn = true
-    }
-    workspace.backward(examples.input, target: examples.target, pass)
-    let loss = workspace.losses.sum()
-    var factor = 1.0
-    do {
-      guard loss.isFinite else { throw TrainingError.lossOverflow }
-      if settings.schedule.needsPlace {
-        let place = Place(epoch: epoch.number, step: step, steps: epoch.steps)
-        factor = try settings.schedule.factor(at: place, losses: model.validation)
-      }
-    } catch {
-      // What is wrong with the gradients was wrong before.
-      try corrector.requireFinite(workspace.gradients)
-      throw error
-    }
-    try corrector.correct(
-      &workspace.parameters, by: workspace.gradients, examples: examples.count, factor: factor,
-      workers)
-    if !isNoted {
-      let description = settings.description
-      model.note(
-        TrainingSettings.text(batch: place(epoch, step), description), optimizer: description)
-      isNoted = true
-    }
-    model.step += 1
-    try model.advance(
-      to: epoch.number, behind: step, of: epoch.steps, loss: loss, examples: examples.count)
-    return loss
-  }
-
-  /// Brings the step's examples into the workspace as far as no parameters are needed, unless they are there.
-  ///
-  /// - Returns: what their way through the network depends on.
-  private mutating func prepare(_ epoch: Epoch, _ step: Int) throws -> Pass {
-    let isThere =
-      try examples.staysTheSame
-      || next?.handOver(step, of: epoch, to: &examples, &workspace) == true
-    if !isThere {
-      try examples.take(
-        step, of: epoch, distorting: augmentation,
-        stays: epoch.isAlwaysTheSame && !network.isRandom, workers)
-    }
-    try checkTraining(on: examples.count)
-    if !isThere { workspace.begin(examples.input, pass) }
-    guard network.isRandom else { return pass }
-    let draws = Draws(
-      seed: batching.seed, epoch: epoch.number, step: step, rows: examples.rows.map(UInt64.init))
-    return Pass(.training, draws: draws, workers)
-  }
-
-  /// The model's tensors as the steps have left them.
-  private mutating func putModelTogether() {
-    for (name, tensor) in namedParameters { model.parameters[name] = tensor }
-    if isNoted { corrector.keep(in: &model) }
-  }
-
-  private var namedParameters: [(String, Tensor)] {
-    zip(workspace.names, workspace.parameters).flatMap { Array(zip($0, $1)) }
-  }
-
-  /// A batch without its tensors.
-  private func place(_ epoch: Epoch, _ step: Int) -> Document {
-    var batch = epoch.emptyBatch(step)
-    augmentation?.mark(&batch)
-    return batch
-  }
-
+  /// - Throws: `TrainingError` when the model stopped inside an epoch of other settings.
   private func requireSameSettings(_ epoch: Epoch, _ position: Int) throws {
     guard position < epoch.steps else {
       throw TrainingError.positionOutside(position, steps: epoch.steps)
     }
-    let now = TrainingSettings.text(batch: place(epoch, position), settings.description)
+    let now = settingsText(epoch, position)
     if let before = model.lineage.lastSettings, before != now {
       throw TrainingError.insideEpoch(found: before, expected: now)
     }
   }
+
+  /// The line that a lineage holds for a step.
+  private func settingsText(_ epoch: Epoch, _ step: Int) -> String {
+    var batch = epoch.emptyBatch(step)
+    augmentation?.mark(&batch)
+    return TrainingSettings.text(batch: batch, settings.description)
+  }
+
+  // MARK: The model
+
+  /// The model with its tensors as the steps have left them.
+  private func wholeModel() -> Model {
+    var whole = model
+    whole.parameters = executor.namedParameters
+    updater.keep(in: &whole)
+    return whole
+  }
+
+  /// Goes back to before the step that failed, by repeating those from the checkpoint on, and finds out what was wrong there.
+  private mutating func diagnosed(_ fault: any Fault, _ epoch: Epoch, _ step: Int) -> any Fault {
+    guard let checkpoint,
+      var again = try? Trainer(
+        checkpoint, on: data, batching, settings, workers, distorting: augmentation),
+      (try? again.run(untilEpoch: epoch.number, limit: model.step - checkpoint.step) { _ in })
+        != nil,
+      let batch = try? Epoch(epoch.number, of: data, batching).batch(step, isWhole: true),
+      let distorted = try? augmentation?.distorted(batch, workers) ?? batch
+    else { return fault }
+    failedBatch = distorted
+    (model, executor, updater) = (again.model, again.executor, again.updater)
+    guard let diagnosis = NonFiniteDiagnosis(fault, of: model, on: distorted, workers) else {
+      return fault
+    }
+    return DiagnosedFault(cause: fault, diagnosis: diagnosis)
+  }
+}
+
+/// A fault with the step it stopped.
+struct StepFault: Fault {
+  let epoch: Int
+  let step: Int
+  let cause: any Fault
+
+  var isNumerical: Bool { cause.isNumerical }
+  var description: String { "epoch \(epoch): step \(step): \(cause)" }
 }

@@ -57,12 +57,14 @@ struct TrainingExamples {
       let isSo = input.shape[0] == places.count
       input.become(
         rows: places, of: source,
-        as: network.takesBytes && source.dtype == .u8 ? .u8 : dtype,
+        as: network.accepts(source.dtype) ? source.dtype : dtype,
         shape: isSo ? input.shape : network.input.batched(places.count), workers)
     }
     if !isKnownToFit || !source.dtype.isInteger && input.firstNonFinite() != nil {
       input = try network.prepared(input: source.gathered(places), dtype: dtype)
       isKnownToFit = true
+    } else {
+      try network.checkValues(of: input)
     }
     if let targets = examples.target {
       target = try network.prepared(

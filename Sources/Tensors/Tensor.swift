@@ -102,6 +102,10 @@ public struct Tensor: Sendable {
     if offset % Storage.alignment != 0 { copyStorage() }
   }
 
+  /// Whether no other tensor shares its memory.
+  @inlinable
+  public mutating func hasOwnMemory() -> Bool { isKnownUniquelyReferenced(&storage) }
+
   /// Whether its memory is its own and no larger than it needs.
   @inlinable
   mutating func hasOwnStorage() -> Bool {

@@ -22,23 +22,35 @@ extension Model {
     guard examples > 0 else { throw TrainingError.noExamples }
     try refuseUnknownTensors(in: gradient)
     let names = parameters.keys.sorted()
-    var corrector = try Corrector(of: self, named: [names], settings)
+    var updater = try Updater(of: self, named: names, settings)
     let sums = try checkedSums(of: gradient, names)
-    let factor: Double
-    do {
-      factor = try settings.schedule.factor(for: gradient, losses: validation)
-    } catch {
-      // What is wrong with the gradients was wrong before.
-      try corrector.requireFinite([sums])
-      throw error
+    var changed = names.compactMap { parameters[$0] }
+    // A step that fails leaves the model as it was.
+    var learned = self
+    try updater.learn(
+      &changed, by: sums,
+      from: {
+        LearnedBatch(
+          position: try gradient.position(isChecked: settings.schedule.needsPlace),
+          loss: gradient[.loss] == nil ? nil : try gradient.number(.loss), examples: examples)
+      }, into: &learned,
+      settings: TrainingSettings.text(batch: gradient, settings.description), workers)
+    for (name, tensor) in zip(names, changed) { learned.parameters[name] = tensor }
+    updater.keep(in: &learned)
+    self = learned
+  }
+
+  /// Records a step: its number, position and loss.
+  ///
+  /// A batch that belongs to no epoch leaves the position where it was.
+  ///
+  /// - Throws: `TrainingError.lossOverflow`.
+  mutating func record(_ batch: LearnedBatch) throws {
+    if let position = batch.position {
+      try advance(
+        to: position.epoch, behind: position.step, of: position.steps, loss: batch.loss,
+        examples: batch.examples)
     }
-    var changed = [names.compactMap { parameters[$0] }]
-    try corrector.correct(&changed, by: [sums], examples: examples, factor: factor, workers)
-    try advance(with: gradient, examples: examples)
-    for (name, tensor) in zip(names, changed[0]) { parameters[name] = tensor }
-    corrector.keep(in: &self)
-    let description = settings.description
-    note(TrainingSettings.text(batch: gradient, description), optimizer: description)
     step += 1
   }
 
@@ -76,17 +88,6 @@ extension Model {
     _ = try StateTensors(of: self, rule: type(of: settings.optimizer))
   }
 
-  /// Moves the model's place in the epoch to behind the gradient's batch; a gradient of a batch that belongs to no epoch
-  /// leaves it where it was.
-  ///
-  /// - Throws: `DocumentError.missingKey` when it says only in part where it belongs.
-  private mutating func advance(with gradient: Document, examples: Int) throws {
-    if [Key.epoch, .step, .steps].allSatisfy({ gradient[$0] == nil }) { return }
-    try advance(
-      to: gradient.integer(.epoch), behind: gradient.integer(.step), of: gradient.integer(.steps),
-      loss: gradient[.loss] == nil ? nil : gradient.number(.loss), examples: examples)
-  }
-
   private func refuseUnknownTensors(in gradient: Document) throws {
     for name in gradient.tensors.keys.sorted() where parameters[name] == nil {
       let isDelta = Role.ofDeltas.contains { name.hasSuffix($0) }
@@ -97,26 +98,26 @@ extension Model {
   }
 }
 
-extension Schedule {
-  /// The factor for the rate of the step that learns from `gradient`.
+extension Document {
+  /// The position in training of a gradient's batch; nil for one that belongs to no epoch.
   ///
-  /// - Throws: `TrainingError.noPlace`, `DocumentError` when its place is malformed, `ScheduleFault`.
-  fileprivate func factor(for gradient: Document, losses: [Int: Double]) throws -> Double {
-    guard needsPlace else { return 1 }
-    guard gradient[.epoch] != nil, gradient[.step] != nil, gradient[.steps] != nil else {
-      throw TrainingError.noPlace
-    }
-    let place = Place(
-      epoch: try gradient.integer(.epoch), step: try gradient.integer(.step),
-      steps: try gradient.integer(.steps))
+  /// - Parameter isChecked: whether a schedule goes by it, so that it must be there and within its range.
+  /// - Throws: `TrainingError.noPlace`; `DocumentError.missingKey` when it is there only in part, `.malformed`.
+  fileprivate func position(isChecked: Bool) throws -> TrainingPosition? {
+    let isThere = [Key.epoch, .step, .steps].map { self[$0] != nil }
+    if isChecked && isThere.contains(false) { throw TrainingError.noPlace }
+    if !isThere.contains(true) { return nil }
+    let position = TrainingPosition(
+      epoch: try integer(.epoch), step: try integer(.step), steps: try integer(.steps))
+    if !isChecked { return position }
     for (key, value, range) in [
-      (Key.epoch, place.epoch, 1...), (.step, place.step, 1...),
-      (.steps, place.steps, place.step...),
+      (Key.epoch, position.epoch, 1...), (.step, position.step, 1...),
+      (.steps, position.steps, position.step...),
     ] as [(Key, Int, PartialRangeFrom<Int>)] where !range.contains(value) {
       throw DocumentError.malformed(
         key, found: String(value), expected: "a whole number from \(range.lowerBound)")
     }
-    return try factor(at: place, losses: losses)
+    return position
   }
 }
 

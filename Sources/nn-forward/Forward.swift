@@ -91,11 +91,11 @@ struct ForwardTool: Stage {
         }
       }
       // What needs no weights is done while they are still being corrected.
-      let signals = brief ? Forward.Signals.brief : sums ? .outputsAndSums : .outputs
+      let kind = brief ? Forward.TraceKind.brief : sums ? .outputsAndSums : .outputs
       let prepared =
         trace
         ? try explaining {
-          try forward.prepared(batch, inference ? .inference : .training, signals)
+          try forward.prepared(batch, inference ? .inference : .training, kind)
         } : nil
       if let feedback, !isFirst {
         try feedback.next(watching: output) { try forward.follow($0) }

@@ -5,12 +5,12 @@ import Tensors
 import Testing
 
 struct BatchNormTests {
-  let training: Pass
-  let inference: Pass
+  let training: Context
+  let inference: Context
 
   init() throws {
     let workers = try Workers(count: 2)
-    (training, inference) = (Pass(.training, workers), Pass(.inference, workers))
+    (training, inference) = (Context(.training, workers), Context(.inference, workers))
   }
 
   static func parameters(
@@ -87,7 +87,7 @@ struct BatchNormTests {
         ($0.name, Tensor([Float](repeating: 1.5, count: 37)))
       })
     func results(_ threads: Int) throws -> [Tensor] {
-      let pass = Pass(.training, try Workers(count: threads))
+      let pass = Context(.training, try Workers(count: threads))
       let forward = layer.forward(input, parameters, pass)
       let back = layer.backward(
         delta: delta, input: input, kept: forward.kept, parameters, wantsInputGradient: true, pass)

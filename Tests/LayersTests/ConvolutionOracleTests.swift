@@ -43,16 +43,10 @@ struct ConvolutionOracleTests {
   private func check(
     _ expected: Case, _ dtype: DType, relative: Double, absolute: Double
   ) throws {
-    let pass = Pass(.training, try Workers(count: 2))
+    let pass = Context(.training, try Workers(count: 2))
     let input = expected.input.tensor.converted(to: dtype)
-    let kinds = layerKinds.filter {
-      expected.line.hasPrefix($0.word + " ") || expected.line == $0.word
-    }
-    let kind = try #require(kinds.first)
-    var words = try LayerWords(words(expected.line))
-    let layer = try kind.init(
-      &words, inputs: [LayerInput(name: "input", shape: input.shape.perExample)])
-    try words.end(known: [])
+    let layer = try layer(
+      expected.line, inputs: [LayerInput(name: "input", shape: input.shape.perExample)])
     let parameters = expected.parameters.mapValues { $0.tensor.converted(to: dtype) }
     #expect(layer.parameters.map(\.name).sorted() == parameters.keys.sorted())
     let output = layer.forward([input], parameters, pass).sum

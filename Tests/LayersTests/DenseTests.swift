@@ -5,9 +5,9 @@ import Tensors
 import Testing
 
 struct DenseTests {
-  let pass: Pass
+  let pass: Context
 
-  init() throws { pass = Pass(.training, try Workers(count: 2)) }
+  init() throws { pass = Context(.training, try Workers(count: 2)) }
 
   @Test func forwardMatchesHandComputedBatch() throws {
     let dense = try layer(Dense.self, "dense 2", input: [3])

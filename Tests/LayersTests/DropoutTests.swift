@@ -11,12 +11,12 @@ struct DropoutTests {
 
   private func pass(
     seed: UInt64 = 1, epoch: Int = 1, step: Int = 1, rows: [UInt64], layer: String = "dropout1"
-  ) -> Pass {
-    Pass(.training, draws: Draws(seed: seed, epoch: epoch, step: step, rows: rows), workers)
-      .at(layer)
+  ) -> Context {
+    Context(.training, draws: Draws(seed: seed, epoch: epoch, step: step, rows: rows), workers)
+      .forLayer(named: layer)
   }
 
-  private func mask(_ pass: Pass, _ probability: String = "0.5", width: Int = 40) throws -> [Double]
+  private func mask(_ pass: Context, _ probability: String = "0.5", width: Int = 40) throws -> [Double]
   {
     let layer = try layer(Dropout.self, "dropout \(probability)", input: [width])
     let examples = try #require(pass.draws).rows.count
@@ -51,7 +51,7 @@ struct DropoutTests {
   @Test func doesNothingInUse() throws {
     let layer = try layer(Dropout.self, "dropout 0.9", input: [6])
     let input = numbers([2, 6], seed: 1)
-    #expect(layer.forward(input, [:], Pass(.inference, workers)).sum == input)
+    #expect(layer.forward(input, [:], Context(.inference, workers)).sum == input)
   }
 
   @Test func nothingIsDroppedAtZero() throws {

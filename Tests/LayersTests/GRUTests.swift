@@ -6,9 +6,9 @@ import Tensors
 import Testing
 
 struct GRUTests {
-  let pass: Pass
+  let pass: Context
 
-  init() throws { pass = Pass(.training, try Workers(count: 1)) }
+  init() throws { pass = Context(.training, try Workers(count: 1)) }
 
   /// One unit and one feature; the reset gate acts on the product with its bias.
   @Test func twoStepsMatchHandComputedGatesAndStates() throws {

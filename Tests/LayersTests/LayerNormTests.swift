@@ -5,9 +5,9 @@ import Tensors
 import Testing
 
 struct LayerNormTests {
-  let pass: Pass
+  let pass: Context
 
-  init() throws { pass = Pass(.training, try Workers(count: 2)) }
+  init() throws { pass = Context(.training, try Workers(count: 2)) }
 
   @Test func forwardMatchesHandComputedBatch() throws {
     let layer = try layer(LayerNorm.self, "layernorm epsilon=1", input: [2])

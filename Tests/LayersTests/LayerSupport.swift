@@ -11,9 +11,16 @@ func layer<L: Layer>(_ kind: L.Type, _ line: String, input: Shape) throws -> L {
 
 /// The layer of a topology line that takes several inputs, without the names behind its word.
 func layer<L: Layer>(_ kind: L.Type, _ line: String, inputs: [LayerInput]) throws -> L {
-  var words = try LayerWords(words(line))
-  let layer = try L(&words, inputs: inputs)
-  try words.end(known: [])
+  try #require(try layer(line, inputs: inputs) as? L)
+}
+
+/// The layer of a topology line, whatever its kind is.
+func layer(_ line: String, inputs: [LayerInput]) throws -> any Layer {
+  let words = words(line)
+  let kind = try #require(layerKinds.first { $0.word == words[0].text })
+  var rest = try LayerWords(words)
+  let layer = try kind.make(&rest, inputs)
+  try rest.end(known: [])
   return layer
 }
 
@@ -55,7 +62,7 @@ func differences(_ x: Tensor, of f: (Tensor) -> Double) -> Tensor {
 /// Compares a layer's gradients with numerical ones of Σ weightᵢ outputᵢ, for random weights.
 ///
 /// - Parameter inputs: the shapes of the batches that reach it.
-func checkByDifferences(_ layer: some Layer, inputs shapes: [Shape], _ pass: Pass) throws {
+func checkByDifferences(_ layer: some Layer, inputs shapes: [Shape], _ pass: Context) throws {
   let inputs = shapes.indices.map { numbers(shapes[$0], seed: UInt64(1 + 100 * $0)) }
   var parameters: [String: Tensor] = [:]
   for (index, parameter) in layer.parameters.enumerated() {
@@ -73,8 +80,8 @@ func checkByDifferences(_ layer: some Layer, inputs shapes: [Shape], _ pass: Pas
 
   let names = layer.parametersForBackward(pass.mode, wantsInputGradient: true)
   let kept = layer.forward(inputs, parameters, pass).kept
-  #expect(kept.keys.sorted() == layer.kept(in: pass.mode).map(\.name).sorted())
-  for signal in layer.kept(in: pass.mode) {
+  #expect(kept.keys.sorted() == layer.saved(pass.mode).map(\.name).sorted())
+  for signal in layer.saved(pass.mode) {
     let expected = signal.isPerExample ? signal.shape.batched(shapes[0][0]) : signal.shape
     #expect(kept[signal.name]?.shape == expected)
   }
@@ -101,6 +108,90 @@ func checkByDifferences(_ layer: some Layer, inputs shapes: [Shape], _ pass: Pas
     }
     #expect(mismatch(gradient, expected, relative: 1e-7, absolute: 1e-10) == nil)
   }
+}
+
+// A layer by itself: tensors under names, in memory of their own.
+extension Layer {
+  /// What forward gives: the output, and what it saves by name.
+  func forward(
+    _ inputs: [Tensor], _ parameters: [String: Tensor], _ context: Context
+  ) -> (sum: Tensor, kept: [String: Tensor]) {
+    let names = saved(context.mode).map(\.name)
+    let none = Tensor(uninitialized: [0], dtype(parameters, inputs))
+    let own = self.parameters.map { parameters[$0.name] ?? none }
+    let made = withTensors(
+      [inputs, own, [Tensor](repeating: none, count: outputs.count), names.map { _ in none }]
+    ) {
+      forward(
+        ForwardCall(inputs: $0[0], parameters: $0[1], outputs: $0[2], saved: $0[3], context))
+    }
+    return (made[2][0], Dictionary(uniqueKeysWithValues: zip(names, made[3])))
+  }
+
+  /// As above, of a layer with one input.
+  func forward(
+    _ input: Tensor, _ parameters: [String: Tensor], _ context: Context
+  ) -> (sum: Tensor, kept: [String: Tensor]) {
+    forward([input], parameters, context)
+  }
+
+  /// What backward gives: the gradients of parameters by name, and those of inputs that are wanted.
+  func backward(
+    delta: Tensor, inputs: [Tensor], kept: [String: Tensor], _ parameters: [String: Tensor],
+    wanted: [Bool], _ context: Context
+  ) -> (parameters: [String: Tensor], inputs: [Tensor?]) {
+    let none = Tensor(uninitialized: [0], delta.dtype)
+    let own = self.parameters
+    let made = withTensors([
+      [delta], inputs, own.map { parameters[$0.name] ?? none },
+      saved(context.mode).map { kept[$0.name] ?? none },
+      own.map { Tensor(uninitialized: $0.shape, delta.dtype) }, inputs.map { _ in none },
+    ]) {
+      backward(
+        BackwardCall(
+          outputGradients: $0[0], inputs: $0[1], parameters: $0[2], saved: $0[3],
+          parameterGradients: $0[4], inputGradients: $0[5], wanted: wanted, context))
+    }
+    return (
+      Dictionary(uniqueKeysWithValues: zip(own.map(\.name), made[4])),
+      zip(wanted, made[5]).map { $0 ? $1 : nil }
+    )
+  }
+
+  /// As above, of a layer with one input.
+  func backward(
+    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
+    wantsInputGradient: Bool, _ context: Context
+  ) -> (parameters: [String: Tensor], inputs: [Tensor?]) {
+    backward(
+      delta: delta, inputs: [input], kept: kept, parameters, wanted: [wantsInputGradient], context)
+  }
+
+  /// The names of the parameters whose values backward reads.
+  func parametersForBackward(_ mode: Mode, wantsInputGradient: Bool) -> [String] {
+    backwardReads(mode, wantsInputGradient: wantsInputGradient).parameters
+      .map { parameters[$0].name }
+  }
+
+  private func dtype(_ parameters: [String: Tensor], _ inputs: [Tensor]) -> DType {
+    parameters.first?.value.dtype ?? inputs[0].dtype
+  }
+}
+
+/// Calls `body` with several lists of tensors, and gives them as it has left them.
+func withTensors(_ lists: [[Tensor]], _ body: ([TensorList]) -> Void) -> [[Tensor]] {
+  var all = lists.flatMap { $0 }
+  all.append(Tensor(zeros: [1], .f32))
+  var places: [[Int]] = []
+  for list in lists {
+    let start = places.reduce(0) { $0 + $1.count }
+    places.append(Array(start..<start + list.count))
+  }
+  all.withUnsafeMutableBufferPointer { all in
+    guard let base = all.baseAddress else { return }
+    body(places.map { TensorList(base, $0) })
+  }
+  return places.map { $0.map { all[$0] } }
 }
 
 extension Activation {

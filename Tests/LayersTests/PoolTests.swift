@@ -7,9 +7,9 @@ import Testing
 /// maxpool, avgpool, global-avgpool: their topology lines; what they compute is in the tests of the kernels and against
 /// PyTorch.
 struct PoolTests {
-  let pass: Pass
+  let pass: Context
 
-  init() throws { pass = Pass(.training, try Workers(count: 2)) }
+  init() throws { pass = Context(.training, try Workers(count: 2)) }
 
   @Test func windowMovesByItsOwnSizeUnlessToldOtherwise() throws {
     #expect(try layer(MaxPool.self, "maxpool 2x3", input: [5, 7, 7]).output == [5, 3, 2])

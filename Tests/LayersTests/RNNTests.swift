@@ -6,7 +6,7 @@ import Tensors
 import Testing
 
 struct RNNTests {
-  let pass: Pass
+  let pass: Context
   let input = Tensor([1, -2, 0.5, 3] as [Double], shape: [1, 2, 2])
   let parameters = [
     "weight_ih": Tensor([0.5, 0.25] as [Double], shape: [1, 2]),
@@ -15,7 +15,7 @@ struct RNNTests {
     "bias_hh": Tensor([-0.375] as [Double]),
   ]
 
-  init() throws { pass = Pass(.training, try Workers(count: 1)) }
+  init() throws { pass = Context(.training, try Workers(count: 1)) }
 
   @Test func twoStepsMatchHandComputedStates() throws {
     let rnn = try layer(RNN.self, "rnn 1 return=all", input: [2, 2])

@@ -65,13 +65,12 @@ struct GraphTests {
   @Test func predictionsForgetNothingThatIsStillNeeded() throws {
     for topology in Self.topologies {
       let network = try Network(topology: topology)
-      let parameters = network.initialParameters(seed: 1, dtype: .f64)
-      let input = numbers([3, 5], seed: 1)
-      let pass = Pass(.inference, workers)
-      let answer = AnswerPass(network, .inference, .f64)
-        .signals(of: input, parameters: parameters, pass)
-      #expect(answer.output == network.forward(input, parameters: parameters, pass).output)
-      #expect(answer.outputs.count == 1)
+      let problem = Problem(
+        network: network, input: numbers([3, 5], seed: 1), target: numbers([3, 2], seed: 2),
+        parameters: network.initialParameters(seed: 1, dtype: .f64), mode: .inference)
+      #expect(
+        network.answer(to: problem.input, problem.parameters, workers)
+          == problem.signals(workers).output)
     }
   }
 

@@ -2,6 +2,7 @@ import Comparison
 import Kernels
 import Layers
 import Networks
+import Products
 import Tensors
 import Testing
 
@@ -23,34 +24,47 @@ struct Problem {
   let parameters: [String: Tensor]
   var mode = Mode.training
 
-  func signals(_ workers: Workers) -> Signals {
-    network.forward(input, parameters: parameters, pass(workers))
+  /// An executor with the problem's parameters.
+  func executor(_ keeping: Keeping, _ kernels: LaneKernels? = nil) -> Executor {
+    var executor = Executor(network, mode, input.dtype, keeping: keeping, kernels)
+    executor.use(parameters)
+    return executor
   }
 
-  /// A pass in its mode; the rows are the batch's own.
-  func pass(_ workers: Workers) -> Pass {
+  /// What a forward pass that keeps everything computes.
+  func signals(_ workers: Workers) -> Signals {
+    var executor = executor(.everything)
+    executor.forward(input, target: target, context(workers))
+    return Signals(of: executor)
+  }
+
+  /// A context in the problem's mode; the rows are the batch's own.
+  func context(_ workers: Workers) -> Context {
     let rows = (0..<input.shape[0]).map { UInt64($0) }
-    return Pass(mode, draws: Draws(seed: 1, epoch: 1, step: 1, rows: rows), workers)
+    return Context(mode, draws: Draws(seed: 1, epoch: 1, step: 1, rows: rows), workers)
   }
 
   /// The loss summed over the batch.
   func loss(_ parameters: [String: Tensor], _ workers: Workers) -> Double {
-    let signals = network.forward(input, parameters: parameters, pass(workers))
-    return network.losses(signals, target: target, workers: workers).doubles().reduce(0, +)
+    var executor = executor(.answers)
+    executor.use(parameters)
+    executor.forward(input, target: target, context(workers))
+    return executor.losses.doubles().reduce(0, +)
   }
 
-  /// The gradients, from only what `backward` says it needs.
+  /// The gradients, from only what a trace carries.
   func gradients(keepingDeltas: Bool = false, _ workers: Workers) throws -> Gradients {
-    let all = signals(workers)
-    let sums = all.sums.filter { network.sumsForBackward.contains($0.key) }
-    let needed = parameters.filter { network.parameterNamesForBackward(mode).contains($0.key) }
-    try network.checkParametersForBackward(needed, mode, dtype: input.dtype)
-    return try network.backward(
-      input: input, target: target,
-      signals: network.signals(
-        outputs: all.outputs, sums: sums, others: all.kept, mode, examples: input.shape[0],
-        dtype: input.dtype),
-      parameters: needed, keepingDeltas: keepingDeltas, pass(workers))
+    try network.checkDerivatives()
+    var forward = executor(.training)
+    forward.forward(input, target: target, context(workers))
+    let trace = forward.traceTensors(brief: false)
+    var executor = Executor(
+      network, mode, input.dtype, keeping: keepingDeltas ? .everything : .training, nil)
+    try executor.load(trace, input: input, brief: false, context(workers))
+    executor.backward(target: target, context(workers))
+    return Gradients(
+      parameters: executor.namedGradients,
+      deltas: keepingDeltas ? executor.deltas(workers) : [:])
   }
 
   func converted(to dtype: DType) -> Problem {
@@ -89,4 +103,37 @@ func differences(_ problem: Problem, _ name: String, _ workers: Workers) -> Tens
       return (8 * (moved(by: h) - moved(by: -h)) - (moved(by: 2 * h) - moved(by: -2 * h)))
         / (12 * h)
     }, shape: tensor.shape)
+}
+
+/// The tensors of a forward pass by the layers' names.
+struct Signals {
+  var outputs: [String: Tensor] = [:]
+  var sums: [String: Tensor] = [:]
+  let output, sum, losses: Tensor
+
+  init(of executor: Executor) {
+    for (index, node) in executor.network.nodes.enumerated() {
+      (sums[node.name], outputs[node.name]) = executor.tensors(of: index)
+    }
+    sum = executor.tensors(of: executor.network.nodes.count - 1).sum
+    (output, losses) = (executor.output, executor.losses)
+  }
+}
+
+/// What a backward pass computes.
+struct Gradients {
+  let parameters, deltas: [String: Tensor]
+}
+
+extension Network {
+  /// The answer to an input, in use.
+  func answer(
+    to input: Tensor, _ parameters: [String: Tensor], _ workers: Workers, _ dtype: DType? = nil
+  ) -> Tensor {
+    var executor = Executor(
+      self, .inference, dtype ?? input.dtype, keeping: .answers, nil)
+    executor.use(parameters)
+    executor.forward(input, target: nil, Context(.inference, workers))
+    return executor.output
+  }
 }

@@ -19,9 +19,9 @@ struct NetworkTests {
       parameters: ["dense1.weight": Tensor([0.5, -0.25] as [Double], shape: [1, 2])])
     let signals = problem.signals(workers)
     // The sum is 0.5 · 1 − 0.25 · 2 = 0, so the output is ½ and its slope ¼.
-    #expect(signals.sum?.doubles() == [0])
+    #expect(signals.sum.doubles() == [0])
     #expect(signals.output.doubles() == [0.5])
-    let losses = network.losses(signals, target: problem.target, workers: workers)
+    let losses = signals.losses
     #expect(losses == Tensor([0.125] as [Double]))
     let gradients = try problem.gradients(keepingDeltas: true, workers)
     #expect(
@@ -49,9 +49,17 @@ struct NetworkTests {
       network.parameters.map(\.name)
         == ["dense1.weight", "dense1.bias", "second.weight", "second.bias", "dense3.weight"])
     #expect(network.parameters.map(\.shape) == [[3, 4], [3], [2, 3], [2], [2, 2]])
-    #expect(network.parameterNamesForBackward(.training) == ["second.weight", "dense3.weight"])
-    #expect(network.sumsForBackward == ["dense3"])
-    #expect(try Network(topology: "input 1\ndense 1\nloss squared").sumsForBackward.isEmpty)
+    func traced(_ network: Network) throws -> [String] {
+      let problem = Problem(
+        network: network, input: numbers([2, network.input.count], seed: 1),
+        target: numbers([2, network.outputShape.count], seed: 2),
+        parameters: network.initialParameters(seed: 1, dtype: .f64))
+      var executor = problem.executor(.training)
+      executor.forward(problem.input, target: nil, problem.context(workers))
+      return executor.traceTensors(brief: false).keys.filter { !$0.hasSuffix(".output") }.sorted()
+    }
+    #expect(try traced(network) == ["dense3.sum", "dense3.weight", "second.weight"])
+    #expect(try traced(Network(topology: "input 1\ndense 1\nloss squared")).isEmpty)
   }
 
   @Test func errorsEndAtTheFirstLayerWithParameters() throws {
@@ -108,7 +116,7 @@ struct NetworkTests {
       let workers = try Workers(count: count)
       let signals = problem.signals(workers)
       let gradients = try problem.gradients(keepingDeltas: true, workers)
-      let losses = network.losses(signals, target: problem.target, workers: workers)
+      let losses = signals.losses
       return gradients.parameters.merging(gradients.deltas) { $1 }
         .merging(signals.outputs) { $1 }.merging(["loss": losses]) { $1 }
     }
@@ -122,11 +130,11 @@ struct NetworkTests {
     let parameters = network.initialParameters(seed: 3, dtype: .f32)
     let input = numbers([150, 11], seed: 4).converted(to: .f32)
     let chunks = [0..<64, 64..<128, 128..<150].map {
-      network.forward(input.rows($0), parameters: parameters, Pass(.inference, workers)).output
+      network.answer(to: input.rows($0), parameters, workers)
     }
     #expect(
       Tensor.concatenated(chunks)
-        == network.forward(input, parameters: parameters, Pass(.inference, workers)).output)
+        == network.answer(to: input, parameters, workers))
   }
 
   @Test func startsFromTheSameNumbersInBothTypes() throws {

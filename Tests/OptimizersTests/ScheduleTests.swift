@@ -58,7 +58,7 @@ struct ScheduleTests {
       for step in 1...expected.steps {
         found.append(
           try schedule.factor(
-            at: Place(epoch: epoch, step: step, steps: expected.steps), losses: losses))
+            at: TrainingPosition(epoch: epoch, step: step, steps: expected.steps), losses: losses))
       }
       if !expected.losses.isEmpty { losses[epoch] = expected.losses[epoch - 1] }
     }
@@ -73,21 +73,21 @@ struct ScheduleTests {
     // 1, then no better twice, which is once more than is borne; then twice again.
     let losses = [1: 1.0, 2: 1, 3: 0.99995, 4: 1, 5: 1, 6: 0.5]
     let factors = try (1...7).map {
-      try schedule.factor(at: Place(epoch: $0, step: 2, steps: 3), losses: losses)
+      try schedule.factor(at: TrainingPosition(epoch: $0, step: 2, steps: 3), losses: losses)
     }
     #expect(factors == [1, 1, 1, 0.5, 0.5, 0.25, 0.25])
     // Of a model that was trained before anyone measured, the first known loss is the first.
     #expect(
-      try schedule.factor(at: Place(epoch: 9, step: 1, steps: 3), losses: [8: 1]) == 1)
+      try schedule.factor(at: TrainingPosition(epoch: 9, step: 1, steps: 3), losses: [8: 1]) == 1)
   }
 
   @Test func aSingleStepTakesThePeakOfOneCycle() throws {
-    let place = Place(epoch: 1, step: 1, steps: 1)
+    let place = TrainingPosition(epoch: 1, step: 1, steps: 1)
     #expect(try Schedule(.oneCycle(epochs: 1)).factor(at: place, losses: [:]) == 1)
   }
 
   @Test func refusesToGuess() throws {
-    let place = Place(epoch: 4, step: 1, steps: 2)
+    let place = TrainingPosition(epoch: 4, step: 1, steps: 2)
     for course in [Schedule.Course.cosine(epochs: 3, final: 0), .oneCycle(epochs: 3)] {
       #expect(throws: ScheduleFault.behindEnd(epoch: 4, epochs: 3)) {
         try Schedule(course).factor(at: place, losses: [:])

@@ -11,7 +11,7 @@ import Training
 
 @Suite struct BackpropTests {
   @Test func aGradientSumsOverItsExamples() throws {
-    let forward = try Forward(makeModel(dtype: .f64), makeWorkers())
+    var forward = try Forward(makeModel(dtype: .f64), makeWorkers())
     var backprop = Backprop(try makeWorkers())
     let batch = makeBatch(6)
     let gradient = try backprop.gradient(of: forward.trace(of: batch))
@@ -41,14 +41,15 @@ import Training
     var model = try makeModel(dtype: .f64)
     let batch = makeBatch(5)
     var backprop = Backprop(try makeWorkers())
-    let gradient = try backprop.gradient(of: Forward(model, makeWorkers()).trace(of: batch))
+    let gradient = try backprop.gradient(of: makeTrace(model, of: batch))
     func loss(_ name: String, _ element: Int, _ shift: Double) throws -> Double {
       var values = try #require(model.parameters[name]).values(of: Double.self)
       let (shape, before) = (try #require(model.parameters[name]).shape, model)
       defer { model = before }
       values[element] += shift
       model.parameters[name] = Tensor(values, shape: shape)
-      return try Forward(model, makeWorkers()).prediction(of: batch).tensor("loss")
+      var forward = try Forward(model, makeWorkers())
+      return try forward.prediction(of: batch).tensor("loss")
         .doubles().reduce(0, +)
     }
     for (name, tensor) in gradient.tensors {
@@ -63,7 +64,7 @@ import Training
     var batch = makeBatch(5)
     batch.metadata["license"] = "CC0"
     batch.tensors["weather"] = Tensor([1] as [Float])
-    let trace = try Forward(makeModel(), makeWorkers()).trace(of: batch)
+    let trace = try makeTrace(makeModel(), of: batch)
     #expect(trace.tensors["weather"] != nil)
     var backprop = Backprop(try makeWorkers())
     let gradient = try backprop.gradient(of: trace)
@@ -72,7 +73,7 @@ import Training
 
   @Test func deltasAreThereForPeople() throws {
     var backprop = Backprop(keepingDeltas: true, try makeWorkers())
-    let trace = try Forward(makeModel(), makeWorkers()).trace(of: makeBatch(5))
+    let trace = try makeTrace(makeModel(), of: makeBatch(5))
     let gradient = try backprop.gradient(of: trace)
     #expect(try gradient.tensor("dense1.error").shape == [5, 3])
     #expect(try gradient.tensor("dense1.derivative").shape == [5, 3])
@@ -83,7 +84,7 @@ import Training
   }
 
   @Test func refusesATraceWithSomethingMissing() throws {
-    let trace = try Forward(makeModel(), makeWorkers()).trace(of: makeBatch(5))
+    let trace = try makeTrace(makeModel(), of: makeBatch(5))
     func message(without name: String) throws -> String {
       var broken = trace
       broken.tensors[name] = nil
@@ -102,7 +103,7 @@ import Training
   }
 
   @Test func refusesATraceThatClaimsWhatItDoesNotHold() throws {
-    let trace = try Forward(makeModel(dtype: .f64), makeWorkers()).trace(of: makeBatch(5))
+    let trace = try makeTrace(makeModel(dtype: .f64), of: makeBatch(5))
     func message(_ change: (inout Document) -> Void) throws -> String {
       var broken = trace
       change(&broken)
@@ -166,7 +167,7 @@ import Training
 
   @Test func refusesToDifferentiateAThreshold() throws {
     let topology = "input 4\ndense 3 step\ndense 2 softmax\nloss cross-entropy\n"
-    let trace = try Forward(makeModel(topology), makeWorkers()).trace(of: makeBatch(5))
+    let trace = try makeTrace(makeModel(topology), of: makeBatch(5))
     var backprop = Backprop(try makeWorkers())
     #expect(throws: NetworkFault.self) { try backprop.gradient(of: trace) }
   }

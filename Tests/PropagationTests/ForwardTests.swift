@@ -10,7 +10,7 @@ import Training
 
 @Suite struct ForwardTests {
   @Test func aPredictionHoldsTheAnswerAndWhatItCameFrom() throws {
-    let forward = try Forward(makeModel(), makeWorkers())
+    var forward = try Forward(makeModel(), makeWorkers())
     var batch = makeBatch(5)
     batch.metadata["author"] = "me"
     batch.tensors["mask"] = Tensor([1, 2] as [Float])
@@ -29,14 +29,14 @@ import Training
   @Test func withoutATargetThereIsNoLoss() throws {
     var batch = makeBatch(3)
     batch.tensors["target"] = nil
-    let forward = try Forward(makeModel(), makeWorkers())
+    var forward = try Forward(makeModel(), makeWorkers())
     #expect(try forward.prediction(of: batch).tensors.keys.sorted() == ["index", "output"])
     #expect(try forward.trace(of: batch).tensors["loss"] == nil)
   }
 
   @Test func cuttingADatasetChangesNothing() throws {
     let whole = makeBatch(2 * Forward.chunk + 77)
-    let forward = try Forward(makeModel(), makeWorkers())
+    var forward = try Forward(makeModel(), makeWorkers())
     let all = try forward.prediction(of: whole)
     let chunk = Forward.chunk
     for rows in [0..<chunk, chunk..<2 * chunk, 2 * chunk..<2 * chunk + 77] {
@@ -51,20 +51,20 @@ import Training
   }
 
   @Test func aTraceHoldsEverySignal() throws {
-    let forward = try Forward(makeModel(), makeWorkers())
+    var forward = try Forward(makeModel(), makeWorkers())
     let trace = try forward.trace(of: makeBatch(5))
     #expect(
       trace.tensors.keys.sorted() == [
         "dense1.output", "dense2.output", "dense2.sum", "dense2.weight", "index", "input", "loss",
         "scale1.output", "target",
       ])
-    let sums = try forward.trace(of: makeBatch(5), keepingSums: true)
+    let sums = try forward.trace(of: makeBatch(5), .training, .outputsAndSums)
     #expect(
       Set(sums.tensors.keys).subtracting(trace.tensors.keys) == ["dense1.sum", "scale1.sum"])
   }
 
   @Test func refusesABatchOfAnotherWidth() throws {
-    let forward = try Forward(makeModel(), makeWorkers())
+    var forward = try Forward(makeModel(), makeWorkers())
     let error = #expect(throws: NetworkFault.self) {
       try forward.prediction(of: makeBatch(5, width: 3))
     }
@@ -76,13 +76,13 @@ import Training
   @Test func refusesInputThatIsNotFinite() throws {
     var batch = makeBatch(2)
     batch.tensors["input"] = Tensor([1, 2, 3, 4, 5, .nan, 7, 8] as [Float], shape: [2, 4])
-    let forward = try Forward(makeModel(), makeWorkers())
+    var forward = try Forward(makeModel(), makeWorkers())
     let error = #expect(throws: NetworkFault.self) { try forward.prediction(of: batch) }
     #expect(error?.isNumerical == false)
   }
 
   @Test func refusesAnEmptyBatchAndAnotherKind() throws {
-    let forward = try Forward(makeModel(), makeWorkers())
+    var forward = try Forward(makeModel(), makeWorkers())
     #expect(throws: DocumentError.noExamples("input")) {
       try forward.prediction(of: makeBatch(0))
     }
@@ -96,7 +96,7 @@ import Training
     var batch = makeBatch(1, width: 1)
     batch.tensors["input"] = Tensor([1] as [Float], shape: [1, 1])
     batch.tensors["target"] = Tensor([0] as [Float], shape: [1, 1])
-    let forward = try Forward(model, makeWorkers())
+    var forward = try Forward(model, makeWorkers())
     let error = #expect(throws: DocumentError.self) { try forward.trace(of: batch) }
     #expect(error?.isNumerical == true)
     #expect(error?.description == "tensor 'loss': found inf at [0], expected finite numbers")

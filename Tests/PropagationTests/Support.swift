@@ -38,3 +38,9 @@ func makeModel(
 }
 
 func makeWorkers() throws -> Workers { try Workers(count: 1) }
+
+/// The trace of a batch.
+func makeTrace(_ model: Model, of batch: Document) throws -> Document {
+  var forward = try Forward(model, makeWorkers())
+  return try forward.trace(of: batch)
+}

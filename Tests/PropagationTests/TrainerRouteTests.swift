@@ -182,7 +182,7 @@ import Training
 
   private static func documents(
     _ training: Training, _ model: Model, epochs: Int, on dataset: Dataset,
-    _ signals: Forward.Signals = .outputs
+    _ signals: Forward.TraceKind = .outputs
   ) throws -> (models: [Document], losses: [Double]) {
     let (workers, settings) = (try Workers(count: 1), try training.settings)
     var model = model

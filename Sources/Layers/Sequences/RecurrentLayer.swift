@@ -16,7 +16,10 @@ import Tensors
 /// At the start every block of weight_hh is spread as U outputs of U inputs, so that a product with it keeps
 /// the state's length on the average, every block of weight_ih as U outputs of F inputs. (PyTorch spreads all
 /// four parameters within ±1/√U.) Biases are 0 unless the layer says otherwise.
-protocol RecurrentLayer: SingleInputLayer {
+protocol RecurrentLayer: Layer {
+  /// The word that begins its line.
+  static var word: String { get }
+
   associatedtype Step: RecurrentStep
 
   var form: SequenceForm { get }
@@ -131,43 +134,42 @@ extension RecurrentLayer {
     ]
   }
 
-  public func parametersForBackward(_ mode: Mode, wantsInputGradient: Bool) -> [String] {
-    wantsInputGradient ? ["weight_ih", "weight_hh"] : ["weight_hh"]
+  public func backwardReads(_ mode: Mode, wantsInputGradient: Bool) -> BackwardReads {
+    BackwardReads(inputs: true, parameters: wantsInputGradient ? [0, 1] : [1])
   }
 
-  public func kept(in mode: Mode) -> [KeptSignal] {
-    Step.kept.map {
-      KeptSignal(
-        $0, [form.steps, form.units], isPerExample: true,
-        isSum: form.returnsAll && $0 == Step.kept.last)
-    }
+  public func saved(_ mode: Mode) -> [SavedTensor] {
+    Step.kept.map { SavedTensor($0, [form.steps, form.units], isPerExample: true) }
   }
 
-  public func forward(
-    _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
-  ) -> LayerOutput {
-    let recurrence = Recurrence<Step>(form: form, workers: pass.workers)
-    let kept = recurrence.forward(sequence(input), parameters)
+  public func forward(_ call: ForwardCall) {
+    let recurrence = Recurrence<Step>(form: form, workers: call.context.workers)
+    let kept = recurrence.forward(sequence(call.input), named(call.parameters))
     let states = kept[kept.count - 1]
     let last = form.step(form.steps - 1) * form.units
-    return LayerOutput(
-      form.returnsAll ? states : states.partOfRows(last..<last + form.units),
-      kept: Dictionary(uniqueKeysWithValues: zip(Step.kept, kept)))
+    call.output = form.returnsAll ? states : states.partOfRows(last..<last + form.units)
+    for index in 0..<call.saved.count { call.saved[index] = kept[index] }
+  }
+
+  private func named(_ list: TensorList) -> [String: Tensor] {
+    Dictionary(
+      uniqueKeysWithValues: parameters.enumerated().map { ($0.element.name, list[$0.offset]) })
   }
 
   /// Backpropagation through time. Source: Werbos 1990, Backpropagation through time: what it does and how to
   /// do it.
-  public func backward(
-    delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
-    wantsInputGradient: Bool, _ pass: Pass
-  ) -> LayerGradient {
-    let recurrence = Recurrence<Step>(form: form, workers: pass.workers)
+  public func backward(_ call: BackwardCall) {
+    let recurrence = Recurrence<Step>(form: form, workers: call.context.workers)
     let gradient = recurrence.backward(
-      delta: delta, input: sequence(input), kept: Step.kept.map { kept.named($0) }, parameters,
-      wantsInputGradient: wantsInputGradient)
-    return LayerGradient(
-      parameters: gradient.parameters,
-      input: gradient.input.map { picture($0).reshaped(input.shape) })
+      delta: call.outputGradient, input: sequence(call.input),
+      kept: Step.kept.indices.map { call.saved[$0] }, named(call.parameters),
+      wantsInputGradient: call.wantsInputGradient)
+    for (index, parameter) in parameters.enumerated() {
+      call.parameterGradients[index] = gradient.parameters.named(parameter.name)
+    }
+    if let input = gradient.input {
+      call.inputGradient = picture(input).reshaped(call.input.shape)
+    }
   }
 
   /// [N, T, F] of the batch that reaches the layer.
@@ -197,5 +199,12 @@ extension Tensor {
       }
     }
     return rows.gathered(Array(order)).reshaped([examples, inner, outer, shape[3]])
+  }
+}
+
+extension [String: Tensor] {
+  func named(_ name: String) -> Tensor {
+    guard let tensor = self[name] else { preconditionFailure("no parameter '\(name)'") }
+    return tensor
   }
 }

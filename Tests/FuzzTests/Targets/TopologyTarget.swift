@@ -28,6 +28,8 @@ private func outline(of network: Network) -> [String] {
       "\($0.name): \($0.layer) \($0.activation) from \($0.sources) gives \($0.output)"
     }
     + network.parameters.map { "\($0.name) \($0.shape) \($0.start) \($0.isLearned)" }
-    + network.sumsForBackward + network.parameterNamesForBackward(.training)
-    + network.parameterNamesForBackward(.inference)
+    + Mode.allCases.flatMap { mode in
+      let plan = ExecutionPlan(network, mode, .training)
+      return plan.slots.map(\.name) + plan.parametersThatBackwardReads.map(String.init)
+    }
 }

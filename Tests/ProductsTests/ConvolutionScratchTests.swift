@@ -5,7 +5,7 @@ import Testing
 @testable import Products
 
 /// What is counted is what will be made.
-struct ConvolutionMemoryTests {
+struct ConvolutionScratchTests {
   private static let windows = [
     Window(height: .init(3, padding: 1), width: .init(3, padding: 1)),
     Window(height: .init(2, padding: 5), width: .init(3)),
@@ -40,27 +40,26 @@ struct ConvolutionMemoryTests {
       Window(height: axis, width: axis), input: [1, 1, 1], outputs: 1)
     #expect(convolution.lanes == nil)
     #expect(convolution.output == [1, 1001, 1001])
-    let working = convolution.workingMemory(
-      examples: 20, .f32, threads: 4, .backToInput)
     // Two pieces of 16 examples and of 4, and a number of a row for each.
-    #expect(working == WorkingMemory(lasting: 0, passing: 2 * 4 * 1001 * 1001 + 16 * 1001))
+    #expect(
+      convolution.scratchBytes(examples: 20, .f32, threads: 4)
+        == 2 * 4 * 1001 * 1001 + 16 * 1001)
   }
 
-  @Test func listsStayAndRegistersPass() throws {
+  @Test func listsAndRegistersAreCounted() throws {
     for kernels in LaneKernels.supported {
       let axis = Window.Axis(2)
       let convolution = Convolution(
         Window(height: axis, width: axis), input: [1, 3, 3], outputs: 2, kernels)
       let register = 4 * kernels.lanes
-      let forward = convolution.workingMemory(examples: 16, .f32, threads: 4, .forward)
-      // Four places with two numbers each; nine elements.
-      #expect(forward.lasting == 4 * 16 + 9 * 4)
-      #expect(forward.passing == Double(register * (9 + kernels.tileHeight * 4)))
-      let back = convolution.workingMemory(examples: 17, .f32, threads: 4, .backToInput)
-      // Nine places more; the deltas' 2 × 2 pictures in 4 × 4 registers.
-      let more = 9 * 16 + (2 * 4 + 12) * 4
-      #expect(back.lasting == forward.lasting + Double(more))
-      #expect(back.passing == Double(2 * register * (2 * 16 + kernels.tileHeight * 9)))
+      // Four places and nine elements with two numbers each; nine elements; the deltas' 2 × 2 images in 4 × 4 registers.
+      let lists = (4 + 9) * 16 + 9 * 4 + (2 * 4 + 12) * 4
+      for (examples, pieces) in [(16, 1), (17, 2)] {
+        let images = max(9 + kernels.tileHeight * 4, 2 * 16 + kernels.tileHeight * 9)
+        #expect(
+          convolution.scratchBytes(examples: examples, .f32, threads: 4)
+            == Double(lists + pieces * register * images))
+      }
     }
   }
 }

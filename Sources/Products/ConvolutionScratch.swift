@@ -2,49 +2,42 @@ import Kernels
 import Tensors
 
 extension Convolution {
-  /// What the products take besides signals and weights: lists of places, and for each piece that is under way the pictures in
-  /// registers or the lowered matrix. Counted without making any of it; what has a constant's size or the weight's is left out.
+  /// The most bytes that the products take besides their operands: lists of places and, for each piece that is under way, the
+  /// images in registers or the im2col matrix. Found without making any of it. In Double, where products do not overflow.
   ///
-  /// - Parameter threads: that compute at once.
-  public func workingMemory(
-    examples: Int, _ dtype: DType, threads: Int, _ passage: Passage
-  ) -> WorkingMemory {
+  /// - Parameter threads: those that compute at once.
+  public func scratchBytes(examples: Int, _ dtype: DType, threads: Int) -> Double {
     let pieces = (Double(examples) / Double(convolutionExamplesPerPiece)).rounded(.up)
     let atOnce = min(Double(threads), pieces)
-    if dtype == .f32, let inTiles { return inTiles.workingMemory(atOnce: atOnce, passage) }
-    if dtype == .f32, let lanes { return inRegisters(lanes, atOnce: atOnce, passage) }
+    if dtype == .f32, let inTiles { return inTiles.scratchBytes(atOnce: atOnce) }
+    if dtype == .f32, let lanes { return inRegisters(lanes, atOnce: atOnce) }
     return lowered(Double(dtype.bitWidth / 8), atOnce: atOnce)
   }
 
-  private func inRegisters(
-    _ kernels: LaneKernels, atOnce: Double, _ passage: Passage
-  ) -> WorkingMemory {
+  private func inRegisters(_ kernels: LaneKernels, atOnce: Double) -> Double {
     let register = Double(kernels.lanes * MemoryLayout<Float>.stride)
-    // A place and its target; and results that stand in registers before they are collected.
+    // A place and its target; and results that stand in registers before they are unpacked.
     let listed = 2 * Double(MemoryLayout<Int>.stride)
     let height = Double(kernels.tileHeight)
     let (places, elements) = (area(output), area(input))
     let (channels, outputs) = (Double(weight[1]), Double(output[0] / groups))
-    /// By element of the pictures and of one margin, its register.
+    /// By element of the images and of one margin, its register.
     func elementLists(_ channels: Double, _ area: Double, of registers: Double) -> Double {
       4 * (channels * area + registers - area)
     }
-    let there = registersForward * channels
-    var lasting = listed * places + elementLists(channels, elements, of: registersForward)
-    var passing = there + height * places
-    if passage != .forward { passing = max(passing, there + outputs * places) }
-    if passage == .backToInput {
-      lasting += listed * elements + elementLists(outputs, places, of: registersBackward)
-      passing = max(passing, registersBackward * outputs + height * elements)
-    }
-    return WorkingMemory(lasting: lasting, passing: atOnce * register * passing)
+    let lists =
+      listed * (places + elements) + elementLists(channels, elements, of: registersForward)
+      + elementLists(outputs, places, of: registersBackward)
+    let forward = registersForward * channels + max(height, outputs) * places
+    let backward = registersBackward * outputs + height * elements
+    return lists + atOnce * register * max(forward, backward)
   }
 
-  private func lowered(_ bytes: Double, atOnce: Double) -> WorkingMemory {
-    if window.height.isPoint && window.width.isPoint { return .none }
+  private func lowered(_ bytes: Double, atOnce: Double) -> Double {
+    if window.height.isPoint && window.width.isPoint { return 0 }
     let rows = Double(output[1]) * Double(MemoryLayout<Int?>.stride)
     let matrix = Double(weight[1]) * Double(window.width.length) * area(output)
-    return WorkingMemory(lasting: 0, passing: rows + atOnce * matrix * bytes)
+    return rows + atOnce * matrix * bytes
   }
 
   private func area(_ pictures: Shape) -> Double { Double(pictures[1]) * Double(pictures[2]) }
@@ -53,19 +46,16 @@ extension Convolution {
 extension WinogradConvolution {
   /// As that of `Convolution`, but with the transformed weights, which are four times the weights; those of the gradient every
   /// thread has.
-  fileprivate func workingMemory(atOnce: Double, _ passage: Passage) -> WorkingMemory {
-    var lasting = extents.forward.listedBytes
-    var passing = multiplied(extents.forward, rows: outputsPerGroup, atOnce)
-    if passage != .forward {
-      let gradient = extents.gradient
-      lasting += gradient.listedBytes + gradient.listedBytes(outputsPerGroup, of: gradient.places)
-      passing = max(passing, atOnce * Double(bytes(registersOfGradient)))
-    }
-    if passage == .backToInput {
-      lasting += extents.backward.listedBytes
-      passing = max(passing, multiplied(extents.backward, rows: weight[1], atOnce))
-    }
-    return WorkingMemory(lasting: Double(lasting), passing: passing)
+  fileprivate func scratchBytes(atOnce: Double) -> Double {
+    let gradient = extents.gradient
+    let lists =
+      extents.forward.listedBytes + extents.backward.listedBytes + gradient.listedBytes
+      + gradient.listedBytes(outputsPerGroup, of: gradient.places)
+    return Double(lists)
+      + max(
+        multiplied(extents.forward, rows: outputsPerGroup, atOnce),
+        multiplied(extents.backward, rows: weight[1], atOnce),
+        atOnce * Double(bytes(registersOfGradient)))
   }
 
   /// The bytes of pictures whose tiles are multiplied with the weights of so many rows in each group, and of those.

@@ -3,75 +3,112 @@ import Kernels
 import Optimizers
 import Tensors
 
-/// Corrects the parameters of one model step after step, by one rule: what `Model.learn` does to them, where the tensors
-/// are not in documents.
+/// What an update is to know of the batch that its gradients come from.
+public struct LearnedBatch {
+  /// nil for a batch that belongs to no epoch.
+  public let position: TrainingPosition?
+  /// The sum of the losses over the examples, before the update; nil where it is not known.
+  public let loss: Double?
+  public let examples: Int
+
+  public init(position: TrainingPosition?, loss: Double?, examples: Int) {
+    (self.position, self.loss, self.examples) = (position, loss, examples)
+  }
+}
+
+/// Updates the parameters of one model step after step, by one optimizer, and records each step in the model.
 ///
-/// Parameters and gradients are told apart by two numbers, as the caller has them in lists of lists.
-public struct Corrector: Sendable {
+/// `nn-update` and `nn-train` both learn through `learn`. Parameters and gradients are known by their positions.
+public struct Updater: Sendable {
   private let settings: UpdateSettings
-  /// What is corrected, in the order of the names.
+  /// In the order of the names.
   private var entries: [Entry]
   private let dtype: DType
   private let nothing: Tensor
+  /// Whether the model states the settings of the last step.
+  public private(set) var isNoted = false
 
   private struct Entry {
     let name: String
-    let place: (list: Int, number: Int)
+    let position: Int
     let isStatistic: Bool
     let isFrozen: Bool
     /// Before the schedule.
     let rate: Double
     var state: [Tensor]
-    /// The corrections by this rule so far, where it counts them.
+    /// The updates by this optimizer so far, where it counts them.
     var count: Int
   }
 
-  /// - Parameter names: the full names of the parameters, as the lists have them.
-  /// - Throws: `TrainingError`, `DocumentError` when the model holds what another rule has kept, or the settings name a
+  /// - Parameter names: the full names of the parameters, in the order of their positions.
+  /// - Throws: `TrainingError`, `DocumentError` when the model holds what another optimizer has kept, or the settings name a
   ///   layer that it has not.
-  public init(of model: Model, named names: [[String]], _ settings: UpdateSettings) throws {
+  public init(of model: Model, named names: [String], _ settings: UpdateSettings) throws {
     try model.requireLayers(of: settings)
     let kept = try StateTensors(of: model, rule: type(of: settings.optimizer))
     self.settings = settings
     dtype = model.dtype
     nothing = Tensor(uninitialized: [0], dtype)
-    entries = []
-    for (list, names) in names.enumerated() {
-      for (number, name) in names.enumerated() {
-        guard let parameter = model.parameters[name] else {
-          preconditionFailure("the model has no parameter '\(name)'")
-        }
-        let layer = layer(of: name)
-        entries.append(
-          Entry(
-            name: name, place: (list, number), isStatistic: isStatistic(name),
-            isFrozen: settings.layers.frozen.contains(layer),
-            rate: settings.layers.rates[layer] ?? settings.optimizer.rate,
-            state: isStatistic(name) ? [] : kept.tensors(of: parameter, name),
-            count: kept.count(of: name)))
+    entries = names.enumerated().map { position, name in
+      guard let parameter = model.parameters[name] else {
+        preconditionFailure("the model has no parameter '\(name)'")
       }
+      let layer = layer(of: name)
+      return Entry(
+        name: name, position: position, isStatistic: isStatistic(name),
+        isFrozen: settings.layers.frozen.contains(layer),
+        rate: settings.layers.rates[layer] ?? settings.optimizer.rate,
+        state: isStatistic(name) ? [] : kept.tensors(of: parameter, name),
+        count: kept.count(of: name))
     }
     entries.sort { $0.name < $1.name }
+  }
+
+  /// One step of learning: updates every parameter in its place by its gradient, moves running statistics by theirs, and
+  /// records the step in the model: its number, position and loss, the settings in the lineage.
+  ///
+  /// - Parameters:
+  ///   - parameters: those of the model, by position; the model itself need not hold them.
+  ///   - gradients: in the parameters' shapes, summed over the examples.
+  ///   - batch: where the gradients come from. What it throws is thrown unless a gradient is not finite.
+  ///   - text: `TrainingSettings.text` of the batch and the settings; nil once `isNoted`.
+  /// - Throws: as `requireFinite`; `ScheduleFault`; `TrainingError.normOverflow`, `.overflow`, `.negativeVariance` or
+  ///   `.lossOverflow`. Some of the parameters and of the optimizer's state may be updated then.
+  public mutating func learn(
+    _ parameters: inout [Tensor], by gradients: [Tensor], from batch: () throws -> LearnedBatch,
+    into model: inout Model, settings text: String?, _ workers: Workers
+  ) throws {
+    let learned: LearnedBatch
+    var factor = 1.0
+    do {
+      learned = try batch()
+      if settings.schedule.needsPlace {
+        guard let position = learned.position else { throw TrainingError.noPlace }
+        factor = try settings.schedule.factor(at: position, losses: model.validation)
+      }
+    } catch {
+      // What is wrong with the gradients was wrong before.
+      try requireFinite(gradients)
+      throw error
+    }
+    try update(
+      &parameters, by: gradients, examples: learned.examples, factor: factor, workers)
+    if let text {
+      model.note(text, optimizer: settings.description)
+      isNoted = true
+    }
+    try model.record(learned)
   }
 
   /// The gradient's first tensor, in the order of the names, that holds a number that is not finite.
   ///
   /// - Throws: `DocumentError.notFinite`.
-  public func requireFinite(_ gradients: [[Tensor]]) throws {
-    for entry in entries {
-      try gradients[entry.place.list][entry.place.number].requireFinite(entry.name)
-    }
+  public func requireFinite(_ gradients: [Tensor]) throws {
+    for entry in entries { try gradients[entry.position].requireFinite(entry.name) }
   }
 
-  /// One step: every parameter corrected in its place by its gradient, and running statistics moved by theirs.
-  ///
-  /// - Parameters:
-  ///   - gradients: in the parameters' shapes, summed over `examples` examples.
-  ///   - factor: of the schedule, for the rate.
-  /// - Throws: as `requireFinite`; `TrainingError.normOverflow`, `.overflow` or `.negativeVariance`. Some of the parameters
-  ///   and of the rule's state may be corrected then.
-  public mutating func correct(
-    _ parameters: inout [[Tensor]], by gradients: [[Tensor]], examples: Int, factor: Double,
+  private mutating func update(
+    _ parameters: inout [Tensor], by gradients: [Tensor], examples: Int, factor: Double,
     _ workers: Workers
   ) throws {
     if mayHideGradients { try requireFinite(gradients) }
@@ -90,37 +127,38 @@ public struct Corrector: Sendable {
   }
 
   private mutating func apply(
-    to parameters: inout [[Tensor]], _ gradients: [[Tensor]], examples: Int, factor: Double,
+    to parameters: inout [Tensor], _ gradients: [Tensor], examples: Int, factor: Double,
     _ workers: Workers
   ) throws {
     var preparation = try preparation(gradients, examples, workers)
     let countsSteps = type(of: settings.optimizer).countsSteps
     for index in entries.indices where !entries[index].isFrozen {
-      let (list, number) = entries[index].place
-      let gradient = gradients[list][number]
+      let position = entries[index].position
+      let gradient = gradients[position]
       if entries[index].isStatistic {
         try move(
-          &parameters[list][number], entries[index].name, by: gradient, examples: examples, workers)
+          &parameters[position], entries[index].name, by: gradient, examples: examples, workers)
         continue
       }
       let rate = factor * entries[index].rate
       preparation.kept = 1 - rate * settings.penalties.decay
       if countsSteps { entries[index].count += 1 }
       var correction = Correction(
-        of: parameters[list][number], by: gradient, state: entries[index].state, preparation)
+        of: parameters[position], by: gradient, state: entries[index].state, preparation)
       // Now only the correction has them, and need not copy what it changes.
-      parameters[list][number] = nothing
+      parameters[position] = nothing
       entries[index].state.removeAll(keepingCapacity: true)
       settings.optimizer.correct(
         &correction, rate: rate, step: max(1, entries[index].count), workers)
-      parameters[list][number] = correction.parameter
+      parameters[position] = correction.parameter
       entries[index].state = correction.state
       if !correction.isFinite { try refuse(correction, entries[index].name) }
     }
   }
 
-  /// Writes what the rule has kept into a model that the steps have corrected.
+  /// Writes what the optimizer has kept into a model whose parameters the steps have updated.
   public func keep(in model: inout Model) {
+    if !isNoted { return }
     let rule = type(of: settings.optimizer)
     for entry in entries where !entry.isFrozen && !entry.isStatistic {
       for (kept, tensor) in zip(rule.stateNames, entry.state) {
@@ -135,7 +173,7 @@ public struct Corrector: Sendable {
 
   /// What becomes of all gradients before the rule sees them.
   private func preparation(
-    _ gradients: [[Tensor]], _ examples: Int, _ workers: Workers
+    _ gradients: [Tensor], _ examples: Int, _ workers: Workers
   ) throws -> Preparation {
     var preparation = Preparation(divisor: settings.reduction.divisor(examples: examples))
     preparation.bound = settings.clipping.value
@@ -143,7 +181,7 @@ public struct Corrector: Sendable {
     guard settings.clipping.norm.isFinite else { return preparation }
     let learned = entries.filter { !$0.isFrozen && !$0.isStatistic }
     let norm = gradientNorm(
-      of: learned.map { gradients[$0.place.list][$0.place.number] }, divisor: preparation.divisor,
+      of: learned.map { gradients[$0.position] }, divisor: preparation.divisor,
       bound: preparation.bound, workers)
     guard norm.isFinite else { throw TrainingError.normOverflow }
     preparation.factor = clippingFactor(norm: norm, largest: settings.clipping.norm)

@@ -9,9 +9,9 @@ import Training
 /// parameters are needed.
 ///
 /// Between two works of a step threads wait, for one another or for what one alone computes. This is what they can do meanwhile.
-struct NextBatch {
+struct Prefetch {
   private var examples: TrainingExamples
-  private var workspace: Workspace
+  private var executor: Executor
   /// What is ready: a step, or what was thrown when it was to be made ready.
   private var place: (epoch: Int, step: Int)?
   private var failure: (any Error)?
@@ -31,9 +31,9 @@ struct NextBatch {
   ) {
     let own = Double(examples) * Double(network.input.count)
     if own < Double(fewest) { return nil }
-    workspace = Workspace(network, dtype: dtype)
+    executor = Executor(network, .training, dtype, keeping: .training)
     self.examples = TrainingExamples(for: network, dtype: dtype)
-    let others = Double(network.outputShape.count) + workspace.numbersOfBeginning
+    let others = Double(network.outputShape.count) + executor.numbersOfPrefix
     let most = min(Double(Self.mostNumbers), Double(memoryLimit) / 8 / Double(dtype.bitWidth / 8))
     if own + Double(examples) * others > most { return nil }
   }
@@ -43,8 +43,9 @@ struct NextBatch {
   ) {
     (place, failure) = ((epoch.number, step), nil)
     do {
+      executor.releaseInput()
       try examples.take(step, of: epoch, distorting: augmentation, stays: false, workers)
-      workspace.begin(examples.input, Pass(.training, workers))
+      executor.begin(examples.input, Context(.training, workers))
     } catch {
       failure = error
     }
@@ -56,13 +57,13 @@ struct NextBatch {
   /// - Throws: what was thrown when it was to be made ready.
   mutating func handOver(
     _ step: Int, of epoch: Epoch, to examples: inout TrainingExamples,
-    _ workspace: inout Workspace
+    _ executor: inout Executor
   ) throws -> Bool {
     guard let place, place == (epoch.number, step) else { return false }
     self.place = nil
     if let failure { throw failure }
     swap(&self.examples, &examples)
-    workspace.takeBeginning(of: &self.workspace)
+    executor.takePrefix(of: &self.executor)
     return true
   }
 }

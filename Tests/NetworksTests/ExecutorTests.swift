@@ -5,8 +5,8 @@ import Products
 import Tensors
 import Testing
 
-/// What a network answers, on the way that keeps nothing.
-struct AnswerPassTests {
+/// An executor that keeps only the answer, or computes in blocked layout, against one that keeps everything.
+struct ExecutorTests {
   static let pictures = """
     input 2x6x6
     normalize mean=0.2,0.1 std=0.5,2
@@ -44,16 +44,45 @@ struct AnswerPassTests {
       for (name, tensor) in parameters where name.hasSuffix("running_mean") {
         parameters[name] = numbers(tensor.shape, seed: 5).converted(to: dtype)
       }
-      let input = numbers([examples, 2, 6, 6], seed: 1).converted(to: dtype)
-      let pass = Pass(mode, workers)
-      let expected = network.forward(input, parameters: parameters, pass)
-      let best = AnswerPass(network, mode, dtype).signals(
-        of: input, parameters: parameters, pass)
-      #expect(best.output == expected.output && best.sum == expected.sum)
-      let plain = AnswerPass(network, mode, dtype, nil).signals(
-        of: input, parameters: parameters, pass)
-      #expect(plain.output == expected.output && plain.outputs.count == 1)
+      let problem = Problem(
+        network: network, input: numbers([examples, 2, 6, 6], seed: 1).converted(to: dtype),
+        target: try network.prepared(
+          target: Tensor((0..<examples).map { UInt8($0 % 4) }), examples: examples, dtype: dtype),
+        parameters: parameters, mode: mode)
+      let expected = problem.signals(workers)
+      for kernels in [nil, LaneKernels.best] {
+        for keeping in [Keeping.answers, .training] {
+          var executor = problem.executor(keeping, kernels)
+          executor.forward(problem.input, target: problem.target, problem.context(workers))
+          #expect(executor.output == expected.output && executor.losses == expected.losses)
+        }
+      }
     }
+  }
+
+  /// Backward in blocked layout, in place and with memory that is used again, gives the gradients of the plain plan.
+  @Test(arguments: [16, 17]) func gradientsAreThoseOfThePlainPlan(examples: Int) throws {
+    let workers = try Workers(count: 2)
+    let network = try Network(topology: Self.pictures)
+    var plain: [String: Tensor] = [:]
+    for kernels in [nil, LaneKernels.best] {
+      var executor = Executor(network, .training, .f32, keeping: .training, kernels)
+      executor.use(network.initialParameters(seed: 1, dtype: .f32))
+      for examples in [examples, 5, examples] {
+        let target = try network.prepared(
+          target: Tensor((0..<examples).map { UInt8($0 % 4) }), examples: examples, dtype: .f32)
+        let context = Context(.training, workers)
+        let input = numbers([examples, 2, 6, 6], seed: 1).converted(to: .f32)
+        executor.forward(input, target: target, context)
+        executor.backward(target: target, context)
+      }
+      if kernels == nil {
+        plain = executor.namedGradients
+      } else {
+        #expect(executor.namedGradients == plain)
+      }
+    }
+    #expect(plain.values.contains { $0.doubles().contains { abs($0) > 1e-3 } })
   }
 
   /// Bytes become numbers in the first layers, of which there may be several, and not before.
@@ -75,18 +104,15 @@ struct AnswerPassTests {
       let parameters = network.initialParameters(seed: 1, dtype: dtype)
       let bytes = Tensor(
         (0..<16 * examples).map { UInt8($0 * 7919 % 256) }, shape: [examples, 4, 4])
-      let kept = try network.prepared(input: bytes, dtype: dtype, keepingBytes: true)
+      let kept = try network.prepared(input: bytes, dtype: dtype)
       #expect(kept.dtype == .u8)
-      let input = try network.prepared(input: bytes, dtype: dtype)
-      let pass = Pass(.inference, workers)
-      let answers = AnswerPass(network, .inference, dtype)
       #expect(
-        answers.signals(of: kept, parameters: parameters, pass).output
-          == network.forward(input, parameters: parameters, pass).output)
+        network.answer(to: kept, parameters, workers, dtype)
+          == network.answer(to: kept.converted(to: dtype), parameters, workers, dtype))
     }
     let other = try Network(topology: "input 16\ndense 2\nloss squared")
     let bytes = Tensor([UInt8](repeating: 3, count: 16), shape: [1, 16])
-    #expect(try other.prepared(input: bytes, dtype: .f32, keepingBytes: true).dtype == .f32)
+    #expect(try other.prepared(input: bytes, dtype: .f32).dtype == .f32)
   }
 }
 

@@ -7,7 +7,7 @@ import Tensors
 import Training
 
 /// Where a step left the finite numbers: the layer, as far as one is to blame, and the examples.
-struct Suspects: Sendable, Equatable, CustomStringConvertible {
+struct NonFiniteDiagnosis: Sendable, Equatable, CustomStringConvertible {
   let layer: String?
   /// Of the dataset, in the batch's order; of the batch where it does not say which they are.
   let rows: [Int64]
@@ -30,24 +30,27 @@ struct Suspects: Sendable, Equatable, CustomStringConvertible {
   init?(_ fault: any Fault, of model: Model, on batch: Document, _ workers: Workers) {
     guard let network = try? Network(topology: model.topology),
       let examples = try? ExampleBatch(batch, for: network, dtype: model.dtype),
-      let pass = try? batch.pass(.training, of: network, workers)
+      let context = try? batch.context(.training, of: network, workers)
     else { return nil }
     let all =
       (try? batch.rows(count: examples.count).map { Int64(clamping: $0) })
       ?? (0..<Int64(examples.count)).map { $0 }
     func rows(_ found: [Int]) -> [Int64] { found.map { all[$0] } }
 
-    let signals = network.forward(
-      examples.input, parameters: model.parameters, keeping: .everything, pass)
-    for node in network.nodes {
-      for signal in [signals.sums[node.name], signals.outputs[node.name]] {
-        guard let found = signal?.nonFiniteExamples(), !found.isEmpty else { continue }
+    var executor = Executor(network, .training, model.dtype, keeping: .everything)
+    executor.use(model.parameters)
+    executor.forward(examples.input, target: examples.target, context)
+    for (index, node) in network.nodes.enumerated() {
+      let tensors = executor.tensors(of: index)
+      for tensor in [tensors.sum, tensors.output] {
+        let found = tensor.nonFiniteExamples()
+        if found.isEmpty { continue }
         (layer, self.rows) = (node.name, rows(found))
         return
       }
     }
-    if let target = examples.target {
-      let found = network.losses(signals, target: target, workers: workers).nonFiniteExamples()
+    if examples.target != nil {
+      let found = executor.losses.nonFiniteExamples()
       if !found.isEmpty {
         (layer, self.rows) = (network.nodes[network.nodes.count - 1].name, rows(found))
         return
@@ -67,7 +70,8 @@ struct Suspects: Sendable, Equatable, CustomStringConvertible {
   private static func fails(on batch: Document, _ model: Model, _ workers: Workers) -> Bool {
     do {
       var backprop = Backprop(workers)
-      _ = try backprop.gradient(of: Forward(model, workers).trace(of: batch))
+      var forward = try Forward(model, workers)
+      _ = try backprop.gradient(of: forward.trace(of: batch))
       return false
     } catch let fault as any Fault {
       return fault.isNumerical
@@ -80,20 +84,20 @@ struct Suspects: Sendable, Equatable, CustomStringConvertible {
 extension Forward {
   /// A numerical fault of `trace` with the layer and the rows at fault.
   public func explained(_ fault: any Fault, by batch: Document) -> any Fault {
-    guard fault.isNumerical, let suspects = Suspects(fault, of: model, on: batch, workers) else {
+    guard fault.isNumerical, let diagnosis = NonFiniteDiagnosis(fault, of: model, on: batch, workers) else {
       return fault
     }
-    return SuspectedFault(cause: fault, suspects: suspects)
+    return DiagnosedFault(cause: fault, diagnosis: diagnosis)
   }
 }
 
 /// A numerical fault, and what is known of where it comes from.
-struct SuspectedFault: Fault {
+struct DiagnosedFault: Fault {
   let cause: any Fault
-  let suspects: Suspects
+  let diagnosis: NonFiniteDiagnosis
 
   var isNumerical: Bool { cause.isNumerical }
-  var description: String { "\(cause): \(suspects)" }
+  var description: String { "\(cause): \(diagnosis)" }
 }
 
 /// The tensor that a numerical fault is about.

@@ -10,14 +10,14 @@ import Training
 @testable import Propagation
 
 /// When the next batch is made ready; that it changes nothing is shown by `TrainerRouteTests`.
-@Suite struct NextBatchTests {
+@Suite struct PrefetchTests {
   /// The input, and with target and what is scaled of it all that is in memory twice: 2 · 16 + 4 numbers an example.
   @Test func isMadeReadyWhereItIsWorthwhileAndTakesLittle() throws {
     let network = try Network(
       topology: "input 16\nscale 1/8\ndense 4 softmax\nloss cross-entropy\n")
     func isReady(_ examples: Int, _ memoryLimit: Int = .max, _ dtype: DType = .f32) -> Bool {
-      NextBatch(
-        for: network, dtype: dtype, examples: examples, numbers: NextBatch.fewestNumbers,
+      Prefetch(
+        for: network, dtype: dtype, examples: examples, numbers: Prefetch.fewestNumbers,
         memoryLimit: memoryLimit) != nil
     }
     #expect(!isReady(511) && isReady(512))

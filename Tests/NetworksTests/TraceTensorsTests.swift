@@ -5,8 +5,8 @@ import Products
 import Tensors
 import Testing
 
-/// What passes from the way forward to the way back when two programs take them.
-struct HandoverTests {
+/// What passes from forward to backward when two programs compute them.
+struct TraceTensorsTests {
   static let pictures = """
     input 1x6x6
     scale 1/8
@@ -36,12 +36,17 @@ struct HandoverTests {
     )
   }
 
-  private func handedOver(_ examples: Int, _ kernels: LaneKernels?) throws -> [String: Tensor] {
+  private func executor(_ kernels: LaneKernels?) -> Executor {
+    var executor = Executor(network, .training, .f32, keeping: .training, kernels)
+    executor.use(network.initialParameters(seed: 1, dtype: .f32))
+    return executor
+  }
+
+  private func briefTrace(_ examples: Int, _ kernels: LaneKernels?) throws -> [String: Tensor] {
     let (input, target) = try batch(examples)
-    var workspace = Workspace(
-      network, parameters: network.initialParameters(seed: 1, dtype: .f32), dtype: .f32, kernels)
-    workspace.forward(input, target: target, Pass(.training, workers))
-    return workspace.handedOver()
+    var executor = executor(kernels)
+    executor.forward(input, target: target, Context(.training, workers))
+    return executor.traceTensors(brief: true)
   }
 
   private let known = [
@@ -55,42 +60,41 @@ struct HandoverTests {
     // Convolutions take only the best.
     if let kernels = LaneKernels.best {
       let lanes = kernels.lanes
-      let found = try handedOver(3 * lanes, kernels)
+      let found = try briefTrace(3 * lanes, kernels)
       #expect(
         found.keys.sorted()
           == (known + [
-            "batchnorm1.output", "conv2.output.lanes", "conv2.sum.lanes", "maxpool1.output.lanes",
-            "maxpool1.winner.lanes",
+            "batchnorm1.output", "conv2.output.blocked", "conv2.sum.blocked", "maxpool1.output.blocked",
+            "maxpool1.argmax.blocked",
           ]).sorted())
-      #expect(found["maxpool1.winner.lanes"]?.dtype == .u8)
-      for name in ["maxpool1.winner.lanes", "maxpool1.output.lanes"] {
+      #expect(found["maxpool1.argmax.blocked"]?.dtype == .u8)
+      for name in ["maxpool1.argmax.blocked", "maxpool1.output.blocked"] {
         #expect(found[name]?.shape == [3, 3, 3, 3, lanes])
       }
     }
-    // Example after example the maxpool looks for its winners again.
+    // Example after example the maxpool looks for its argmax again.
     #expect(
-      try handedOver(5, .best).keys.sorted()
+      try briefTrace(5, .best).keys.sorted()
         == (known + [
           "batchnorm1.output", "conv1.output", "conv2.output", "conv2.sum", "maxpool1.output",
         ]).sorted())
   }
 
   /// With batches of other sizes in between, and through memory that is aligned for nothing.
-  @Test(arguments: [32, 5]) func whoTakesOverFindsTheSameGradients(examples: Int) throws {
-    let pass = Pass(.training, workers)
+  @Test(arguments: [32, 5]) func aLoadedTraceGivesTheSameGradients(examples: Int) throws {
+    let pass = Context(.training, workers)
     for kernels in [nil, LaneKernels.best] {
-      var other = Workspace(network, dtype: .f32, kernels)
-      var whole = Workspace(
-        network, parameters: network.initialParameters(seed: 1, dtype: .f32), dtype: .f32, kernels)
+      var other = Executor(network, .training, .f32, keeping: .training, kernels)
+      var whole = executor(kernels)
       for examples in [examples, 3, examples] {
         let (input, target) = try batch(examples)
         whole.forward(input, target: target, pass)
-        let handed = whole.handedOver().mapValues { shifted($0) }
-        whole.backward(input, target: target, pass)
-        try other.takeOver(handed, input: input, pass)
-        other.backward(input, target: target, pass)
-        other.giveUp()
-        #expect(other.gradients == whole.gradients)
+        let trace = whole.traceTensors(brief: true).mapValues { shifted($0) }
+        whole.backward(target: target, pass)
+        try other.load(trace, input: input, brief: true, pass)
+        other.backward(target: target, pass)
+        other.unload()
+        #expect(other.parameterGradients == whole.parameterGradients)
       }
     }
   }
@@ -108,8 +112,8 @@ struct HandoverTests {
     guard let kernels = LaneKernels.best else { return }
     let examples = 2 * kernels.lanes
     let (input, _) = try batch(examples)
-    let handed = try handedOver(examples, kernels)
-    var workspace = Workspace(network, dtype: .f32, kernels)
+    let handed = try briefTrace(examples, kernels)
+    var executor = Executor(network, .training, .f32, keeping: .training, kernels)
     for name in handed.keys {
       for change in [
         nil, handed[name].map { Tensor(zeros: $0.shape, .i32) },
@@ -118,15 +122,15 @@ struct HandoverTests {
         var broken = handed
         broken[name] = change
         let error = #expect(throws: NetworkFault.self) {
-          try workspace.takeOver(broken, input: input, Pass(.training, workers))
+          try executor.load(broken, input: input, brief: true, Context(.training, workers))
         }
         #expect(error?.description.hasPrefix("tensor '\(name)': ") == true)
       }
     }
     // A program without those registers says what it expected.
-    var plain = Workspace(network, dtype: .f32, nil)
+    var plain = Executor(network, .training, .f32, keeping: .training, nil)
     let error = #expect(throws: NetworkFault.self) {
-      try plain.takeOver(handed, input: input, Pass(.training, workers))
+      try plain.load(handed, input: input, brief: true, Context(.training, workers))
     }
     #expect(error == .missing(tensor: "conv1.output", expected: [examples, 3, 6, 6]))
   }

@@ -6,24 +6,27 @@ import Testing
 
 @testable import Training
 
-@Suite struct CorrectorTests {
+@Suite struct UpdaterTests {
   private let names = ["conv1.weight", "conv1.running_mean", "dense1.weight"]
 
   private func refusal(
-    of gradients: [Double], _ settings: UpdateSettings, factor: Double = 1
+    of gradients: [Double], _ settings: UpdateSettings
   ) throws -> DocumentError? {
-    let model = try Model(makeLayers())
+    var model = try Model(makeLayers())
     let shapes: [Shape] = [[1, 2], [1], [2, 1]]
     var rest = gradients[...]
     let tensors = shapes.map { shape in
       defer { rest = rest.dropFirst(shape.count) }
       return Tensor(Array(rest.prefix(shape.count)), shape: shape)
     }
-    var corrector = try Corrector(of: model, named: [names], settings)
-    var parameters = [names.compactMap { model.parameters[$0] }]
+    var updater = try Updater(of: model, named: names, settings)
+    var parameters = names.compactMap { model.parameters[$0] }
     let workers = try Workers(count: 1)
     do {
-      try corrector.correct(&parameters, by: [tensors], examples: 2, factor: factor, workers)
+      try updater.learn(
+        &parameters, by: tensors,
+        from: { LearnedBatch(position: nil, loss: nil, examples: 2) }, into: &model,
+        settings: nil, workers)
       return nil
     } catch {
       return try #require(error as? DocumentError)
@@ -33,7 +36,11 @@ import Testing
   /// Also where the correction alone would not show it, and whatever else is wrong behind it.
   @Test(arguments: optimizerWords, [Double.nan, .infinity, -.infinity])
   func aGradientThatIsNotFiniteIsNamed(_ rule: String, _ value: Double) throws {
-    var plain = UpdateSettings(try optimizer(rule, rate: 0.5), .mean)
+    for rate in [0.5, 0] { try checkIsNamed(value, optimizer(rule, rate: rate)) }
+  }
+
+  private func checkIsNamed(_ value: Double, _ optimizer: any Optimizer) throws {
+    var plain = UpdateSettings(optimizer, .mean)
     plain.layers.rates = ["dense1": 0]
     var (bounded, short, frozen, penalized) = (plain, plain, plain, plain)
     bounded.clipping.value = 1
@@ -45,18 +52,16 @@ import Testing
     ]
     for settings in [plain, bounded, short, frozen, penalized] {
       for (name, place) in places {
-        for factor in [0, 1] as [Double] {
-          var gradients: [Double] = [6, 0, 1, 0, 8]
-          #expect(try refusal(of: gradients, settings, factor: factor) == nil)
-          gradients[place] = value
-          let error = try refusal(of: gradients, settings, factor: factor)
-          #expect("\(error.map { "\($0)" } ?? "")".contains("'\(name)'"), "\(settings)")
-          // The first in the order of the names, which is not that of the list.
-          gradients[place == 2 ? 0 : 2] = .nan
-          #expect(
-            try refusal(of: gradients, settings, factor: factor).map { "\($0)" }?
-              .contains("'conv1.running_mean'") == true)
-        }
+        var gradients: [Double] = [6, 0, 1, 0, 8]
+        #expect(try refusal(of: gradients, settings) == nil)
+        gradients[place] = value
+        let error = try refusal(of: gradients, settings)
+        #expect("\(error.map { "\($0)" } ?? "")".contains("'\(name)'"), "\(settings)")
+        // The first in the order of the names, which is not that of the list.
+        gradients[place == 2 ? 0 : 2] = .nan
+        #expect(
+          try refusal(of: gradients, settings).map { "\($0)" }?
+            .contains("'conv1.running_mean'") == true)
       }
     }
   }
