@@ -87,10 +87,10 @@ batch() {
     "${limit[@]}" "${batching[@]}"
 }
 augment() { stage nn-augment "${augmenting[@]}"; }
-# Nobody but the next stage reads what a stage writes, so that it may be lent, and brief.
-forward() { stage nn-forward -m "$model" --follow "$tmp/weights" --lend --trace --brief "${threads[@]}"; }
-backprop() { stage nn-backprop --lend "${threads[@]}"; }
-update() { stage nn-update -m "$model" "${updating[@]}" --feedback "$tmp/weights" --lend -o "$next"; }
+# Nothing stands between the stages.
+forward() { stage nn-forward -m "$model" --follow "$tmp/weights" --trace --ring "${threads[@]}"; }
+backprop() { stage nn-backprop --ring "${threads[@]}"; }
+update() { stage nn-update -m "$model" "${updating[@]}" --feedback "$tmp/weights" --ring -o "$next"; }
 
 # keep_together: binds what follows to one core where model and datasets are small files, unless several threads were asked for. To
 # wake another core for the next stage takes longer then than what that has to do.

@@ -269,7 +269,7 @@ private struct PlanDraft {
   ) -> Int {
     slots.append(
       Slot(
-        name: name + (layout == .inLanes ? ".blocked" : ""), shape: shape, isPerExample: isPerExample, dtype: dtype, layout: layout,
+        name: name + (layout == .inLanes && isPerExample ? ".blocked" : ""), shape: shape, isPerExample: isPerExample, dtype: dtype, layout: layout,
         root: root ?? slots.count))
     return slots.count - 1
   }

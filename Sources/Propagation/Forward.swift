@@ -12,9 +12,10 @@ public struct Forward: Sendable {
   private let network: Network
   let workers: Workers
   private let memoryLimit: Int
-  /// For predictions, and for traces of the last kind; nil before the first.
+  /// For predictions; nil before the first.
   private var answers: Executor?
-  private var tracer: Executor?
+  /// For traces, and the kind of the last one; nil before the first.
+  private var tracer: (executor: Executor, kind: TraceKind)?
 
   /// Examples whose tensors are in memory together when only predictions are asked for. A multiple of the chunks
   /// that products are cut into, so that the same examples give the same bytes in one document or in several.
@@ -137,15 +138,9 @@ public struct Forward: Sendable {
   public mutating func prepared(
     _ batch: Document, _ mode: Mode = .training, _ kind: TraceKind = .outputs
   ) throws -> Prepared {
-    let isBrief = kind == .brief
-    precondition(mode == .training || !isBrief, "a brief trace in \(mode.rawValue)")
-    var executor =
-      tracer.take()
-      ?? Executor(
-        network, mode, model.dtype, keeping: kind == .outputsAndSums ? .everything : .training,
-        isBrief ? .best : nil)
-    precondition(executor.mode == mode, "traces in two modes")
-    defer { tracer = executor }
+    precondition(mode == .training || kind != .brief, "a brief trace in \(mode.rawValue)")
+    var executor = executor(mode, kind)
+    defer { tracer = (executor, kind) }
     let batch = try ExampleBatch(batch, for: network, dtype: model.dtype) {
       try executor.admit(
         $0, hasClassIDs: $1, goesBack: false, threads: workers.count, limit: memoryLimit)
@@ -156,12 +151,23 @@ public struct Forward: Sendable {
     return Prepared(batch: batch, kind: kind, context: context)
   }
 
+  /// That of the last trace, if it fits; taken out of the stage, so that its tensors have one owner.
+  private mutating func executor(_ mode: Mode, _ kind: TraceKind) -> Executor {
+    if let last = tracer.take(), last.kind == kind, last.executor.mode == mode {
+      return last.executor
+    }
+    return Executor(
+      network, mode, model.dtype, keeping: kind == .outputsAndSums ? .everything : .training,
+      kind == .brief ? .best : nil)
+  }
+
   /// The trace of a batch that has been prepared.
   ///
   /// - Throws: as `trace`.
   public mutating func trace(of prepared: Prepared) throws -> Document {
-    guard var executor = tracer.take() else { preconditionFailure("nothing was prepared") }
-    defer { tracer = executor }
+    guard let (last, kind) = tracer.take() else { preconditionFailure("nothing was prepared") }
+    var executor = last
+    defer { tracer = (executor, kind) }
     let (batch, isBrief) = (prepared.batch, prepared.kind == .brief)
     executor.use(model.parameters)
     executor.finish(target: batch.target, prepared.context)

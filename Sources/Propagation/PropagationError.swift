@@ -11,7 +11,7 @@ public enum PropagationError: Fault, Equatable {
     switch self {
     case .otherModel: "a model of another topology or type than the one before it"
     case .tooBrief:
-      "a brief trace has gradients in training and nothing else; nn-forward without --brief keeps more"
+      "a brief trace has gradients in training and nothing else; nn-forward without --ring keeps more"
     case .cannotDraw(let layer, let reason):
       "\(reason): by seed, epoch, step and row layer '\(layer)' draws in training, and batches of nn-batch carry them"
     }

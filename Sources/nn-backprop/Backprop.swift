@@ -29,15 +29,15 @@ struct BackpropTool: Stage {
 
   @Flag(
     help: """
-      Let the pipe refer to tensors and copy none. Only in a ring, where every trace is of the model that came of the gradient before.
+      This stage stands in a ring of this build, with nothing between it and nn-update.
       """)
-  var lend = false
+  var ring = false
 
   @OptionGroup var jobs: JobsOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let output = try output.open(lending: lend)
+    let output = try output.open(lending: ring)
     var backprop = try Backprop(
       keepingDeltas: deltas, Workers(count: jobs.count, patience: .short),
       memoryLimit: documentLimit())

@@ -41,12 +41,6 @@ struct ForwardTool: Stage {
   @Flag(help: "In a trace, keep LAYER.sum also where nn-backprop does not need it.")
   var sums = false
 
-  @Flag(
-    help: """
-      In a trace, keep only what nn-backprop on this machine needs, as it lies in memory: quicker, but not to be looked at.
-      """)
-  var brief = false
-
   @Option(
     help: ArgumentHelp(
       "Take a new model from here before every batch but the first.", valueName: "fifo"))
@@ -54,27 +48,29 @@ struct ForwardTool: Stage {
 
   @Flag(
     help: """
-      With --follow: let the pipe refer to tensors and copy none. Only where nobody but nn-backprop reads it.
+      With --trace --follow: this stage stands in a ring of this build, with nothing between it and \
+      nn-backprop. Quicker; its traces are private (docs/FORMAT.md).
       """)
-  var lend = false
+  var ring = false
 
   @OptionGroup var jobs: JobsOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if lend && follow == nil { throw ValidationError("--lend goes with --follow") }
-    for (name, flag) in [("--inference", inference), ("--sums", sums), ("--brief", brief)]
-    where flag && !trace {
+    for (name, flag) in [("--inference", inference), ("--sums", sums)] where flag && !trace {
       throw ValidationError("\(name) goes with --trace")
     }
-    if brief && (inference || sums) {
-      throw ValidationError("--brief goes neither with --inference nor with --sums")
+    if ring && (!trace || follow == nil) {
+      throw ValidationError("--ring goes with --trace and --follow")
+    }
+    if ring && (inference || sums) {
+      throw ValidationError("--ring goes neither with --inference nor with --sums")
     }
   }
 
   func run() throws {
     let feedback = try follow.map { try FeedbackInput($0) }
-    let output = try output.open(lending: lend)
+    let output = try output.open(lending: ring)
     let workers = try Workers(count: jobs.count, patience: .short)
     let start = try model.read(watching: output) {
       try Forward(Model($0), workers, memoryLimit: documentLimit())
@@ -91,7 +87,7 @@ struct ForwardTool: Stage {
         }
       }
       // What needs no weights is done while they are still being corrected.
-      let kind = brief ? Forward.TraceKind.brief : sums ? .outputsAndSums : .outputs
+      let kind = ring ? Forward.TraceKind.brief : sums ? .outputsAndSums : .outputs
       let prepared =
         trace
         ? try explaining {

@@ -41,19 +41,20 @@ struct Update: Stage {
 
   @Flag(
     help: """
-      With --feedback: let the FIFO refer to tensors and copy none. Only where nobody but nn-forward reads it.
+      With --feedback: this stage stands in a ring of this build, with nothing between it and \
+      nn-forward.
       """)
-  var lend = false
+  var ring = false
 
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if lend && feedback == nil { throw ValidationError("--lend goes with --feedback") }
+    if ring && feedback == nil { throw ValidationError("--ring goes with --feedback") }
   }
 
   func run() throws {
     let feedbackOutput = try feedback.map {
-      try FeedbackOutput($0, isOfStandardInput: gradient == nil || gradient == "-", lending: lend)
+      try FeedbackOutput($0, isOfStandardInput: gradient == nil || gradient == "-", lending: ring)
     }
     let output = try output.open()
     let settings = try update.settings()

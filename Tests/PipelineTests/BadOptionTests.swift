@@ -94,17 +94,17 @@ private let badCommands = [
     "nn-forward -m model.safetensors.gz batch.safetensors.gz --sums -o out.gz",
     "--sums goes with --trace"),
   BadCommand(
-    "nn-forward -m model.safetensors.gz batch.safetensors.gz --brief -o out.gz",
-    "--brief goes with --trace"),
+    "nn-forward -m model.safetensors.gz batch.safetensors.gz --trace --ring -o out.gz",
+    "--ring goes with --trace and --follow"),
   BadCommand(
-    "nn-forward -m model.safetensors.gz batch.safetensors.gz --trace --brief --sums -o out.gz",
-    "--brief goes neither with --inference nor with --sums"),
+    "nn-forward -m model.safetensors.gz batch.safetensors.gz --trace --ring --sums --follow f -o out.gz",
+    "--ring goes neither with --inference nor with --sums"),
   BadCommand(
-    "nn-forward -m model.safetensors.gz batch.safetensors.gz --lend -o out.gz",
-    "--lend goes with --follow"),
+    "nn-forward -m model.safetensors.gz batch.safetensors.gz --ring --follow f -o out.gz",
+    "--ring goes with --trace and --follow"),
   BadCommand(
-    "nn-update -m model.safetensors.gz gradient.safetensors.gz --rate 1 --lend -o out.gz",
-    "--lend goes with --feedback"),
+    "nn-update -m model.safetensors.gz gradient.safetensors.gz --rate 1 --ring -o out.gz",
+    "--ring goes with --feedback"),
   BadCommand(
     "nn-forward -m model.safetensors.gz batch.safetensors.gz --trace=yes -o out.gz",
     "the option '--trace' does not take any value, but 'yes' was specified"),

@@ -36,12 +36,16 @@ import Testing
   /// Also where the correction alone would not show it, and whatever else is wrong behind it.
   @Test(arguments: optimizerWords, [Double.nan, .infinity, -.infinity])
   func aGradientThatIsNotFiniteIsNamed(_ rule: String, _ value: Double) throws {
-    for rate in [0.5, 0] { try checkIsNamed(value, optimizer(rule, rate: rate)) }
+    for rates in [["dense1": 0], ["conv1": 0, "dense1": 0]] as [[String: Double]] {
+      try checkIsNamed(value, optimizer(rule, rate: 0.5), rates)
+    }
   }
 
-  private func checkIsNamed(_ value: Double, _ optimizer: any Optimizer) throws {
+  private func checkIsNamed(
+    _ value: Double, _ optimizer: any Optimizer, _ rates: [String: Double]
+  ) throws {
     var plain = UpdateSettings(optimizer, .mean)
-    plain.layers.rates = ["dense1": 0]
+    plain.layers.rates = rates
     var (bounded, short, frozen, penalized) = (plain, plain, plain, plain)
     bounded.clipping.value = 1
     short.clipping.norm = 1
