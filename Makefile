@@ -86,7 +86,7 @@ FAULT_SEED ?= 1
 PREFIX ?= /usr/local
 DESTDIR ?=
 ## the script that looks after system packages; true for none
-SETUP ?= pipelines/setup.sh
+SETUP ?= pipelines/scripts/setup.sh
 
 # ---------------------------------------------------------------------------------------------------- Help
 
@@ -109,12 +109,9 @@ default-augment :=
 default-measure-train := yes
 default-engine := ring
 
-# A recipe names itself in `recipe`: the Makefiles of datasets stand beside those of recipes.
-recipe :=
 ifneq ($(RECIPE),)
-  $(if $(wildcard pipelines/$(RECIPE).mk),,$(error RECIPE=$(RECIPE): there is no pipelines/$(RECIPE).mk))
-  include pipelines/$(RECIPE).mk
-  $(if $(filter $(RECIPE),$(recipe)),,$(error RECIPE=$(RECIPE): pipelines/$(RECIPE).mk is no recipe))
+  $(if $(wildcard pipelines/recipes/$(RECIPE).mk),,$(error RECIPE=$(RECIPE): there is no pipelines/recipes/$(RECIPE).mk))
+  include pipelines/recipes/$(RECIPE).mk
 endif
 
 knobs = $(shell awk '/^[A-Z_]+ [?]=/ { print $$1 }' Makefile)
@@ -128,7 +125,7 @@ export NN_BIN := $(abspath $(BIN))
 
 swift-options := -c release
 ifeq ($(shell uname -s),Linux)
-  swift-options += --static-swift-stdlib -Xswiftc -ld-path=$(abspath pipelines/link.sh)
+  swift-options += --static-swift-stdlib -Xswiftc -ld-path=$(abspath pipelines/scripts/link.sh)
 endif
 
 .PHONY: setup build install clean
@@ -138,7 +135,7 @@ setup: ## install the system packages that building and testing need
 build: $(built) ## build all tools
 
 # Folders are among the prerequisites so that a deleted source is noticed too.
-$(built): Package.swift pipelines/link.sh $(shell find Sources)
+$(built): Package.swift pipelines/scripts/link.sh $(shell find Sources)
 	@$(SETUP) build
 	swift build $(swift-options)
 	@touch $@
@@ -164,7 +161,7 @@ test: $(built) lint $(venv)/installed ## build, check and test everything
 
 lint: packages ## check the form of sources and scripts
 	swift format lint --strict --recursive Sources Tests Package.swift
-	shellcheck --external-sources pipelines/*.sh benchmarks/*.sh Tests/Faults/*.sh .ci/run
+	shellcheck --external-sources pipelines/scripts/*.sh benchmarks/*.sh Tests/Faults/*.sh .ci/run
 
 packages:
 	@$(SETUP) build test
@@ -184,18 +181,18 @@ faults: | $(built) ## kill, cut, flip, fill and delay at random: docs/RELIABILIT
 # Each in a build of its own: docs/FUZZING.md.
 .PHONY: fuzz coverage sanitize arm64
 fuzz: packages ## give the readers inputs that nobody would write
-	@pipelines/fuzz.sh --runs $(FUZZ_RUNS)
+	@pipelines/scripts/fuzz.sh --runs $(FUZZ_RUNS)
 
 coverage: $(venv)/installed ## show how much of Gzip, Safetensors and Stages the tests run
-	@pipelines/coverage.sh
+	@pipelines/scripts/coverage.sh
 
 sanitize: packages ## run the tests under AddressSanitizer and ThreadSanitizer
-	@pipelines/sanitize.sh
+	@pipelines/scripts/sanitize.sh
 
 # On x86-64, as root; what it installs for that stays in build/arm64-system.
 arm64: ## compile everything for arm64 and run it and the tests under emulation
 	@$(SETUP) build arm64
-	@pipelines/arm64.sh $(if $(FILTER),--tests '$(FILTER)')
+	@pipelines/scripts/arm64.sh $(if $(FILTER),--tests '$(FILTER)')
 
 # ---------------------------------------------------------------------------------------------------- Measure
 
@@ -233,13 +230,13 @@ one-word = $(if $(filter 1,$(words $($(1)))),,$(error $(1)='$($(1))': expected a
 $(foreach knob,$(if $(DATASET_DIR),DATASET_DIR) DATASET NAME,$(call one-word,$(knob)))
 
 # Each dataset has a Makefile of its own: how $(TRAIN) and $(TEST) are made, and good settings.
-dataset-rules := $(if $(DATASET_DIR),pipelines/idx.mk,pipelines/$(DATASET).mk)
+dataset-rules := $(if $(DATASET_DIR),pipelines/datasets/idx.mk,pipelines/datasets/$(DATASET).mk)
 $(if $(wildcard $(dataset-rules)),,$(error DATASET=$(DATASET): there is no $(dataset-rules)))
 include $(dataset-rules)
 
 # What the data is made of, so that another folder or another split makes it anew.
 $(DATA)/source: FORCE
-	@printf '%s\n' $(dataset-source) | pipelines/stamp.sh $@
+	@printf '%s\n' $(dataset-source) | pipelines/scripts/stamp.sh $@
 
 # What is left to learn from, and what is held back: always the same, whatever SEED is, so that runs compare.
 LEARNED := $(TRAIN)
@@ -270,7 +267,7 @@ metrics := $(trained:%=$(RUN)/epoch-%.tsv)
 # One at a time in a folder. Who only wants to see what would be done waits for nobody.
 only-looks = $(strip $(foreach letter,n q t,$(findstring $(letter),$(firstword -$(MAKEFLAGS)))))
 train: | $(built) ## train a network; goes on where it stopped
-	+@$(if $(only-looks),,pipelines/locked.sh $(RUN)/.lock) $(MAKE) --no-print-directory trained
+	+@$(if $(only-looks),,pipelines/scripts/locked.sh $(RUN)/.lock) $(MAKE) --no-print-directory trained
 
 .PHONY: trained
 trained: $(RUN)/metrics.tsv
@@ -300,7 +297,7 @@ $(RUN)/settings: FORCE | $(NET) $(LEARNED) $(VALIDATED) $(TEST) $(WEIGHTS)
 	@{ printf '%s\n' 'augment $(AUGMENT)' 'dtype $(DTYPE)' 'learn $(learn)' 'rate $(RATE)' 'reduce $(REDUCE)' \
 	    'seed $(SEED)' 'size $(SIZE)' "train $$(cksum <$(LEARNED))" "test $$(cksum <$(TEST))" \
 	    $(if $(VALIDATED),"validation $$(cksum <$(VALIDATED))") $(if $(WEIGHTS),"weights $$(cksum <$(WEIGHTS))"); \
-	  sed 's/^/net /' $(NET); } | pipelines/stamp.sh $@
+	  sed 's/^/net /' $(NET); } | pipelines/scripts/stamp.sh $@
 
 $(RUN)/epoch-0000.safetensors.gz: $(RUN)/settings | $(built)
 	@$(BIN)/nn-init $(NET) --seed $(SEED) --dtype $(DTYPE) $(WEIGHTS:%=--weights %) -o $@
@@ -315,14 +312,14 @@ loss-before = $$(awk -F '\t' 'NR == 1 { for (i = 1; i <= NF; i++) at[$$i] = i } 
   { print "--validation-loss " $$at["loss"] }' $(filter %.tsv,$|) </dev/null)
 
 $(models): $(RUN)/epoch-%.safetensors.gz: $(RUN)/settings | $(built) $(LEARNED)
-	@pipelines/epoch.sh -m $(filter $(RUN)/epoch-%,$^) -o $(RUN)/partial.epoch-$*.safetensors.gz \
+	@pipelines/scripts/epoch.sh -m $(filter $(RUN)/epoch-%,$^) -o $(RUN)/partial.epoch-$*.safetensors.gz \
 	  --epoch $$((10#$*)) --rate $(RATE) --reduce $(REDUCE) --size $(SIZE) --seed $(SEED) --engine $(ENGINE) \
 	  --learn "$(learn)$(if $(plateau), $(loss-before))" --augment '$(AUGMENT)' \
 	  $(if $(JOBS),-j $(JOBS)) --resume --seconds $(RUN)/epoch-$*.seconds $(LEARNED)
 	@mv $(RUN)/partial.epoch-$*.safetensors.gz $@
 
 $(metrics): $(RUN)/epoch-%.tsv: $(RUN)/epoch-%.safetensors.gz | $(built) $(LEARNED) $(VALIDATED) $(TEST)
-	@pipelines/measure.sh $< $$((10#$*)) $$(cat $(RUN)/epoch-$*.seconds) \
+	@pipelines/scripts/measure.sh $< $$((10#$*)) $$(cat $(RUN)/epoch-$*.seconds) \
 	  $(if $(filter yes,$(MEASURE_TRAIN)),$(LEARNED),-) $(TEST) $@ $(VALIDATED)
 
 # join-metrics TABLE…: the metrics of single epochs as one table.
@@ -331,7 +328,7 @@ join-metrics = awk 'NR == 1 || $$1 != "epoch"' $(1) >$(RUN)/metrics.tsv.partial 
 
 # What ends the run besides EPOCHS, so that the table is that of the epochs asked for.
 $(RUN)/patience: FORCE
-	@printf '%s\n' 'patience $(PATIENCE)' $(if $(PATIENCE),'epochs $(EPOCHS)') | pipelines/stamp.sh $@
+	@printf '%s\n' 'patience $(PATIENCE)' $(if $(PATIENCE),'epochs $(EPOCHS)') | pipelines/scripts/stamp.sh $@
 
 ifeq ($(PATIENCE),)
 $(RUN)/metrics.tsv: $(metrics) $(RUN)/patience
@@ -346,7 +343,7 @@ $(RUN)/metrics.tsv $(RUN)/best.safetensors.gz &: $(RUN)/settings $(RUN)/patience
 	  $(MAKE) --no-print-directory $(RUN)/epoch-$$number.tsv; \
 	  $(if $(only-looks),exit 0;) \
 	  tables="$$tables $(RUN)/epoch-$$number.tsv"; \
-	  status=0; best=$$(pipelines/patience.sh --patience $(PATIENCE) $$tables) || status=$$?; \
+	  status=0; best=$$(pipelines/scripts/patience.sh --patience $(PATIENCE) $$tables) || status=$$?; \
 	  case $$status in 0) ;; 1) break ;; *) exit $$status ;; esac; \
 	done; \
 	cp $(RUN)/epoch-$$(printf %04d $$best).safetensors.gz $(RUN)/partial.best.safetensors.gz; \
@@ -362,15 +359,15 @@ eval: $(TEST) | $(built) ## measure the last trained model on the test data
 	$(BIN)/nn-forward -m "$$model" $(TEST) | $(BIN)/nn-eval --set epoch=$$((10#$$number)) --set split=test
 
 verify: | $(built) ## show that all ways to run the steps end in the same bytes, RECIPE or all of them
-	@$(if $(RECIPE),,pipelines/verify.sh)
+	@$(if $(RECIPE),,pipelines/scripts/verify.sh)
 	@for recipe in $(or $(RECIPE),$(recipes)); do \
 	  echo "RECIPE=$$recipe"; $(MAKE) --no-print-directory verify-recipe RECIPE=$$recipe; \
 	done
 
-recipes := $(patsubst pipelines/%.mk,%,$(shell grep -l '^recipe := ' pipelines/*.mk))
+recipes := $(basename $(notdir $(wildcard pipelines/recipes/*.mk)))
 .PHONY: verify-recipe
 verify-recipe: $(TRAIN) | $(built)
-	@pipelines/verify.sh --net $(NET) --learn '--rate $(RATE) --reduce $(REDUCE) $(learn)' --augment '$(AUGMENT)' \
+	@pipelines/scripts/verify.sh --net $(NET) --learn '--rate $(RATE) --reduce $(REDUCE) $(learn)' --augment '$(AUGMENT)' \
 	  --size $(SIZE) $<
 
 # Two runs, alike but for the distortions, and what both make of distorted test data. Flat pictures are those of the
@@ -381,22 +378,22 @@ robustness-model = runs/$(NAME)-$(1)/$(if $(PATIENCE),best,epoch-$(lastword $(tr
 robustness: | $(built) $(TEST) ## measure accuracy under growing distortion, trained without and with nn-augment
 	@$(MAKE) --no-print-directory train NAME=$(NAME)-plain AUGMENT=
 	@$(MAKE) --no-print-directory train NAME=$(NAME)-augmented AUGMENT='$(robustness-augment)'
-	@pipelines/robustness.sh -o runs/$(NAME)-augmented/robustness.tsv $(if $(JOBS),-j $(JOBS)) $(TEST) \
+	@pipelines/scripts/robustness.sh -o runs/$(NAME)-augmented/robustness.tsv $(if $(JOBS),-j $(JOBS)) $(TEST) \
 	  without=$(call robustness-model,plain) with=$(call robustness-model,augmented)
 
 article: | $(built) ## follow a single neuron through its first step to its answer
-	@pipelines/article.sh
+	@pipelines/scripts/article.sh
 
 # ---------------------------------------------------------------------------------------------------- Retrain
 
 .PHONY: retrain rollback retrain-faults
 retrain: | $(built) ## train the model in RETRAIN further on what came in there: docs/RETRAIN.md
-	$(if $(RETRAIN),,$(error RETRAIN='': expected the folder to work in, which pipelines/retrain.sh --init makes))
-	@pipelines/retrain.sh $(REPLAY:%=--replay '%') $(KEEP:%=--keep '%') $(TIME_LIMIT:%=--time-limit '%') '$(RETRAIN)'
+	$(if $(RETRAIN),,$(error RETRAIN='': expected the folder to work in, which pipelines/scripts/retrain.sh --init makes))
+	@pipelines/scripts/retrain.sh $(REPLAY:%=--replay '%') $(KEEP:%=--keep '%') $(TIME_LIMIT:%=--time-limit '%') '$(RETRAIN)'
 
 rollback: ## let the current and the previous model in RETRAIN change places
 	$(if $(RETRAIN),,$(error RETRAIN='': expected the folder to work in))
-	@pipelines/retrain.sh --rollback '$(RETRAIN)'
+	@pipelines/scripts/retrain.sh --rollback '$(RETRAIN)'
 
 retrain-faults: | $(built) ## break retraining at random moments, and read while it promotes: docs/RETRAIN.md
 	@Tests/Faults/retrain-readers.sh
