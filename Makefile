@@ -176,11 +176,6 @@ verify: | $(built) ## show that all ways to run the steps end in the same bytes,
 	done
 
 recipes := $(basename $(notdir $(wildcard pipelines/recipes/*.mk)))
-.PHONY: verify-recipe
-verify-recipe: $(TRAIN) | $(built)
-	@$(scripts)/verify.sh --net $(NET) --augment '$(AUGMENT)' --size $(SIZE) \
-	  --learn '--rate $(RATE) --reduce $(REDUCE) $(learn)' $<
-
 article: | $(built) ## follow a single neuron through its first step to its answer
 	@$(scripts)/article.sh
 

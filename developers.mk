@@ -38,6 +38,12 @@ lint: packages ## check the form of sources and scripts
 	swift format lint --strict --recursive Sources Tests Package.swift
 	shellcheck --external-sources $(scripts)/*.sh benchmarks/*.sh Tests/Faults/*.sh .ci/run
 
+# What `make verify` does for each recipe.
+.PHONY: verify-recipe
+verify-recipe: $(TRAIN) | $(built)
+	@$(scripts)/verify.sh --net $(NET) --augment '$(AUGMENT)' --size $(SIZE) \
+	  --learn '--rate $(RATE) --reduce $(REDUCE) $(learn)' $<
+
 # What the campaigns need is Linux, a C compiler, and for a real full disk the right to mount one.
 export FAULT_TRIES FAULT_SEED
 .PHONY: faults
