@@ -23,7 +23,7 @@ let tools: [(name: String, imports: [Target.Dependency])] = [
   ("nn-check", ["Checking", "Networks", "Training"]),
 ]
 
-/// The modules of which pipelines/coverage.sh counts what is run: their names, or none. What is counted is slower, so the others
+/// The modules of which pipelines/scripts/coverage.sh counts what is run: their names, or none. What is counted is slower, so the others
 /// are not; and what others would inline of a module into a counted one has no counters that could fall out of step.
 let counted = (Context.environment["NN_COVERAGE"] ?? "").split(separator: " ")
 
@@ -53,7 +53,7 @@ func lanes(_ count: Int, for processor: String) -> Target {
   return .target(name: "Lanes\(count)", dependencies: ["CProcessor"], swiftSettings: settings)
 }
 
-/// The readers under fuzzing with their promises: a plain test on the corpus, or in its place, where pipelines/fuzz.sh asks for
+/// The readers under fuzzing with their promises: a plain test on the corpus, or in its place, where pipelines/scripts/fuzz.sh asks for
 /// it, a fuzzer, which only special flags compile.
 let fuzzTargetImports: [Target.Dependency] = [
   "CZlib", "CPNG", "Tensors", "Documents", "Gzip", "Safetensors", "Formats", "Layers", "Networks",

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# shellcheck source-path=SCRIPTDIR/../pipelines source=../pipelines/tools.sh
-. "$(dirname "$0")/../pipelines/tools.sh"
+# shellcheck source-path=SCRIPTDIR/../pipelines/scripts source=../pipelines/scripts/tools.sh
+. "$(dirname "$0")/../pipelines/scripts/tools.sh"
 
 if [ $# -ne 1 ] || [ "$1" = --help ]; then
   cat <<'END'

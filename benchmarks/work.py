@@ -35,7 +35,7 @@ def arguments(usage, folder):
 def net(name):
     """The topology file of a network: one of the benchmarks, or of a recipe."""
     own = f"{HERE}/{name}.net"
-    return own if os.path.exists(own) else f"{ROOT}/pipelines/{name}.net"
+    return own if os.path.exists(own) else f"{ROOT}/pipelines/nets/{name}.net"
 
 
 class Work:
@@ -127,7 +127,7 @@ class Work:
 
     def ring(self, training, steps, memory=False):
         """The same by the ring of four programs."""
-        command = [f"{ROOT}/pipelines/epoch.sh", "--engine", "ring", "-m", training.model]
+        command = [f"{ROOT}/pipelines/scripts/epoch.sh", "--engine", "ring", "-m", training.model]
         command += ["--epoch", "1", "--epochs", str(training.epochs(steps)), "--limit", str(steps)]
         command += ["--size", str(training.size), "--seed", SEED, "--rate", training.rate]
         command += ["-j", str(training.threads), *training.options]
@@ -175,7 +175,7 @@ class Neuron:
         table, drawn = f"{article}/table.csv", f"{article}/weights.csv"
         work.tool("nn-import", table, "--target-columns", "output", "-o", self.data)
         work.tool("nn-import", drawn, "--tensor", "dense1.weight", "-o", weights)
-        network = f"{ROOT}/pipelines/article.net"
+        network = f"{ROOT}/pipelines/nets/article.net"
         work.tool("nn-init", network, "--dtype", "f64", "--weights", weights, "-o", self.model)
         self.size, self.rate, self.threads = "all", "1", 1
         self.options = ["--reduce", "sum", "--no-shuffle"]

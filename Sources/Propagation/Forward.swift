@@ -15,7 +15,8 @@ public struct Forward: Sendable {
   /// For predictions; nil before the first.
   private var answers: Executor?
   /// For traces, and the kind of the last one; nil before the first.
-  private var tracer: (executor: Executor, kind: TraceKind)?
+  private var tracer: Executor?
+  private var lastKind = TraceKind.outputs
 
   /// Examples whose tensors are in memory together when only predictions are asked for. A multiple of the chunks
   /// that products are cut into, so that the same examples give the same bytes in one document or in several.
@@ -140,7 +141,7 @@ public struct Forward: Sendable {
   ) throws -> Prepared {
     precondition(mode == .training || kind != .brief, "a brief trace in \(mode.rawValue)")
     var executor = executor(mode, kind)
-    defer { tracer = (executor, kind) }
+    defer { tracer = executor }
     let batch = try ExampleBatch(batch, for: network, dtype: model.dtype) {
       try executor.admit(
         $0, hasClassIDs: $1, goesBack: false, threads: workers.count, limit: memoryLimit)
@@ -153,9 +154,8 @@ public struct Forward: Sendable {
 
   /// That of the last trace, if it fits; taken out of the stage, so that its tensors have one owner.
   private mutating func executor(_ mode: Mode, _ kind: TraceKind) -> Executor {
-    if let last = tracer.take(), last.kind == kind, last.executor.mode == mode {
-      return last.executor
-    }
+    if let executor = tracer.take(), lastKind == kind, executor.mode == mode { return executor }
+    lastKind = kind
     return Executor(
       network, mode, model.dtype, keeping: kind == .outputsAndSums ? .everything : .training,
       kind == .brief ? .best : nil)
@@ -165,9 +165,8 @@ public struct Forward: Sendable {
   ///
   /// - Throws: as `trace`.
   public mutating func trace(of prepared: Prepared) throws -> Document {
-    guard let (last, kind) = tracer.take() else { preconditionFailure("nothing was prepared") }
-    var executor = last
-    defer { tracer = (executor, kind) }
+    guard var executor = tracer.take() else { preconditionFailure("nothing was prepared") }
+    defer { tracer = executor }
     let (batch, isBrief) = (prepared.batch, prepared.kind == .brief)
     executor.use(model.parameters)
     executor.finish(target: batch.target, prepared.context)

@@ -24,8 +24,8 @@ struct Init: Stage {
       rows or columns at right angles and of length 1 (Saxe et al. 2014); zeros, from which only a \
       network of one layer learns.
 
-        nn-init pipelines/digits.net --seed 1 -o model.safetensors.gz
-        nn-init pipelines/digits.net --start he-normal | nn-inspect
+        nn-init pipelines/nets/digits.net --seed 1 -o model.safetensors.gz
+        nn-init pipelines/nets/digits.net --start he-normal | nn-inspect
 
       Exit: 0 done, 64 usage, 65 bad topology or weights, 66 file missing, 73/74 output, 75 output taken, 80 NaN or \
       infinity in given weights, 141 reader gone.

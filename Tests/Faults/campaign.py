@@ -20,7 +20,7 @@ import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.path.abspath(os.environ.get("NN_BIN") or os.path.join(ROOT, ".build/release"))
-EPOCH = os.path.join(ROOT, "pipelines/epoch.sh")
+EPOCH = os.path.join(ROOT, "pipelines/scripts/epoch.sh")
 
 # What hangs is ended after so many seconds.
 WATCHDOG = 60

@@ -193,7 +193,7 @@ class Disk:
             raise Lost(f"left behind: {' '.join(sorted(strange))}")
 
     def make_epoch(self, trial):
-        """pipelines/epoch.sh, whose last stage has no room."""
+        """pipelines/scripts/epoch.sh, whose last stage has no room."""
         command = [EPOCH, "-m", self.files.path("model"), "-o", "OUT", "--epoch", "1", "--size", "100", "--rate", "0.1"]
         command += ["--engine", trial.random.choice(["ring", "fused"]), self.files.path("data")]
         trial.write("OUT", b"old")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """kill -9 of each program of the ring and of nn-train, at random moments.
 
-Every try trains an epoch over an old model's name by pipelines/epoch.sh and kills one program: half of the tries after a
+Every try trains an epoch over an old model's name by pipelines/scripts/epoch.sh and kills one program: half of the tries after a
 random time, half in a random one of its calls to the system, in the middle of the bytes where that is a write; half of
 the tries with pipes of one page, so that no stage is ahead of the others and gone before its time. Then:
 nothing that was started runs on for more than 2 seconds; the model on the disk opens and is, byte for byte, the old

@@ -7,7 +7,7 @@ import time
 
 from campaign import BIN, ROOT, Lost
 
-SHARED = ["Makefile", "Package.swift", "Sources", "pipelines"]
+SHARED = ["Makefile", "developers.mk", "Package.swift", "Sources", "pipelines"]
 
 
 class Project:

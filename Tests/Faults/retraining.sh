@@ -6,7 +6,7 @@ export LC_ALL=C
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export NN_BIN=${NN_BIN:-$project/.build/release}
 export PATH=$NN_BIN:$PATH
-retrain=$project/pipelines/retrain.sh
+retrain=$project/pipelines/scripts/retrain.sh
 work=$(mktemp -d "${TMPDIR:-/tmp}/retraining.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"

@@ -224,10 +224,10 @@ import Testing
         + "give all distortions to one nn-augment", in: folder)
   }
 
-  /// `pipelines/robustness.sh`, whose table `make robustness` shows.
+  /// `pipelines/scripts/robustness.sh`, whose table `make robustness` shows.
   @Test func theTableHoldsWhatTheStagesMeasure() throws {
     let script =
-      "NN_BIN='\(Tool.folder.path)' '\(Tool.project.path)/pipelines/robustness.sh'"
+      "NN_BIN='\(Tool.folder.path)' '\(Tool.project.path)/pipelines/scripts/robustness.sh'"
     let few = "export SHIFT=2 ROTATE= SCALE= STRETCH=1.5 SHEAR= ELASTIC= NOISE= ERASE='0 1'"
     let table = String(
       decoding: try run("\(few); \(script) train.safetensors a=start.safetensors"), as: UTF8.self)

@@ -180,7 +180,7 @@ import Testing
   @Test func theScriptOfTheRingSaysHowToKeepIt() throws {
     let folder = try folder(Self.failures[2])
     let outcome = try Tool.sh(
-      "'\(Tool.project.path)/pipelines/epoch.sh' -m start.safetensors -o 'the next.safetensors' --epoch 1 "
+      "'\(Tool.project.path)/pipelines/scripts/epoch.sh' -m start.safetensors -o 'the next.safetensors' --epoch 1 "
         + "--rate 0.5 --engine ring train.safetensors", in: folder,
       environment: ["NN_BIN": Tool.folder.path])
     #expect(outcome.status == 80, "\(outcome.message)")

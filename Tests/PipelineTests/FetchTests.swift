@@ -2,7 +2,7 @@ import Foundation
 import Scratch
 import Testing
 
-/// `pipelines/fetch.sh`, against a server on the loopback interface.
+/// `pipelines/scripts/fetch.sh`, against a server on the loopback interface.
 @Suite struct FetchTests {
   private let folder: Scratch
   /// No file's SHA-256.
@@ -50,7 +50,7 @@ import Testing
       "\(Tool.python)" "\(project)/Tests/Programs/serve.py" . port & server=$!
       trap 'kill $server; rm -f port' EXIT
       while [ ! -e port ]; do kill -0 $server || exit 99; sleep 0.05; done
-      "\(project)/pipelines/fetch.sh" "http://127.0.0.1:$(cat port)/\(path)" "\(sum)" there/got
+      "\(project)/pipelines/scripts/fetch.sh" "http://127.0.0.1:$(cat port)/\(path)" "\(sum)" there/got
       """, in: folder)
   }
 

@@ -236,7 +236,7 @@ import Testing
     for name in Self.names {
       for arguments in [[name], ["--" + name], ["--patience", name], ["settings", name]] {
         let outcome = try Tool.run(
-          "\(Tool.project.path)/pipelines/\(script)", arguments, input: Array(name.utf8),
+          "\(Tool.project.path)/pipelines/scripts/\(script)", arguments, input: Array(name.utf8),
           in: folder, environment: ["NN_BIN": Tool.folder.path, "PATH": "/usr/bin:/bin"])
         // What bash itself says of a program that is not there it quotes in its own way.
         if script == "locked.sh" { continue }

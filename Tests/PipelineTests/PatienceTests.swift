@@ -2,7 +2,7 @@ import Foundation
 import Scratch
 import Testing
 
-/// `pipelines/patience.sh`, by whose exit status `make train PATIENCE=` goes on or stops.
+/// `pipelines/scripts/patience.sh`, by whose exit status `make train PATIENCE=` goes on or stops.
 @Suite struct PatienceTests {
   /// A table for each validation loss, as measure.sh writes them for epochs 1, 2, ….
   private func folder(_ losses: [String], split: String = "validation") throws -> Scratch {
@@ -23,7 +23,7 @@ import Testing
     -> Outcome
   {
     try Tool.sh(
-      "'\(Tool.project.path)/pipelines/patience.sh' --patience \(patience) \(tables)", in: folder)
+      "'\(Tool.project.path)/pipelines/scripts/patience.sh' --patience \(patience) \(tables)", in: folder)
   }
 
   @Test(arguments: [

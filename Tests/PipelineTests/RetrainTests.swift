@@ -4,7 +4,7 @@ import Scratch
 import Tensors
 import Testing
 
-/// `pipelines/retrain.sh`, with the real programs. docs/RETRAIN.md says what it promises.
+/// `pipelines/scripts/retrain.sh`, with the real programs. docs/RETRAIN.md says what it promises.
 @Suite struct RetrainTests {
   @Test func whatComesInIsLearnedAndThePromotionIsWrittenDown() throws {
     let retraining = try Retraining()
@@ -330,7 +330,7 @@ import Testing
   }
 
   private func lines(of name: String, in scratch: Scratch) throws -> [Substring] {
-    let file = Tool.project.appending(path: "pipelines/\(name)")
+    let file = Tool.project.appending(path: "pipelines/ops/\(name)")
     return try String(contentsOf: file, encoding: .utf8)
       .replacing("/opt/nn-tools", with: scratch.path("nn-tools"))
       .replacing("/srv/retrain", with: scratch.path("retrain"))

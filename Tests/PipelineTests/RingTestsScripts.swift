@@ -3,9 +3,9 @@ import Scratch
 import Testing
 
 extension RingTestsUnderFaults {
-  /// `pipelines/epoch.sh`, which lays the ring for `make train`.
+  /// `pipelines/scripts/epoch.sh`, which lays the ring for `make train`.
   @Suite struct EpochScript {
-    private let script = "'\(Tool.project.path)/pipelines/epoch.sh'"
+    private let script = "'\(Tool.project.path)/pipelines/scripts/epoch.sh'"
     private let options =
       "-m start.safetensors -o next.safetensors --epoch 1 --rate 0.1 --size 2 --seed 1 train.safetensors"
     /// Tools that write their process number, so that they can be found.
@@ -137,7 +137,7 @@ extension RingTestsUnderFaults {
   {
     let folder = try Scratch()
     let outcome = try RingSession(
-      "exec '\(Tool.project.path)/pipelines/\(script)'", in: folder,
+      "exec '\(Tool.project.path)/pipelines/scripts/\(script)'", in: folder,
       environment: ["NN_BIN": folder.tools(changing: scripts)]
     ).outcome(watchdog: 120)
     outcome.expectEndedByItself(within: 120)

@@ -137,11 +137,11 @@ import Testing
     batches --epoch 2 | ring half.safetensors end.safetensors
     """,
     "epoch.sh": """
-    epoch=\(Tool.project.appending(path: "pipelines/epoch.sh").path)
+    epoch=\(Tool.project.appending(path: "pipelines/scripts/epoch.sh").path)
     NN_BIN=\(Tool.folder.path) $epoch -m start -o end.safetensors --epoch 1 --epochs 2 --rate 0.25 $batching
     """,
     "epoch.sh, fused": """
-    epoch=\(Tool.project.appending(path: "pipelines/epoch.sh").path)
+    epoch=\(Tool.project.appending(path: "pipelines/scripts/epoch.sh").path)
     NN_BIN=\(Tool.folder.path) $epoch -m start -o end.safetensors --epoch 1 --epochs 2 --rate 0.25 $batching \\
       --engine fused
     """,

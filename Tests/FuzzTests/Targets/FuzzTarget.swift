@@ -2,7 +2,7 @@
 
 /// A reader of bytes from outside, with what it promises for every input there is.
 ///
-/// The same functions are called by a fuzzer (pipelines/fuzz.sh) and, on the inputs in Corpus/NAME, by a
+/// The same functions are called by a fuzzer (pipelines/scripts/fuzz.sh) and, on the inputs in Corpus/NAME, by a
 /// plain test. A new reader costs a file beside this one and a line in `all`.
 struct FuzzTarget: Sendable {
   let name: String

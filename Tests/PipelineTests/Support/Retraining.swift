@@ -4,9 +4,9 @@ import Scratch
 import Tensors
 import Testing
 
-/// A folder that `pipelines/retrain.sh` works in: a network of two inputs that tells x + y > 1 from x + y ≤ 1.
+/// A folder that `pipelines/scripts/retrain.sh` works in: a network of two inputs that tells x + y > 1 from x + y ≤ 1.
 final class Retraining {
-  static let script = Tool.project.appending(path: "pipelines/retrain.sh").path
+  static let script = Tool.project.appending(path: "pipelines/scripts/retrain.sh").path
 
   let scratch: Scratch
 

@@ -1,8 +1,7 @@
 # A convolutional network of 92,000 parameters, without distorted pictures.
 
-recipe := convnet
 default-dataset := fashion-mnist
-default-net := pipelines/convnet.net
+default-net := pipelines/nets/convnet.net
 default-epochs := 20
 default-rate := 0.004
 default-size := 128

@@ -5,7 +5,7 @@ set -euo pipefail
 export LC_ALL=C # decimal points, whatever the user's language
 
 script=$(basename "$0")
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 # The folder of the tools: NN_BIN if that is set, else the release build beside these scripts.
 bin=${NN_BIN:-$root/.build/release}

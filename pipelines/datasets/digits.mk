@@ -1,6 +1,6 @@
 # The handwritten digits that ship with the project: data/digits/README.md.
 
-default-net ?= pipelines/digits.net
+default-net ?= pipelines/nets/digits.net
 default-epochs ?= 30
 default-rate ?= 0.3
 default-size ?= 16

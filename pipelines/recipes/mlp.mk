@@ -1,8 +1,7 @@
 # The plain network that Fashion-MNIST's authors measured: three hidden layers of 256, 128 and 100. See docs/LEARNING.md.
 
-recipe := mlp
 default-dataset := fashion-mnist
-default-net := pipelines/mlp.net
+default-net := pipelines/nets/mlp.net
 default-epochs := 12
 default-rate := 0.002
 default-size := 128

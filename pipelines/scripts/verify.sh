@@ -122,7 +122,7 @@ by_hand() {
 
 # ring MODEL NEXT EPOCH [OPTION…]
 ring() {
-  "$root/pipelines/epoch.sh" -m "$1" -o "$2" --epoch "$3" "${@:4}" "${batching[@]}" \
+  "$root/pipelines/scripts/epoch.sh" -m "$1" -o "$2" --epoch "$3" "${@:4}" "${batching[@]}" \
     --learn "${updating[*]}" --augment "${distorting[*]}" "$train"
 }
 

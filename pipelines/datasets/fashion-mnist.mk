@@ -9,11 +9,11 @@ train-images := $(folder)/train-images-idx3-ubyte.gz
 train-labels := $(folder)/train-labels-idx1-ubyte.gz
 test-images := $(folder)/t10k-images-idx3-ubyte.gz
 test-labels := $(folder)/t10k-labels-idx1-ubyte.gz
-include pipelines/idx.mk
+include pipelines/datasets/idx.mk
 
 # Only where the package is not there: it is installed, if that can be, or else the files are downloaded.
 .PRECIOUS: $(downloaded)/%
 $(downloaded)/%: | data/fashion-mnist/SHA256SUMS
 	@mkdir -p $(@D)
 	@if $(SETUP) data && [ -e $(packaged)/$* ]; then ln -sf $(packaged)/$* $@; else \
-	  pipelines/fetch.sh $(FASHION_MNIST_URL)/$* $$(awk '$$2 == "$*" { print $$1 }' $|) $@; fi
+	  pipelines/scripts/fetch.sh $(FASHION_MNIST_URL)/$* $$(awk '$$2 == "$*" { print $$1 }' $|) $@; fi

@@ -37,7 +37,7 @@ while [ $# -gt 0 ]; do
 done
 [ "$(uname -sm)" = 'Linux x86_64' ] || die 66 "found $(uname -sm), expected Linux x86_64"
 [ "$(id -u)" -eq 0 ] || die 66 'only root can install a system into a folder and enter it'
-command -v debootstrap >/dev/null || die 66 'debootstrap is not on the PATH: pipelines/setup.sh arm64 installs it'
+command -v debootstrap >/dev/null || die 66 'debootstrap is not on the PATH: pipelines/scripts/setup.sh arm64 installs it'
 cd "$root"
 mkdir -p "$build" "$system"
 
@@ -82,7 +82,7 @@ as_user=() emulated=
 # Libraries are for arm64, programs for the processor that runs them.
 packages() {
   printf '%s\n' ca-certificates g++ git libc6-dev:arm64 make procps python3-numpy python3-safetensors swiftlang
-  awk '$1 == "build" || $1 == "test" { print $2 ($2 ~ /-dev$/ ? ":arm64" : "") }' pipelines/packages.txt
+  awk '$1 == "build" || $1 == "test" { print $2 ($2 ~ /-dev$/ ? ":arm64" : "") }' pipelines/scripts/packages.txt
 }
 
 # Inside, installs the packages that are its arguments, and Swift's libraries for arm64. An SDK is a folder with everything for
@@ -168,7 +168,7 @@ done
 options=(-c release --swift-sdks-path /opt/sdks --swift-sdk arm64)
 logged 70 "$build/programs.log" 'the programs could not be built' \
   inside swift build "${options[@]}" --scratch-path "$build/programs" --static-swift-stdlib \
-  -Xswiftc "-ld-path=$root/pipelines/link.sh"
+  -Xswiftc "-ld-path=$root/pipelines/scripts/link.sh"
 if [ $# -gt 0 ]; then
   status=0
   inside "$@" || status=$?
@@ -196,7 +196,7 @@ count() { grep -c -E "$1" "$2" || true; }
 printf 'what\tpassed\tfailed\n'
 log=$build/verify.log
 status=0
-inside pipelines/verify.sh >"$log" 2>&1 || status=$?
+inside pipelines/scripts/verify.sh >"$log" 2>&1 || status=$?
 row verify.sh "$log" "$status" "$(count '^  .* ok$' "$log")" "$(count '^  .* (DIFFERS|FAILED)' "$log")"
 
 log=$build/tests.run.log

@@ -1,8 +1,7 @@
 # LeNet-5: two convolutions, each followed by subsampling, and three dense layers.
 
-recipe := lenet
 default-dataset := fashion-mnist
-default-net := pipelines/lenet.net
+default-net := pipelines/nets/lenet.net
 default-epochs := 15
 default-rate := 0.003
 default-size := 128

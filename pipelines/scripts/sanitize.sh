@@ -52,7 +52,7 @@ for sanitizer in "$@"; do
   }
   # Every process writes its reports into a file of its own: what a test starts is silent otherwise.
   export ASAN_OPTIONS=detect_leaks=0:log_path=$log.report
-  export TSAN_OPTIONS=suppressions=$root/pipelines/thread-sanitizer.txt:halt_on_error=0:exitcode=1:log_path=$log.report
+  export TSAN_OPTIONS=suppressions=$root/pipelines/scripts/thread-sanitizer.txt:halt_on_error=0:exitcode=1:log_path=$log.report
   status=0
   swift test "${options[@]}" --skip-build --filter "$tests" >"$log.log" 2>&1 || status=$?
   findings=$(cat "$log.log" "$log".report.* 2>/dev/null | grep -c -E '(ERROR|WARNING|FATAL): (Address|Thread)Sanitizer' || true)

@@ -38,7 +38,7 @@ paste -d ' ' <(plain table input) <(plain table target) |
   awk 'BEGIN { print "  inputs   output" } { printf "  %s %s %s    %s\n", $1, $2, $3, $4 }'
 echo
 "$bin/nn-import" "$data/weights.csv" --tensor dense1.weight -o "$tmp/start"
-"$bin/nn-init" "$root/pipelines/article.net" --dtype f64 --weights "$tmp/start" -o "$tmp/model"
+"$bin/nn-init" "$root/pipelines/nets/article.net" --dtype f64 --weights "$tmp/start" -o "$tmp/model"
 echo 'The start weights, drawn at random between -1 and 1 (data/article/weights.csv)'
 echo
 printf '  %s\n\n' "$(numbers model dense1.weight)"
@@ -71,7 +71,7 @@ END
 
 echo "$steps such iterations, in the ring: nn-batch | nn-forward | nn-backprop | nn-update, weights flowing back"
 echo
-"$root/pipelines/epoch.sh" -m "$tmp/model" -o "$tmp/trained" --epoch 1 --epochs "$steps" \
+"$root/pipelines/scripts/epoch.sh" -m "$tmp/model" -o "$tmp/trained" --epoch 1 --epochs "$steps" \
   --size all --no-shuffle --seed 1 --rate 1 --reduce sum "$tmp/table"
 weights=$(numbers trained dense1.weight)
 "$bin/nn-import" "$data/question.csv" -o "$tmp/question"

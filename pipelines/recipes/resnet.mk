@@ -1,8 +1,7 @@
 # A small residual network, trained on distorted pictures.
 
-recipe := resnet
 default-dataset := fashion-mnist
-default-net := pipelines/resnet.net
+default-net := pipelines/nets/resnet.net
 default-epochs := 38
 default-rate := 0.1
 default-size := 128

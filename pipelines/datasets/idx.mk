@@ -1,7 +1,7 @@
 # Data in four IDX files, as MNIST came: $(train-images), $(train-labels), $(test-images), $(test-labels). Who includes
 # this may name them; otherwise they are looked for in $(DATASET_DIR).
 
-default-net ?= pipelines/fashion-mnist.net
+default-net ?= pipelines/nets/fashion-mnist.net
 default-epochs ?= 10
 default-rate ?= 0.1
 default-size ?= 64

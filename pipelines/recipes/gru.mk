@@ -1,8 +1,7 @@
 # A recurrent network that reads a picture row by row.
 
-recipe := gru
 default-dataset := fashion-mnist
-default-net := pipelines/gru.net
+default-net := pipelines/nets/gru.net
 default-epochs := 15
 default-rate := 0.004
 default-size := 128

@@ -18,7 +18,7 @@ fi
 groups=" $* "
 wanted() {
   awk -v groups="$groups" -v column="$1" \
-    '/^[^#]/ && index(groups, " " $1 " ") && $column != "-" { print $column }' "$root/pipelines/packages.txt"
+    '/^[^#]/ && index(groups, " " $1 " ") && $column != "-" { print $column }' "$root/pipelines/scripts/packages.txt"
 }
 
 # without NAME…: the lines of standard input that are none of the names.
