@@ -289,7 +289,7 @@ private typealias Fixture = RegistryFixture
     #expect(try digits(.fresh) == "bc" && digits(.waiting) == "bc" && digits(.learned) == "a")
     try fixture.open().keep("worse", [Fixture.archived("b")])
     #expect(try digits(.fresh) == "c" && digits(.waiting) == "bc" && digits(.learned) == "a")
-    try fixture.open().keep("worse", ["b", "c"].map { Fixture.archived($0) })
+    try fixture.open().keep("worse again", ["b", "c"].map { Fixture.archived($0) })
     #expect(try digits(.fresh) == "" && digits(.waiting) == "c" && digits(.learned) == "ab")
     #expect(try digits(.waiting, tries: 3) == "bc" && digits(.learned, tries: 1) == "abc")
     try promote("second", fixture)

@@ -21,8 +21,19 @@ final class RegistryFixture {
     try scratch.write("start.safetensors.gz", "what the first model has learned")
   }
 
+  /// As another one is now.
+  init(copying other: RegistryFixture) throws {
+    scratch = try Scratch()
+    for name in try other.scratch.names() {
+      try FileManager.default.copyItem(
+        atPath: other.scratch.path(name), toPath: scratch.path(name))
+    }
+  }
+
   /// Made, for the model `first`.
-  static func made() throws -> RegistryFixture {
+  static func made() throws -> RegistryFixture { try RegistryFixture(copying: template.get()) }
+
+  nonisolated(unsafe) private static let template = Result {
     let fixture = try RegistryFixture()
     _ = try fixture.create(RegistryFolder(path: fixture.path))
     return fixture
@@ -130,7 +141,8 @@ func expectSameEnd(
     try fixture.open().recover()
     return try fixture.state()
   }
-  let undisturbed = try prepare()
+  let beginning = try prepare()
+  let undisturbed = try RegistryFixture(copying: beginning)
   var changes = 0
   try verb(undisturbed, RegistryFolder(path: undisturbed.path) { _ in changes += 1 })
   #expect(changes == expected, sourceLocation: sourceLocation)
@@ -138,7 +150,7 @@ func expectSameEnd(
   try verb(undisturbed, RegistryFolder(path: undisturbed.path))
   #expect(try recovered(undisturbed) == end, "run twice", sourceLocation: sourceLocation)
   for number in 1...max(changes, 1) {
-    let fixture = try prepare()
+    let fixture = try RegistryFixture(copying: beginning)
     #expect(throws: Killed.self, sourceLocation: sourceLocation) {
       try verb(fixture, fixture.folder(killedAt: number))
     }
