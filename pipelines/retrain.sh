@@ -5,14 +5,8 @@
 #
 # Trains a copy of FOLDER/models/current on the datasets in incoming/ and a share of the old ones,
 # and lets current point to the copy when nn-gate finds it better on the data in holdout/. Bad
-# datasets go to rejected/. Silent when all went well, else one line on standard error, and more in
-# logs/. --init sets FOLDER up for a model, which has learned the DATASETs; --rollback lets current
-# and previous change places. docs/RETRAIN.md says more.
-#
-# Exit: 0 done, 75 another run is at work (silent), 65 new data was refused, 64 usage, 66 something
-# is missing, else the status of the tool that failed.
-#
-# Options, which FOLDER/settings may hold too, one a line, without dashes:
+# datasets go to rejected/. Silent when all went well: docs/RETRAIN.md. The options, which
+# FOLDER/settings may hold too, one a line, without dashes, are:
 
 # shellcheck source-path=SCRIPTDIR source=tools.sh
 . "$(dirname "$0")/tools.sh"
@@ -69,12 +63,13 @@ tool() { "$bin/$1" "${@:2}" 7>&- 8>&-; }
 
 # conclude STATUS MESSAGE: ends the run; where it failed, MESSAGE is its line on standard error.
 conclude() {
-  local message=${2##*nn-registry: }
-  trap - EXIT
-  if [ "$1" -eq 80 ] && [ ${#learning[@]} -gt 0 ]; then # learned again, it would diverge again
+  local message=${2##*nn-registry: } diverged=("${learning[@]}")
+  learning=()
+  if [ "$1" -eq 80 ] && [ ${#diverged[@]} -gt 0 ]; then # learned again, it would diverge again
     message="diverged: ${2#failed with status 80: }"
-    registry keep --reason "$message" -- "${learning[@]}"
+    registry keep --reason "$message" -- "${diverged[@]}"
   fi
+  trap - EXIT
   if [ "$1" -ne 0 ]; then say "$message (${log#"$folder/"})" 2>&7; fi
   end_everything "$1"
 }
@@ -86,9 +81,8 @@ list() {
   listed=("${listed[@]/#/$folder/}")
 }
 
-check() {
-  tool nn-check -m "$models/current" "$@" "${check[@]}" >"$tmp/check.tsv" 2>"$tmp/check.txt"
-}
+# check FILE OPTION…: makes $tmp/found and $tmp/said what nn-check finds and says.
+check() { tool nn-check -m "$models/current" "$@" "${check[@]}" >"$tmp/found" 2>"$tmp/said"; }
 
 # judge_claimed: checks every claimed file, and moves it to archive/ or rejected/.
 judge_claimed() {
@@ -101,9 +95,9 @@ judge_claimed() {
     if [ "$status" -le 1 ]; then
       status=0
       check "$file" "${listed[@]/#/--learned=}" --holdout "$holdout" || status=$?
-      [ "$status" -le 1 ] || conclude "$status" "$(cat "$tmp/check.txt")"
+      [ "$status" -le 1 ] || conclude "$status" "$(cat "$tmp/said")"
     fi
-    registry judge --findings "$tmp/check.tsv" --message "$tmp/check.txt" -- "${file##*/}" |
+    registry judge --findings "$tmp/found" --message "$tmp/said" -- "${file##*/}" |
       tee -a "$tmp/judged"
   done
 }
@@ -116,36 +110,33 @@ draw_old() {
   rows=$(awk -F '\t' '{ rows += $2 } END { print rows + 0 }' "$tmp/data")
   drawn=$(awk -v rows="$rows" -v share="$replay" 'BEGIN { print int(rows * share + 0.5) }')
   say "replaying $drawn of $rows old examples"
-  if [ "$drawn" -eq 0 ]; then
-    listed=()
-  elif [ "$drawn" -lt "$rows" ]; then
-    tool nn-split "${listed[@]}" --fraction "$replay" -o "$tmp/old.safetensors" --rest /dev/null \
-      --seed "$(printf '%s\n' "${new[@]##*/}" | cksum | cut -d ' ' -f 1)"
-    listed=("$tmp/old.safetensors")
-  fi
+  if [ "$drawn" -eq 0 ]; then listed=(); fi
+  if [ "$drawn" -eq 0 ] || [ "$drawn" -eq "$rows" ]; then return; fi
+  tool nn-split "${listed[@]}" --fraction "$replay" -o "$tmp/old.safetensors" --rest /dev/null \
+    --seed "$(printf '%s\n' "${new[@]##*/}" | cksum | cut -d ' ' -f 1)"
+  listed=("$tmp/old.safetensors")
 }
 
-# retrain: trains a copy of the current model, from an epoch 0 of its own, on $new and some old data.
+# retrain: trains a copy of the current model, from epoch 0, on $new and some of the old data.
 retrain() {
-  local status=0 dtype
+  local status=0 dtype old=$tmp/champion.safetensors next=$tmp/challenger.safetensors
   draw_old
   tool nn-inspect --topology "$models/current" >"$tmp/net"
   tool nn-inspect "$models/current" >"$tmp/tensors"
   dtype=$(awk '/^tensor +type/ { here = 1; next } here { print tolower($2); exit }' "$tmp/tensors")
   tool nn-init "$tmp/net" --weights "$models/current" --dtype "$dtype" -o "$tmp/start.safetensors"
-  tool nn-forward -m "$models/current" "$holdout" -o "$tmp/champion.safetensors"
+  tool nn-forward -m "$models/current" "$holdout" -o "$old"
   learning=("${new[@]}")
   run_as_group "$bin/nn-train" "${new[@]}" "${listed[@]}" -m "$tmp/start.safetensors" \
-    --epochs "$epochs" "${train[@]}" --time-limit "$time_limit" -o "$tmp/challenger.safetensors.gz"
-  tool nn-forward -m "$tmp/challenger.safetensors.gz" "$holdout" -o "$tmp/challenger.safetensors"
-  tool nn-gate "$tmp/champion.safetensors" "$tmp/challenger.safetensors" "${gate[@]}" \
-    -o "$tmp/verdict.tsv" || status=$?
-  cat "$tmp/verdict.tsv"
+    --epochs "$epochs" "${train[@]}" --time-limit "$time_limit" -o "$next.gz"
+  tool nn-forward -m "$next.gz" "$holdout" -o "$next"
+  tool nn-gate "$old" "$next" "${gate[@]}" -o "$tmp/verdict.tsv" || status=$?
   case $status in
-    0) registry promote --verdict "$tmp/verdict.tsv" -- "$tmp/challenger.safetensors.gz" "${new[@]}" ;;
+    0) registry promote --verdict "$tmp/verdict.tsv" -- "$next.gz" "${new[@]}" ;;
     1) registry keep --verdict "$tmp/verdict.tsv" -- "${new[@]}" ;;
     *) return "$status" ;;
   esac
+  cat "$tmp/verdict.tsv"
 }
 
 # set_up: makes the folder for $model, with what it has learned.
