@@ -43,13 +43,16 @@ public struct RetrainSettings: Sendable {
   private var values: [String: String]
 
   /// What holds where nothing is said.
-  public init() { values = Dictionary(uniqueKeysWithValues: Self.all.map { ($0.name, $0.standard) }) }
+  public init() {
+    values = Dictionary(uniqueKeysWithValues: Self.all.map { ($0.name, $0.standard) })
+  }
 
   /// Takes in the lines of a settings file: a name, then its value; `#` begins a comment.
   ///
   /// - Throws: `StageError.usage`, which names the line, what was found and what was expected.
   public mutating func read(_ text: String) throws {
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+    {
       let said = line.prefix { $0 != "#" }.trimmed
       if said.isEmpty { continue }
       let name = said.prefix { !$0.isWhitespace }

@@ -16,8 +16,9 @@ struct Judge: ParsableCommand {
     commandName: "judge",
     abstract: "Move a claimed file into archive/ or rejected/, by what nn-check found.",
     discussion: """
-      A file that is good in all checks goes to archive/. Another one, and one without a table, as it cannot be read, goes \
-      to rejected/, with the message and the table beside it; so does one whose content came before.
+      A file that is good in all checks goes to archive/. A file that a check refuses, or that has \
+      no table as it cannot be read, goes to rejected/, with the message and the table beside it. \
+      So does a file whose content came before.
       """)
 
   @OptionGroup var folder: FolderOptions

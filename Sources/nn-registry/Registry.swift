@@ -10,17 +10,19 @@ struct RegistryTool: Stage {
     commandName: "nn-registry",
     abstract: "Keep a folder of models in use, and of the data that they learn from.",
     discussion: """
-      Reads and changes the folder that pipelines/retrain.sh works in, and prints what it did, a line each, tab-separated. \
-      docs/RETRAIN.md says what lies in the folder. Each verb locks the folder, finishes a promotion that a killed process \
-      had begun, and makes its own changes so that the folder is whole at any moment; a verb that was killed can be run again \
-      and comes to the same end. For several verbs under one lock a shell opens the folder's file lock, and gives the \
-      descriptor's number to every verb:
+      Reads and changes the folder that pipelines/retrain.sh works in, and prints what it did, one \
+      tab-separated line each. docs/RETRAIN.md says what lies in the folder. Each verb locks the \
+      folder and finishes a promotion that a killed process had begun. Then it makes its own \
+      changes, so that the folder is whole at any moment. A verb that was killed can be run again, \
+      and comes to the same end. For several verbs under one lock, a shell opens the folder's file \
+      lock and gives the descriptor's number to every verb:
 
         exec 9>>/srv/retrain/lock
         nn-registry lock /srv/retrain --lock 9
         nn-registry claim /srv/retrain --lock 9 | grep claimed
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 another process is at work in the folder.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 another process is at \
+      work in the folder.
       """,
     version: version,
     subcommands: [

@@ -63,8 +63,8 @@ import Testing
     let help = " (see nn-registry --help)"
     try expectRefusal(
       "", 64,
-      "found no verb, expected one of init, lock, recover, holdout, claim, judge, data, promote, keep, "
-        + "rollback, prune, status, settings" + help, retraining)
+      "found no verb, expected one of init, lock, recover, holdout, claim, judge, data, promote, "
+        + "keep, rollback, prune, status, settings" + help, retraining)
     try expectRefusal("claim", 64, "missing expected argument '<folder>'" + help, retraining)
     try expectRefusal(
       "prune retrain --keep 0", 64, "--keep: found '0', expected a whole number above 0" + help,
@@ -101,11 +101,13 @@ import Testing
     try retraining.scratch.write("cut.gz", Array(model.dropLast(9)))
     try expectRefusal(
       "promote retrain cut.gz", 65,
-      "cut.gz: byte \(model.count - 9): found end of input inside a gzip member, expected the rest of it",
+      "cut.gz: byte \(model.count - 9): found end of input inside a gzip member, "
+        + "expected the rest of it",
       retraining)
     try expectRefusal(
       "promote retrain none.gz", 66, "none.gz: no such file or directory", retraining)
-    try retraining.scratch.write("verdict", "keep\t" + String(repeating: "-\t", count: 10) + "worse\n")
+    try retraining.scratch.write(
+      "verdict", "keep\t" + String(repeating: "-\t", count: 10) + "worse\n")
     try expectRefusal(
       "promote retrain model.safetensors.gz --verdict verdict", 65,
       "verdict: found 'keep', expected promote", retraining)
@@ -125,11 +127,13 @@ import Testing
   @Test func anotherProcessAtWorkIsWaitedFor() throws {
     let retraining = try Retraining()
     let before = try retraining.state()
-    let busy = try Tool.sh("exec flock retrain/lock nn-registry claim retrain", in: retraining.scratch)
+    let busy = try Tool.sh(
+      "exec flock retrain/lock nn-registry claim retrain", in: retraining.scratch)
     #expect(busy.status == 75)
     #expect(busy.message == "nn-registry: retrain: another process is at work there, try later\n")
     #expect(try retraining.state() == before)
-    let status = try Tool.sh("exec flock retrain/lock nn-registry status retrain", in: retraining.scratch)
+    let status = try Tool.sh(
+      "exec flock retrain/lock nn-registry status retrain", in: retraining.scratch)
     #expect(status.status == 0)
     let rollback = try Tool.sh(
       "exec flock retrain/lock '\(Retraining.script)' --rollback retrain", in: retraining.scratch,
@@ -164,12 +168,16 @@ import Testing
   }
 
   @Test(arguments: [
-    ("check --version", "check: found '--version', expected options of nn-check: unknown option '--version'"),
+    (
+      "check --version",
+      "check: found '--version', expected options of nn-check: unknown option '--version'"
+    ),
     ("gate -o /tmp/x", "gate: found '-o /tmp/x', expected options of nn-gate: unknown option '-o'"),
     ("keep none", "keep: found 'none', expected a whole number above 0"),
     (
       "kept 3",
-      "kept: unknown option, expected one of train, epochs, replay, time-limit, check, gate, tries, keep"
+      "kept: unknown option, expected one of train, epochs, replay, time-limit, check, gate, "
+        + "tries, keep"
     ),
   ])
   func aSettingThatIsNoneEndsTheRunBeforeItBegins(_ line: String, _ message: String) throws {

@@ -40,7 +40,8 @@ private typealias Fixture = RegistryFixture
   @Test func otherTablesAreRefused() throws {
     try expectRefused(
       "archive/learned.tsv", "a\tb\n",
-      "archive/learned.tsv: found columns a, b, expected time, data, rows, file, outcome, model, reason"
+      "archive/learned.tsv: found columns a, b, "
+        + "expected time, data, rows, file, outcome, model, reason"
     ) { _ = try $0.data(.fresh, tries: 1) }
     try expectRefused(
       "archive/learned.tsv", header + "\nx\ty\n",
@@ -53,7 +54,8 @@ private typealias Fixture = RegistryFixture
     let fixture = try Fixture.made()
     let (first, second) = (Fixture.name(of: "first"), Fixture.name(of: "second"))
     try fixture.scratch.write("registry/models/\(second)", "model second")
-    let row = "2026-03-01T03:17:00Z\t\(Fixture.content("b"))\t9\ta\\ b.gz\tpromoted\t\(second)\tfalls"
+    let row =
+      "2026-03-01T03:17:00Z\t\(Fixture.content("b"))\t9\ta\\ b.gz\tpromoted\t\(second)\tfalls"
     let figures = (1...10).map { "0.\($0)" }.tabbed
     try fixture.scratch.write(
       "registry/models/intent",
@@ -106,7 +108,9 @@ private typealias Fixture = RegistryFixture
     #expect(
       verdict(on: try #require(error)).message
         == "holdout: it is not what it was, so models do not compare")
-    for sums in ["", "abc  holdout.safetensors.gz\n", String(repeating: "a", count: 64) + "  ../x\n"] {
+    for sums in [
+      "", "abc  holdout.safetensors.gz\n", String(repeating: "a", count: 64) + "  ../x\n",
+    ] {
       try fixture.scratch.write("registry/holdout/SHA256SUMS", sums)
       let error = #expect(throws: (any Error).self) { try fixture.open().holdout() }
       let message = verdict(on: try #require(error)).message ?? ""

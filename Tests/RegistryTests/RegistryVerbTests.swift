@@ -9,7 +9,8 @@ private typealias Fixture = RegistryFixture
 /// Every verb: what it does, that it does it once, and that it can be killed at any change.
 @Suite struct RegistryVerbTests {
   @Test func makingTheFolderCanBeKilledAnywhere() throws {
-    // Nine folders, model, holdout, sums, accepted, data, settings, intent, current, two tables, done.
+    // Nine folders, model, holdout, sums, accepted, data, settings, intent, current, two tables,
+    // done.
     try expectSameEnd(changes: 20, prepare: { try Fixture() }) { fixture, folder in
       do {
         _ = try fixture.create(folder)
@@ -101,7 +102,9 @@ private typealias Fixture = RegistryFixture
       ])
     #expect(try fixture.scratch.read("registry/rejected/2.x.safetensors").count == 21)
     #expect(
-      String(decoding: try fixture.scratch.read("registry/rejected/2.x.safetensors.reason"), as: UTF8.self)
+      String(
+        decoding: try fixture.scratch.read("registry/rejected/2.x.safetensors.reason"),
+        as: UTF8.self)
         == "nn-check: x.safetensors: novelty: found this\n\(findings.text)")
   }
 
@@ -141,7 +144,9 @@ private typealias Fixture = RegistryFixture
     }
   }
 
-  @Test(arguments: ["0.1.0", "check\tverdict\n", "check\tverdict\tfound\texpected\ncontent\tgood\n"])
+  @Test(arguments: [
+    "0.1.0", "check\tverdict\n", "check\tverdict\tfound\texpected\ncontent\tgood\n",
+  ])
   func whatIsNoTableOfChecksIsRefused(_ text: String) {
     #expect(throws: (any Error).self) { try Findings(text) }
   }
@@ -186,7 +191,8 @@ private typealias Fixture = RegistryFixture
     try registry.judge(long, Findings(""), message: "m")
     try registry.judge(odd, Fixture.findings("b"), message: "m")
     #expect(fixture.scratch.exists("registry/\(Fixture.archived("b").dropLast(3))"))
-    #expect(try fixture.table("archive/learned.tsv").last?[3] == "$'a\\x0ab\\x1b[31m\\'\".safetensors'")
+    #expect(
+      try fixture.table("archive/learned.tsv").last?[3] == "$'a\\x0ab\\x1b[31m\\'\".safetensors'")
     let names = try FileManager.default.contentsOfDirectory(
       atPath: fixture.scratch.path("registry/rejected"))
     #expect(names.count == 2 && names.allSatisfy { $0.utf8.count < 60 })
@@ -396,7 +402,8 @@ private typealias Fixture = RegistryFixture
     let registry = try fixture.open()
     #expect(registry.events == ["promoted\t\(Fixture.name(of: "second"))\tbetter"])
     #expect(try fixture.state()["models/current"] == "-> \(Fixture.name(of: "second"))")
-    #expect(try fixture.table("archive/learned.tsv").suffix(2).map { $0[4] } == ["promoted", "promoted"])
+    #expect(
+      try fixture.table("archive/learned.tsv").suffix(2).map { $0[4] } == ["promoted", "promoted"])
   }
 
   @Test func theStatusTakesNoLock() throws {
@@ -406,7 +413,9 @@ private typealias Fixture = RegistryFixture
     let registry = try fixture.open()
     let status = try Registry.status(fixture.path, tries: 3)
     #expect(status.first == "current\t\(Fixture.name(of: "second"))")
-    for line in ["reason\tbetter", "models\t2", "incoming\t1", "fresh\t0", "learned\t3", "unfinished\t-"] {
+    for line in [
+      "reason\tbetter", "models\t2", "incoming\t1", "fresh\t0", "learned\t3", "unfinished\t-",
+    ] {
       #expect(status.contains(line))
     }
     #expect(try fixture.state() == before)

@@ -19,7 +19,9 @@ import Testing
     #expect(try read(RetrainSettings.template).assignments == RetrainSettings().assignments)
     #expect(RetrainSettings().tries == 3 && RetrainSettings().keep == 5)
     // Each default is a value that could be said.
-    for setting in RetrainSettings.all { #expect(throws: Never.self) { _ = try setting.value(setting.standard) } }
+    for setting in RetrainSettings.all {
+      #expect(throws: Never.self) { _ = try setting.value(setting.standard) }
+    }
   }
 
   @Test func aLineIsANameAndItsValue() throws {
@@ -50,7 +52,8 @@ import Testing
     ("replay 1.5", "settings: line 1: replay: found '1.5', expected a number from 0 to 1"),
     ("replay nan", "settings: line 1: replay: found 'nan', expected a number from 0 to 1"),
     (
-      "--keep 1", "settings: line 1: --keep: unknown option, expected one of train, epochs, replay, "
+      "--keep 1",
+      "settings: line 1: --keep: unknown option, expected one of train, epochs, replay, "
         + "time-limit, check, gate, tries, keep"
     ),
     (
@@ -60,13 +63,13 @@ import Testing
     ),
     (
       "check --help",
-      "settings: line 1: check: found '--help', expected options of nn-check: found a call for help, "
-        + "expected options"
+      "settings: line 1: check: found '--help', expected options of nn-check: "
+        + "found a call for help, expected options"
     ),
     (
       "check --outside five",
-      "settings: line 1: check: found '--outside five', expected options of nn-check: --outside: found "
-        + "'five', expected a number from 0 to 1"
+      "settings: line 1: check: found '--outside five', expected options of nn-check: "
+        + "--outside: found 'five', expected a number from 0 to 1"
     ),
     (
       "check -o x",

@@ -125,8 +125,8 @@ final class RegistryFixture {
   }
 }
 
-/// Runs a verb to its end; kills it before each of its changes in turn, and runs it again: that must
-/// come to the same end. So must the verb when it is run once more after its end.
+/// Runs a verb to its end; kills it before each of its changes in turn, and runs it again: that
+/// must come to the same end. So must the verb when it is run once more after its end.
 ///
 /// - Parameters:
 ///   - prepare: makes the folder that the verb begins with.

@@ -7,7 +7,7 @@ import Tensors
 /// (`RegistryChange`), and can be run again after it was killed between any two of them: it then
 /// comes to the same end. A verb that has nothing to do changes nothing.
 public final class Registry {
-  /// What was done, in order, as tab-separated lines: a word, a name, and a remark where there is one.
+  /// What was done, in order, as tab-separated lines: a word, a name, and a remark if there is one.
   public private(set) var events: [String] = []
   let folder: RegistryFolder
   private let lock: RegistryLock
@@ -188,7 +188,8 @@ public final class Registry {
   /// Removes all models but the current, the previous and the last `count` that were promoted, and
   /// all logs but the last 100.
   public func prune(keeping count: Int) throws {
-    let kept = lastPromoted(try table(.promotions), count).union([current, previous].compactMap(\.self))
+    let kept = lastPromoted(try table(.promotions), count).union(
+      [current, previous].compactMap(\.self))
     let models = try folder.names(in: "models").compactMap(\.self).filter(isModelName)
     for name in models where !kept.isEmpty && !kept.contains(name) {
       try folder.make(.remove("models/\(name)"))

@@ -37,7 +37,9 @@ extension Registry {
     if findings.refused == nil && findings.content != nil { return try accept(name, findings) }
     let said = message?.replacing("\(folder.full("work/claimed"))/", with: "")
       .split(separator: "\n").joined(separator: " ")
-    let reason = said.flatMap { $0.isEmpty ? nil : $0 } ?? findings.refused.map { "\($0): refused" } ?? "it cannot be read"
+    let reason =
+      said.flatMap { $0.isEmpty ? nil : $0 } ?? findings.refused.map { "\($0): refused" }
+      ?? "it cannot be read"
     try reject(name, because: reason, findings)
   }
 

@@ -19,7 +19,8 @@ enum RegistryFault: Fault, Equatable {
     case .wrongColumns(let line, let found, let expected):
       "line \(line): found \(found) columns, expected \(expected)"
     case .badIntent(let line, let found):
-      "line \(line): found \(quoted(found)), expected a switch, a promotion and lines of learned.tsv"
+      "line \(line): found \(quoted(found)), "
+        + "expected a switch, a promotion and lines of learned.tsv"
     case .badSums(let line, let found):
       "line \(line): found \(quoted(found)), expected 64 hex digits, two spaces and a file's name"
     case .holdoutChanged:
@@ -47,7 +48,7 @@ struct RegistryTable: Equatable {
   let columns: [String]
   private(set) var rows: [[String]] = []
 
-  /// - Parameter text: the file's; nil for one that is not there yet, which is a table without rows.
+  /// - Parameter text: the file's; nil for a file that is not there yet: a table without rows.
   /// - Throws: `RegistryFault`; `StageError.otherColumns`.
   init(_ text: String?, columns: [String]) throws {
     self.columns = columns
@@ -105,7 +106,7 @@ struct Learning {
     }
   }
 
-  /// Whether the data counts as `state`, where data that so many challengers learned in vain is old.
+  /// Whether the data counts as `state`; data that `tries` challengers learned in vain is old.
   func `is`(_ state: DataState, tries: Int) -> Bool {
     let isOld = isLearned || timesKept >= tries
     switch state {
@@ -192,7 +193,7 @@ func isHex(_ text: some StringProtocol, digits: Int) -> Bool {
     }
 }
 
-/// The content that a file of the archive, or the hash that a model, is named by; nil for other names.
+/// The hash that a dataset of the archive or a model is named by; nil for other names.
 func hashInName(_ name: String) -> String? {
   guard let ending = documentEnding(of: name) else { return nil }
   let hash = String(name.dropLast(ending.count))
