@@ -39,7 +39,9 @@ struct RegistryFolder {
     try willChange(change)
     switch change {
     case .makeFolder(let name):
-      if mkdir(full(name), 0o777) != 0 && errno != EEXIST { throw failure(name) }
+      if mkdir(full(name), 0o777) != 0 && errno != EEXIST {
+        throw StageError.outputNotCreated(printable(full(name)), reason: systemError())
+      }
       try AtomicFile.syncFolder(AtomicFile.split(full(name)).folder, name: name)
     case .write(let name, let text):
       let file = try AtomicFile(full(name))
