@@ -91,12 +91,15 @@ judge_claimed() {
     [ -f "$file" ] || continue
     list beside
     status=0
-    check "$file" || status=$? # alone: what cannot be read now is this file's fault
-    if [ "$status" -le 1 ]; then
-      status=0
-      check "$file" "${listed[@]/#/--learned=}" --holdout "$holdout" || status=$?
-      [ "$status" -le 1 ] || conclude "$status" "$(cat "$tmp/said")"
-    fi
+    check "$file" || status=$?
+    case $status in
+      0 | 1)
+        status=0
+        check "$file" "${listed[@]/#/--learned=}" --holdout "$holdout" || status=$?
+        ;;
+      65 | 66) status=1 ;; # what cannot be read alone is this file's fault, and no other's
+    esac
+    [ "$status" -le 1 ] || conclude "$status" "$(cat "$tmp/said")"
     registry judge --findings "$tmp/found" --message "$tmp/said" -- "${file##*/}" |
       tee -a "$tmp/judged"
   done
