@@ -19,8 +19,9 @@ let tools: [(name: String, imports: [Target.Dependency])] = [
   ),
   ("nn-gradcheck", ["Propagation", "Training", "Kernels", "Layers"]),
   ("nn-inspect", []),
-  ("nn-gate", ["Training"]),
-  ("nn-check", ["Checking", "Networks", "Training"]),
+  ("nn-gate", ["Training", "TrainingOptions"]),
+  ("nn-check", ["Checking", "Networks", "Training", "TrainingOptions"]),
+  ("nn-registry", ["Training", "TrainingOptions"]),
 ]
 
 /// The modules of which pipelines/scripts/coverage.sh counts what is run: their names, or none. What is counted is slower, so the others
@@ -140,7 +141,10 @@ let package = Package(
       ]),
     library(
       "TrainingOptions",
-      ["Tensors", "Optimizers", "Safetensors", "Stages", "Training", argumentParser]),
+      [
+        "Tensors", "AugmentationOptions", "Optimizers", "Safetensors", "Stages", "Training",
+        argumentParser,
+      ]),
     library("AugmentationOptions", ["Tensors", "Augmentation", "Stages", argumentParser]),
 
     .executableTarget(
@@ -178,6 +182,7 @@ let package = Package(
       ]),
     tests(of: "Checking", ["Tensors", "Documents", "Networks", "Safetensors", "Training"]),
     tests(of: "Stages", ["Scratch", "Tensors", "Documents", "Gzip", "Safetensors"]),
+    .testTarget(name: "RegistryTests", dependencies: ["Scratch", "Stages", "TrainingOptions"]),
     fuzzing,
     .testTarget(
       name: "PipelineTests", dependencies: ["Scratch", "Tensors", "Gzip", "Safetensors"]),

@@ -78,16 +78,20 @@ final class AtomicFile {
       _ = unlink(temporary)
       throw StageError.writing(descriptor.name, reason: reason)
     }
-    try syncFolder()
+    try Self.syncFolder(AtomicFile.split(target).folder, name: descriptor.name)
   }
 
-  /// The rename lies in the folder. Some file systems cannot sync one, and then do not need it.
-  private func syncFolder() throws {
-    let number = open(AtomicFile.split(target).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  /// Lets names in a folder reach the disk. Some file systems cannot sync a folder, and then do not
+  /// need it.
+  ///
+  /// - Parameter name: what messages call the file whose name is new.
+  /// - Throws: `StageError.writing`.
+  static func syncFolder(_ folder: String, name: String) throws {
+    let number = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     if number < 0 { return }
     defer { _ = close(number) }
     if fsync(number) != 0 && ![EINVAL, ENOTSUP, EBADF, EROFS].contains(errno) {
-      throw StageError.writing(descriptor.name, reason: systemError())
+      throw StageError.writing(name, reason: systemError())
     }
   }
 

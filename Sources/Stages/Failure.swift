@@ -26,6 +26,8 @@ public enum StageError: Error, Equatable {
   case inputMissing(String, reason: String)
   case outputNotCreated(String, reason: String)
   case outputTaken(String)
+  /// Another process works on a folder.
+  case locked(String)
   case reading(String, reason: String)
   case writing(String, reason: String)
   case readerGone
@@ -56,7 +58,7 @@ public enum StageError: Error, Equatable {
     case .usage: .usage
     case .inputMissing: .inputMissing
     case .outputNotCreated: .outputNotCreated
-    case .outputTaken: .tryLater
+    case .outputTaken, .locked: .tryLater
     case .reading, .writing: .inputOutput
     case .readerGone: .readerGone
     default: .badData
@@ -72,6 +74,7 @@ extension StageError: CustomStringConvertible {
       .reading(let name, let reason), .writing(let name, let reason):
       "\(name): \(reason)"
     case .outputTaken(let name): "\(name): another process is writing it, try later"
+    case .locked(let name): "\(name): another process is at work there, try later"
     case .readerGone: "the reader of the output has gone"
     case .empty: "empty input, expected a document"
     case .truncated(let frames): "truncated stream: \(counted(frames)), no end"
@@ -157,8 +160,8 @@ extension StageError {
   /// Whether the message says by itself which file or option it speaks of.
   fileprivate var namesItsPlace: Bool {
     switch self {
-    case .usage, .inputMissing, .outputNotCreated, .outputTaken, .reading, .writing, .readerGone,
-      .noFrame:
+    case .usage, .inputMissing, .outputNotCreated, .outputTaken, .locked, .reading, .writing,
+      .readerGone, .noFrame:
       true
     default: false
     }

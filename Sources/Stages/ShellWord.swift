@@ -26,3 +26,13 @@ public func shellWord(_ text: String) -> String {
       }
     }.joined() + "'"
 }
+
+/// The text as `printf %q` of bash writes it where it is ASCII: a backslash before every character
+/// that means something to a shell. Other text as `shellWord` writes it.
+func bashWord(_ text: String) -> String {
+  guard !text.isEmpty, text.utf8.allSatisfy({ 0x20..<0x7f ~= $0 }) else { return shellWord(text) }
+  return text.unicodeScalars.map { scalar in
+    let isPlain = scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+    return isPlain || "%+-./:=@_".unicodeScalars.contains(scalar) ? "\(scalar)" : "\\\(scalar)"
+  }.joined()
+}

@@ -78,26 +78,44 @@ extension Stage {
     }
   }
 
-  /// ArgumentParser's words on one line, in our manner.
   private static func usageMessage(for error: any Error) -> String {
-    let words = message(for: error)
-    let help = " (see \(Messages.tool) --help)"
-    if let refusal, let option = option(in: words, refusing: refusal.found) {
-      return "\(option): found '\(refusal.found)', expected \(refusal.expected)" + help
-    }
-    let line = words.replacing(". Did you mean", with: ", did you mean")
-      .split(separator: "\n").map { $0.trimmingPrefix(while: \.isWhitespace) }
-      .joined(separator: " ")
-    let message = line.prefix(1).lowercased() + line.dropFirst()
-    return (message.hasSuffix(".") ? String(message.dropLast()) : message) + help
+    usageWords(message(for: error)) + " (see \(Messages.tool) --help)"
   }
+}
 
-  /// `--rate` from ArgumentParser's "The value 'fast' is invalid for '--rate <number>'".
-  private static func option(in words: String, refusing found: String) -> Substring? {
-    let start = "The value '\(found)' is invalid for '"
-    guard words.hasPrefix(start) else { return nil }
-    return words.dropFirst(start.count).prefix { $0 != " " && $0 != "'" }
+/// The options in words that are no command line, such as those of a settings file.
+///
+/// - Throws: `StageError.usage`, also where the words ask for help.
+public func options<Options: ParsableArguments>(
+  _ type: Options.Type, in words: [String]
+) throws -> Options {
+  do {
+    return try Options.parse(words)
+  } catch {
+    if Options.exitCode(for: error) == .success {
+      throw StageError.usage("found a call for help, expected options")
+    }
+    throw StageError.usage(usageWords(Options.message(for: error)))
   }
+}
+
+/// ArgumentParser's words on one line, in our manner.
+private func usageWords(_ words: String) -> String {
+  if let refusal, let option = option(in: words, refusing: refusal.found) {
+    return "\(option): found '\(refusal.found)', expected \(refusal.expected)"
+  }
+  let line = words.replacing(". Did you mean", with: ", did you mean")
+    .split(separator: "\n").map { $0.trimmingPrefix(while: \.isWhitespace) }
+    .joined(separator: " ")
+  let message = line.prefix(1).lowercased() + line.dropFirst()
+  return message.hasSuffix(".") ? String(message.dropLast()) : message
+}
+
+/// `--rate` from ArgumentParser's "The value 'fast' is invalid for '--rate <number>'".
+private func option(in words: String, refusing found: String) -> Substring? {
+  let start = "The value '\(found)' is invalid for '"
+  guard words.hasPrefix(start) else { return nil }
+  return words.dropFirst(start.count).prefix { $0 != " " && $0 != "'" }
 }
 
 /// A predicate tool's "no", with the line that says why.

@@ -6,6 +6,7 @@ import Safetensors
 import Stages
 import Tensors
 import Training
+import TrainingOptions
 
 @main
 struct CheckTool: Stage {
@@ -41,41 +42,7 @@ struct CheckTool: Stage {
       "What no dataset may hold rows of; may be given several times.", valueName: "dataset"))
   var holdout: [String] = []
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Between which all input numbers must lie.", valueName: "low..high"))
-  var range: NumberRange?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "How many numbers may be outside the range that their place in an example has in --learned.",
-      valueName: "share"))
-  var outside = Share(Limits().outside)
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "How many times more or less than in --learned the input's numbers may spread.",
-      valueName: "number"))
-  var spread = PositiveNumber(Limits().spread)
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "How far the classes' shares may be from those in --learned, or from equal ones.",
-      valueName: "share"))
-  var balance = Share(Limits().balance)
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("How many rows may repeat another's input.", valueName: "share"))
-  var duplicates = Share(Limits().duplicates)
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("How many rows may be in --holdout.", valueName: "share"))
-  var leaked = Share(Limits().leaked)
+  @OptionGroup var options: CheckOptions
 
   @Option(
     name: [.short, .customLong("output")],
@@ -89,7 +56,7 @@ struct CheckTool: Stage {
       let network = try Network(topology: model.topology)
       try network.checkParameters(model.parameters)
       return try DatasetCheck(
-        network, dtype: model.dtype, limits, memoryLimit: documentLimit())
+        network, dtype: model.dtype, options.limits, memoryLimit: documentLimit())
     }
     let input = try openInput(dataset, as: "the dataset")
     let document = try input.one()
@@ -117,32 +84,9 @@ struct CheckTool: Stage {
         + (others == 0 ? "" : " (and \(others) more)"))
   }
 
-  private var limits: Limits {
-    var limits = Limits()
-    limits.range = range.map { $0.low...$0.high }
-    (limits.outside, limits.spread) = (outside.value, spread.value)
-    (limits.balance, limits.duplicates) = (balance.value, duplicates.value)
-    limits.leaked = leaked.value
-    return limits
-  }
-
   private func read(_ path: String, as role: String, _ add: (Dataset) throws -> Void) throws {
     let input = try openInput(path, as: role)
     let document = try input.one()
     try input.locating { try add(Dataset(document)) }
-  }
-}
-
-/// Two numbers and all between them.
-struct NumberRange: OptionValue {
-  static let expected = "two finite numbers as in 0..255, the smaller one first"
-  let low, high: Double
-
-  init?(text: String) {
-    guard let dots = text.firstRange(of: "..") else { return nil }
-    guard let low = Double(text[..<dots.lowerBound]), let high = Double(text[dots.upperBound...]),
-      low.isFinite, high.isFinite, low <= high
-    else { return nil }
-    (self.low, self.high) = (low, high)
   }
 }

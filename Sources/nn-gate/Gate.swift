@@ -2,6 +2,7 @@ import ArgumentParser
 import Stages
 import Tensors
 import Training
+import TrainingOptions
 
 @main
 struct GateTool: Stage {
@@ -32,27 +33,7 @@ struct GateTool: Stage {
       "Predictions of the new one; - or none for standard input.", valueName: "challenger"))
   var challenger: String?
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "What the loss must fall by; below 0 what it may rise by.", valueName: "number"))
-  var margin = FiniteNumber(0)
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("What a class's share of right answers may fall by.", valueName: "share"))
-  var classLimit = Share(Gate().classLimit)
-
-  @Option(
-    parsing: .unconditional, help: ArgumentHelp("Of each of the bounds.", valueName: "share"))
-  var confidence = Share(Gate().confidence)
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Samples that the bootstrap draws.", valueName: "n"))
-  var samples = PositiveInteger(Gate().samples)
-
-  @OptionGroup var seed: SeedOptions
+  @OptionGroup var options: GateOptions
 
   @Option(
     name: [.short, .customLong("output")],
@@ -61,14 +42,10 @@ struct GateTool: Stage {
 
   func run() throws {
     let text = try TextOutput(output)
-    var gate = Gate()
-    (gate.margin, gate.confidence) = (margin.value, confidence.value)
-    (gate.classLimit, gate.samples) = (classLimit.value, samples.value)
-    gate.seed = seed.seed
     let (champion, _) = try predictions(champion, as: "the champion's predictions")
     let (challenger, input) = try predictions(challenger, as: "the challenger's predictions")
     let verdict = try locating(input.name) {
-      try gate.verdict(champion: champion, challenger: challenger)
+      try options.gate.verdict(champion: champion, challenger: challenger)
     }
     let figures = [
       verdict.isPromotion ? "promote" : "keep", String(champion.count), decimal(champion.loss),

@@ -43,6 +43,7 @@ COMMANDS = {
 }
 # Standard output, of tools that write text.
 TEXTS = {
+    "nn-registry": "nn-registry settings",
     "nn-inspect": "nn-inspect --values data",
     "nn-gradcheck": "nn-gradcheck -m tiny one",
     "nn-eval": "nn-eval prediction",

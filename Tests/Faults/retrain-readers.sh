@@ -34,23 +34,12 @@ read_on forward-1 nn-forward -m folder/models/current batch.gz -o /dev/null &
 read_on forward-2 nn-forward -m folder/models/current batch.gz -o /dev/null &
 read_on digest is_whole &
 
-# The promotions themselves, by the functions that retrain.sh promotes with: a model that was pruned comes back anew.
-cat >promote.sh <<'END_OF_PROMOTE'
-. "$(dirname "$retrain")/tools.sh"
-. "$(dirname "$retrain")/promotion.sh"
-fail() { die "$1" "$2"; }
-models=$PWD/folder/models archive=$PWD/folder/archive
-for ((number = 0; number < promotions; number++)); do
-  file=model-$((number % 8 + 1)).gz
-  name=$(content_name "$file" "$file")
-  install_model "$file" "$name"
-  intend "$(linked current)" "$name" "$no_figures" "promotion $number" ''
-  settle 2>/dev/null
-  prune 2 2>/dev/null
-done
-END_OF_PROMOTE
+# The promotions themselves: a model that was pruned comes back anew.
 status=0
-promotions=$promotions retrain=$retrain bash promote.sh || status=$?
+for ((number = 0; number < promotions; number++)); do
+  nn-registry promote folder "model-$((number % 8 + 1)).gz" --reason "promotion $number" >/dev/null &&
+    nn-registry prune folder --keep 2 >/dev/null || status=$?
+done
 touch stop
 wait
 made=$(($(wc -l <folder/models/promotions.tsv) - 2))

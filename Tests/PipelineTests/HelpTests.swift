@@ -4,7 +4,7 @@ import Testing
 private let tools = [
   "nn-augment", "nn-backprop", "nn-batch", "nn-check", "nn-eval", "nn-forward", "nn-gate",
   "nn-gradcheck", "nn-import",
-  "nn-init", "nn-inspect",
+  "nn-init", "nn-inspect", "nn-registry",
   "nn-split", "nn-sum", "nn-train", "nn-update",
 ]
 

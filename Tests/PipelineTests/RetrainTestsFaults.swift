@@ -4,26 +4,40 @@ import Testing
 
 /// Runs that are killed, and readers beside them; Tests/Faults holds the long campaigns.
 @Suite struct RetrainFaultTests {
-  /// Before the script's so-manieth rename it is killed, as `mv` does it for us; the next run must come to where a run
-  /// without a kill comes.
-  private func killed(before number: Int, _ retraining: Retraining) throws -> Outcome {
+  /// Makes `shims/`, the programs with a script in the place of one.
+  private func replace(_ tool: String, in retraining: Retraining, by script: String) throws {
     let scratch = retraining.scratch
-    try? FileManager.default.removeItem(atPath: scratch.path("shims"))
-    try FileManager.default.createDirectory(
-      atPath: scratch.path("shims"), withIntermediateDirectories: false)
-    try scratch.write(
-      "shims/mv",
-      """
-      #!/bin/sh
-      echo x >> '\(scratch.path("shims/count"))'
-      if [ "$(wc -l < '\(scratch.path("shims/count"))')" -eq \(number) ]; then kill -KILL $PPID; exit 1; fi
-      exec /usr/bin/env -u NONE PATH="${PATH#*:}" mv "$@"
-
-      """)
+    try? scratch.remove("shims")
+    try scratch.makeFolder("shims")
+    for name in try FileManager.default.contentsOfDirectory(atPath: Tool.folder.path)
+    where name.hasPrefix("nn-") && name != tool {
+      try FileManager.default.createSymbolicLink(
+        atPath: scratch.path("shims/\(name)"),
+        withDestinationPath: Tool.folder.appending(path: name).path)
+    }
+    try scratch.write("shims/\(tool)", script)
     try FileManager.default.setAttributes(
-      [.posixPermissions: 0o755], ofItemAtPath: scratch.path("shims/mv"))
-    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-    return try retraining.run(environment: ["PATH": "\(scratch.path("shims")):\(path)"])
+      [.posixPermissions: 0o755], ofItemAtPath: scratch.path("shims/\(tool)"))
+  }
+
+  /// The script is killed before the so-manieth verb of nn-registry that changes something, or after it has done its work;
+  /// the next run must come to where a run without a kill comes.
+  private func killed(at number: Int, _ retraining: Retraining) throws -> Outcome {
+    let scratch = retraining.scratch
+    try replace(
+      "nn-registry", in: retraining,
+      by: """
+        #!/bin/sh
+        run() { '\(Tool.folder.appending(path: "nn-registry").path)' "$@"; }
+        case $1 in data | holdout | lock | settings) run "$@"; exit $?; esac
+        printf x >> '\(scratch.path("shims/count"))'
+        count=$(($(wc -c < '\(scratch.path("shims/count"))') * 2))
+        if [ "$count" -eq \(number + 1) ]; then kill -KILL "$SCRIPT"; exit 1; fi
+        run "$@" || exit $?
+        if [ "$count" -eq \(number) ]; then kill -KILL "$SCRIPT"; fi
+
+        """)
+    return try retraining.run(environment: ["NN_BIN": scratch.path("shims")])
   }
 
   /// What two ways to the same end must agree in: all but times and logs.
@@ -39,7 +53,7 @@ import Testing
     return links + names + promoted + Set(learned).sorted()
   }
 
-  @Test func aRunKilledBeforeAnyRenameIsFinishedByTheNext() throws {
+  @Test func aRunKilledBeforeOrAfterAnyVerbIsFinishedByTheNext() throws {
     let undisturbed = try Retraining()
     try undisturbed.deliver(Retraining.dataset(seed: 3, rows: 60), as: "a.safetensors.gz")
     try undisturbed.succeed()
@@ -50,18 +64,41 @@ import Testing
       try #require(number < 30)
       let retraining = try Retraining()
       try retraining.deliver(Retraining.dataset(seed: 3, rows: 60), as: "a.safetensors.gz")
-      let killed = try killed(before: number, retraining)
+      let killed = try killed(at: number, retraining)
       let whole = try Tool.sh(
         "nn-forward -m retrain/models/current first.safetensors.gz -o /dev/null",
         in: retraining.scratch)
-      #expect(whole.status == 0, "rename \(number): \(whole.message)")
+      #expect(whole.status == 0, "verb \(number): \(whole.message)")
       if killed.status == 0 { break }
-      #expect(killed.status == 137, "rename \(number): \(killed.message)")
+      #expect(killed.status == 137, "verb \(number): \(killed.message)")
       try retraining.succeed()
-      #expect(try outcome(of: retraining) == expected, "rename \(number)")
+      #expect(try outcome(of: retraining) == expected, "verb \(number)")
     }
-    // claimed, accepted, archived, the model, the intent, previous, current, two tables.
-    #expect(number == 10)
+    // recover, claim, judge, promote, prune: before and after each.
+    #expect(number == 11)
+  }
+
+  /// Neither the file that was checked nor those beside it are to blame for a full disk.
+  @Test func aCheckThatFailsRefusesNothing() throws {
+    for options in ["--learned", "-m"] {
+      let retraining = try Retraining()
+      try retraining.deliver(Retraining.dataset(seed: 3, rows: 60), as: "a.safetensors.gz")
+      try replace(
+        "nn-check", in: retraining,
+        by: """
+          #!/bin/sh
+          case "$*" in *\(options)*) echo 'nn-check: <stdout>: no space left on device' >&2; exit 74;; esac
+          exec '\(Tool.folder.appending(path: "nn-check").path)' "$@"
+
+          """)
+      let outcome = try retraining.run(environment: ["NN_BIN": retraining.scratch.path("shims")])
+      #expect(outcome.status == 74)
+      #expect(
+        outcome.message.hasPrefix("retrain.sh: nn-check: <stdout>: no space left on device (logs/"))
+      #expect(try retraining.names(in: "work/claimed") == ["a.safetensors.gz"])
+      #expect(try retraining.names(in: "rejected") == [])
+      try retraining.succeed()
+    }
   }
 
   @Test func readersOfTheCurrentModelAlwaysGetAWholeOne() throws {

@@ -83,14 +83,14 @@ end_groups() {
 
 # run_as_group COMMAND…: runs it as a process group of its own and returns its status. A signal to the script is
 # handled at once, not when COMMAND has ended, and then ends every process of the group; the trap keeps the group's
-# first process until it has waited for the others.
+# first process until it has waited for the others. COMMAND does without the descriptors 7 and 8, which are a script's own.
 run_as_group() {
   local status=0
   set -m
   {
     trap 'exit 143' TERM
     "$@"
-  } &
+  } 7>&- 8>&- &
   set +m
   wait $! || status=$?
   return "$status"

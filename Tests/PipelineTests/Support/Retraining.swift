@@ -55,10 +55,10 @@ final class Retraining {
     try dataset.write(to: "retrain/incoming/\(name)", in: scratch)
   }
 
-  /// Runs the script; `options` stand before the folder.
+  /// Runs the script, which `SCRIPT` is the process of; `options` stand before the folder.
   func run(_ options: String = "", environment: [String: String] = [:]) throws -> Outcome {
     try Tool.sh(
-      "exec '\(Self.script)' \(options) retrain", in: scratch,
+      "SCRIPT=$$ exec '\(Self.script)' \(options) retrain", in: scratch,
       environment: ["NN_BIN": Tool.folder.path].merging(environment) { _, new in new })
   }
 
