@@ -1,13 +1,6 @@
 import ArgumentParser
+import CLibrary
 import CLinux
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// The version that every tool reports.
 public let version = "0.1.0"

@@ -6,17 +6,10 @@
 // arithmetic counted is 2 · N · O · C/G · KH · KW · H' · W' for each of the three products of a convolution, 2 · N · O · I for
 // those of a dense layer.
 
+import CLibrary
 import Kernels
 import Products
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 struct Layer {
   let name: String
