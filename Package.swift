@@ -100,8 +100,12 @@ let package = Package(
     .target(name: "CBLASThreads", dependencies: ["CBLAS"]),
     .target(name: "CProcessor"),
     .target(name: "CLibrary"),
+    // A fuzzer's sanitizer is told of to the Swift compiler alone.
+    .target(
+      name: "CMemory",
+      cSettings: Context.environment["NN_FUZZER"] == nil ? [] : [.define("NN_SANITIZED")]),
 
-    library("Tensors"),
+    library("Tensors", ["CMemory"]),
     library("Random"),
     library("Kernels", ["Tensors", "CProcessor"]),
     lanes(8, for: "x86-64-v3"),
@@ -137,8 +141,8 @@ let package = Package(
     library(
       "Stages",
       [
-        "Tensors", "Documents", "Gzip", "Kernels", "Safetensors", "CProcessor", "CXXHash", "CLinux",
-        argumentParser,
+        "Tensors", "Documents", "Gzip", "Kernels", "Safetensors", "CMemory", "CProcessor",
+        "CXXHash", "CLinux", argumentParser,
       ]),
     library(
       "TrainingOptions",

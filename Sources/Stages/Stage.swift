@@ -23,6 +23,7 @@ extension Stage {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     Temporaries.removeOnSignals()
+    Temporaries.removeWhenMemoryIsExhausted(Messages.tool)
     keepFreedMemory()
     if let feedbackOption { FeedbackOutput.promise(feedbackOption, in: CommandLine.arguments) }
     let status = conclude { try parseAndRun() }
