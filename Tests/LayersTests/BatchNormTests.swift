@@ -9,7 +9,7 @@ struct BatchNormTests {
   let inference: Pass
 
   init() throws {
-    let workers = try Workers(count: 2)
+    let workers = Workers(count: 2)
     (training, inference) = (Pass(.training, workers), Pass(.inference, workers))
   }
 
@@ -87,7 +87,7 @@ struct BatchNormTests {
         ($0.name, Tensor([Float](repeating: 1.5, count: 37)))
       })
     func results(_ threads: Int) throws -> [Tensor] {
-      let pass = Pass(.training, try Workers(count: threads))
+      let pass = Pass(.training, Workers(count: threads))
       let forward = layer.forward(input, parameters, pass)
       let back = layer.backward(
         delta: delta, input: input, kept: forward.kept, parameters, wantsInputGradient: true, pass)

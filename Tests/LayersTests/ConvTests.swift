@@ -7,7 +7,7 @@ import Testing
 struct ConvTests {
   let pass: Pass
 
-  init() throws { pass = Pass(.training, try Workers(count: 2)) }
+  init() throws { pass = Pass(.training, Workers(count: 2)) }
 
   @Test func forwardMatchesHandComputedPicture() throws {
     let conv = try layer(Conv.self, "conv 1 2x2 pad=0x1", input: [1, 2, 3])

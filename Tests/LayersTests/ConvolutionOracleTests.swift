@@ -43,7 +43,7 @@ struct ConvolutionOracleTests {
   private func check(
     _ expected: Case, _ dtype: DType, relative: Double, absolute: Double
   ) throws {
-    let pass = Pass(.training, try Workers(count: 2))
+    let pass = Pass(.training, Workers(count: 2))
     let input = expected.input.tensor.converted(to: dtype)
     let kinds = layerKinds.filter {
       expected.line.hasPrefix($0.word + " ") || expected.line == $0.word

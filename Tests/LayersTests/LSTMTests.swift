@@ -8,7 +8,7 @@ import Testing
 struct LSTMTests {
   let pass: Pass
 
-  init() throws { pass = Pass(.training, try Workers(count: 1)) }
+  init() throws { pass = Pass(.training, Workers(count: 1)) }
 
   /// One unit and one feature.
   @Test func twoStepsMatchHandComputedGatesAndStates() throws {

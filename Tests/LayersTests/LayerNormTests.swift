@@ -7,7 +7,7 @@ import Testing
 struct LayerNormTests {
   let pass: Pass
 
-  init() throws { pass = Pass(.training, try Workers(count: 2)) }
+  init() throws { pass = Pass(.training, Workers(count: 2)) }
 
   @Test func forwardMatchesHandComputedBatch() throws {
     let layer = try layer(LayerNorm.self, "layernorm epsilon=1", input: [2])

@@ -6,7 +6,7 @@ import Testing
 struct ScaleTests {
   let pass: Pass
 
-  init() throws { pass = Pass(.training, try Workers(count: 1)) }
+  init() throws { pass = Pass(.training, Workers(count: 1)) }
 
   @Test func multipliesByAQuotientRoundedToTheModelsType() throws {
     let scale = try layer(Scale.self, "scale 1/255", input: [2])
@@ -36,7 +36,7 @@ struct ScaleTests {
       (0..<120 * 300).map { UInt8(truncatingIfNeeded: $0 &* 31) }, shape: [120, 3, 100])
     for threads in [1, 2] {
       var sum = Tensor(zeros: [5], dtype)
-      let pass = Pass(.training, try Workers(count: threads))
+      let pass = Pass(.training, Workers(count: threads))
       scale.forward(bytes, [], into: &sum, pass)
       #expect(sum == scale.forward(bytes.converted(to: dtype), [:], pass).sum)
     }

@@ -37,4 +37,4 @@ func makeModel(
   try startModel(of: Network(topology: topology), seed: seed, dtype: dtype, .drawn())
 }
 
-func makeWorkers() throws -> Workers { try Workers(count: 1) }
+func makeWorkers() throws -> Workers { Workers(count: 1) }

@@ -21,7 +21,7 @@ import Testing
     }
     var corrector = try Corrector(of: model, named: [names], settings)
     var parameters = [names.compactMap { model.parameters[$0] }]
-    let workers = try Workers(count: 1)
+    let workers = Workers(count: 1)
     do {
       try corrector.correct(&parameters, by: [tensors], examples: 2, factor: factor, workers)
       return nil
