@@ -4,7 +4,7 @@ import PackageDescription
 /// The tools, and what each computes with besides reading and writing documents. Only those that import
 /// `Networks` or `Propagation` link a BLAS.
 let tools: [(name: String, imports: [Target.Dependency])] = [
-  ("nn-import", ["Formats"]),
+  ("nn-import", ["CLibrary", "Formats"]),
   ("nn-split", ["Training", "TrainingOptions"]),
   ("nn-batch", ["Training", "TrainingOptions"]),
   ("nn-augment", ["Augmentation", "AugmentationOptions", "Kernels"]),
@@ -31,7 +31,7 @@ let counted = (Context.environment["NN_COVERAGE"] ?? "").split(separator: " ")
 /// A library target of this package: its name and the targets that it imports.
 func library(_ name: String, _ imports: [Target.Dependency] = []) -> Target {
   .target(
-    name: name, dependencies: imports,
+    name: name, dependencies: imports + ["CLibrary"],
     swiftSettings: counted.contains { $0 == name }
       ? [.unsafeFlags(["-profile-generate", "-profile-coverage-mapping"])] : [])
 }
@@ -57,8 +57,8 @@ func lanes(_ count: Int, for processor: String) -> Target {
 /// The readers under fuzzing with their promises: a plain test on the corpus, or in its place, where pipelines/scripts/fuzz.sh asks for
 /// it, a fuzzer, which only special flags compile.
 let fuzzTargetImports: [Target.Dependency] = [
-  "CZlib", "CPNG", "Tensors", "Documents", "Gzip", "Safetensors", "Formats", "Layers", "Networks",
-  "Stages",
+  "CLibrary", "CZlib", "CPNG", "Tensors", "Documents", "Gzip", "Safetensors", "Formats", "Layers",
+  "Networks", "Stages",
 ]
 let fuzzing: Target =
   Context.environment["NN_FUZZER"] == nil
@@ -100,8 +100,13 @@ let package = Package(
 
     .target(name: "CBLASThreads", dependencies: ["CBLAS"]),
     .target(name: "CProcessor"),
+    .target(name: "CLibrary"),
+    // A fuzzer's sanitizer is told of to the Swift compiler alone.
+    .target(
+      name: "CMemory",
+      cSettings: Context.environment["NN_FUZZER"] == nil ? [] : [.define("NN_SANITIZED")]),
 
-    library("Tensors"),
+    library("Tensors", ["CMemory"]),
     library("Random"),
     library("Kernels", ["Tensors", "CProcessor"]),
     lanes(8, for: "x86-64-v3"),
@@ -117,7 +122,8 @@ let package = Package(
     library("Losses", ["Tensors", "Kernels", "Layers"]),
     // A root of which C's errno need not hear is one instruction, for four numbers at once.
     .target(
-      name: "Optimizers", dependencies: ["Tensors", "Kernels", "Lanes8", "Lanes16"],
+      name: "Optimizers",
+      dependencies: ["CLibrary", "Tensors", "Kernels", "Lanes8", "Lanes16"],
       swiftSettings: [.unsafeFlags(["-Xcc", "-fno-math-errno"])]),
     library("Networks", ["Tensors", "Random", "Kernels", "Products", "Layers", "Losses"]),
     library(
@@ -136,8 +142,8 @@ let package = Package(
     library(
       "Stages",
       [
-        "Tensors", "Documents", "Gzip", "Kernels", "Safetensors", "CProcessor", "CXXHash", "CLinux",
-        argumentParser,
+        "Tensors", "Documents", "Gzip", "Kernels", "Safetensors", "CMemory", "CProcessor",
+        "CXXHash", "CLinux", argumentParser,
       ]),
     library(
       "TrainingOptions",
@@ -148,7 +154,7 @@ let package = Package(
     library("AugmentationOptions", ["Tensors", "Augmentation", "Stages", argumentParser]),
 
     .executableTarget(
-      name: "kernel-benchmark", dependencies: ["Tensors", "Kernels", "Products"],
+      name: "kernel-benchmark", dependencies: ["CLibrary", "Tensors", "Kernels", "Products"],
       path: "benchmarks/kernels"),
     .target(name: "Comparison", dependencies: ["Tensors"], path: "Tests/Comparison"),
     .target(name: "Scratch", path: "Tests/Scratch"),

@@ -170,9 +170,9 @@ final class SizedMembers {
     return succeeded
   }
 
-  /// The threads; nil for this one alone, also where the system starts no more.
+  /// The threads; nil for this one alone.
   private func crew() -> Workers? {
-    if threads > 1 && workers == nil { workers = try? Workers(count: threads) }
+    if threads > 1 && workers == nil { workers = Workers(count: threads) }
     return workers
   }
 

@@ -1,13 +1,6 @@
+import CLibrary
 import CProcessor
 import Synchronization
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// What the threads know together. Every stored property is read and written only under the lock, besides constants, the
 /// atomic ones and the first three.

@@ -1,12 +1,5 @@
+import CLibrary
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// The two types that a model computes in, Float and Double, with the functions of the C library.
 ///

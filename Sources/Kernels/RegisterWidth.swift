@@ -1,12 +1,5 @@
+import CLibrary
 import CProcessor
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// How many numbers the registers of the kernels in `Lanes8` and `Lanes16` hold.
 public enum RegisterWidth: Int, Sendable {

@@ -1,23 +1,11 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
-
-/// The system starts no more threads.
-public struct ThreadRefusal: Error {
-  /// The system's words.
-  public let reason: String
-}
+import CLibrary
 
 /// Starts a thread that runs `body` and ends; whoever starts it joins or detaches it.
 ///
 /// Signals are the business of the thread that was there first: this one blocks them all.
-public func startThread(
-  _ body: @escaping @Sendable () -> Void
-) -> Result<pthread_t, ThreadRefusal> {
+///
+/// - Returns: nil if the system starts no more threads.
+public func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
   var all = sigset_t()
   var before = sigset_t()
   sigfillset(&all)
@@ -35,9 +23,9 @@ public func startThread(
   #endif
   guard status == 0, let started else {
     argument.release()
-    return .failure(ThreadRefusal(reason: String(cString: strerror(status))))
+    return nil
   }
-  return .success(started)
+  return started
 }
 
 private final class ThreadBody: Sendable {

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import CLibrary
 
 /// A fixed number of threads that share out the pieces of one piece of work after another.
 ///
@@ -29,14 +23,15 @@ public final class Workers: Sendable {
     case short = 20_000
   }
 
-  /// - Parameter count: at least 1; with 1 no thread is started.
-  /// - Throws: `KernelsFault.threadRefused` when the system starts no more threads.
-  public init(count: Int, patience: Patience = .long) throws {
+  /// - Parameter count: at least 1; with 1 no thread is started. They are fewer if the system
+  ///   starts no more: pieces do not depend on that, and so neither does the result.
+  public init(count: Int, patience: Patience = .long) {
     precondition(count >= 1, "\(count) workers")
-    self.count = count
     crew = Crew(threads: count, patience)
     let helpers = Helpers(crew: crew)
-    for number in 1..<count { try helpers.start(number: number + 1, of: count) }
+    var started = 1
+    while started < count && helpers.start(number: started + 1) { started += 1 }
+    self.count = started
     (self.helpers, thread) = (helpers, nil)
   }
 
@@ -117,13 +112,12 @@ private final class Helpers: Sendable {
 
   init(crew: Crew) { self.crew = crew }
 
-  func start(number: Int, of count: Int) throws {
+  /// - Returns: whether the system has started the thread.
+  func start(number: Int) -> Bool {
     let crew = crew
-    switch startThread({ crew.live(as: number - 1) }) {
-    case .success(let thread): crew.add(thread)
-    case .failure(let refusal):
-      throw KernelsFault.threadRefused(number: number, count: count, reason: refusal.reason)
-    }
+    guard let thread = startThread({ crew.live(as: number - 1) }) else { return false }
+    crew.add(thread)
+    return true
   }
 
   deinit {

@@ -1,13 +1,6 @@
+import CLibrary
 import Kernels
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// Adam: the mean of the gradients over the root of the mean of their squares, t being the step.
 ///

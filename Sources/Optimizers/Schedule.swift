@@ -1,12 +1,5 @@
+import CLibrary
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// Where in the training a batch stands.
 public struct TrainingPosition: Sendable, Equatable {

@@ -1,12 +1,5 @@
+import CLibrary
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// A file that appears under its name whole or not at all: written beside it (`SideFile`), synced, renamed.
 ///

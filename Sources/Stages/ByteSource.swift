@@ -1,13 +1,6 @@
+import CLibrary
 import Documents
 import Gzip
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// The decompressed bytes of a descriptor, gzip or plain by its first bytes.
 final class ByteSource {

@@ -1,13 +1,6 @@
+import CLibrary
 import CLinux
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// An open file descriptor, closed with its last owner; the only place that calls read, write and poll.
 final class Descriptor {

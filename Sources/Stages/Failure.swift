@@ -10,6 +10,8 @@ public enum ExitStatus: Int32, Sendable {
   case inputMissing = 66
   /// A bug in the tool.
   case software = 70
+  /// The system gives no more memory. `nn_memory_exhausted` (CMemory) exits so, and nothing here.
+  case system = 71
   case outputNotCreated = 73
   case inputOutput = 74
   /// Somebody else holds what this needs.

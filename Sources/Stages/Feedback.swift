@@ -1,15 +1,8 @@
+import CLibrary
 import Documents
 import Gzip
 import Safetensors
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 // The FIFO through which corrected weights flow back. Both ends are opened before anything else is done, and neither
 // blocks at opening, so that a ring whose first or last stage fails at start cannot hang. The reader polls; to the

@@ -1,12 +1,5 @@
+import CLibrary
 import Synchronization
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// A wish from outside that a long work come to its end: SIGINT or SIGTERM, of which the first is only noted, and the second
 /// ends the process at once.

@@ -1,12 +1,5 @@
+import CLibrary
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// Writes lines for people to standard error, each headed by the tool's name.
 public enum Messages {

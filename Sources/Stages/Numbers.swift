@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import CLibrary
 
 /// A number rounded to so many significant digits, as C's `%g` prints it.
 public func rounded(_ value: Double, digits: Int) -> String {

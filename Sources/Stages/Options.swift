@@ -1,15 +1,8 @@
 import ArgumentParser
+import CLibrary
 import CProcessor
 import Documents
 import Safetensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// `-o` and `--level`, of every tool that writes documents.
 public struct OutputOptions: ParsableArguments {

@@ -1,33 +1,26 @@
+import CLibrary
 import Kernels
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// Makes elements in a thread of its own, some of them before they are asked for.
 ///
 /// What comes out is what `produce` gives, in its order, and then its error.
 public final class Prefetcher<Element: Sendable>: Sendable {
   private let queue: Queue<Element>
+  /// What makes elements in the caller's thread; nil where another thread does.
+  nonisolated(unsafe) private let own: (() throws -> Element?)?
 
   /// - Parameters:
   ///   - capacity: how many elements may wait.
-  ///   - produce: the next element, nil after the last; it is called by one other thread, and no more after it threw.
-  /// - Throws: `KernelsFault.threadRefused`.
-  public init(capacity: Int, produce: @escaping () throws -> Element?) throws {
+  ///   - produce: the next element, nil after the last. One thread calls it, and not again after it
+  ///     threw. That is the thread that calls `next` where the system starts no more.
+  public init(capacity: Int, produce: @escaping () throws -> Element?) {
     precondition(capacity > 0, "a queue for \(capacity) elements")
     let queue = Queue<Element>(capacity: capacity)
     self.queue = queue
     nonisolated(unsafe) let produce = produce
-    switch startThread({ queue.fill(by: produce) }) {
-    case .success(let thread): pthread_detach(thread)
-    case .failure(let refusal):
-      throw KernelsFault.threadRefused(number: 1, count: 1, reason: refusal.reason)
-    }
+    let thread = startThread { queue.fill(by: produce) }
+    if let thread { pthread_detach(thread) }
+    own = thread == nil ? produce : nil
   }
 
   /// The thread may be waiting for a pipe, so nobody waits for the thread.
@@ -38,7 +31,11 @@ public final class Prefetcher<Element: Sendable>: Sendable {
   /// - Parameter watch: called now and then as long as there is nothing to hand over.
   /// - Throws: what `produce` or `watch` throws.
   public func next(whileWaiting watch: () throws -> Void) throws -> Element? {
-    try queue.next(whileWaiting: watch)
+    if let own, !isAtHand {
+      try watch()
+      queue.add(Result { try own() })
+    }
+    return try queue.next(whileWaiting: watch)
   }
 
   /// Whether `next` would not have to wait.
@@ -79,25 +76,32 @@ private final class Queue<Element: Sendable>: @unchecked Sendable {
 
   /// The life of the thread that makes elements.
   func fill(by produce: () throws -> Element?) {
-    while true {
-      let made = Result { try produce() }
-      pthread_mutex_lock(mutex)
-      switch made {
-      case .success(let element?):
-        elements[(first + count) % elements.count] = element
-        count += 1
-      case .success(nil): hasEnded = true
-      case .failure(let cause): (hasEnded, error) = (true, cause)
-      }
-      pthread_cond_signal(filled)
-      if count == elements.count {
-        // Half of them at once: to change threads for each would cost more than to make it.
-        while count > elements.count / 2 && !isCancelled { pthread_cond_wait(emptied, mutex) }
-      }
-      let isDone = hasEnded || isCancelled
-      pthread_mutex_unlock(mutex)
-      if isDone { return }
+    repeat { add(Result { try produce() }) } while waitForRoom()
+  }
+
+  /// Takes in what was made.
+  func add(_ made: Result<Element?, any Error>) {
+    pthread_mutex_lock(mutex)
+    switch made {
+    case .success(let element?):
+      elements[(first + count) % elements.count] = element
+      count += 1
+    case .success(nil): hasEnded = true
+    case .failure(let cause): (hasEnded, error) = (true, cause)
     }
+    pthread_cond_signal(filled)
+    pthread_mutex_unlock(mutex)
+  }
+
+  /// - Returns: whether more is to be made.
+  private func waitForRoom() -> Bool {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    if count == elements.count {
+      // Half of them at once: to change threads for each would cost more than to make it.
+      while count > elements.count / 2 && !isCancelled { pthread_cond_wait(emptied, mutex) }
+    }
+    return !hasEnded && !isCancelled
   }
 
   var isAtHand: Bool {

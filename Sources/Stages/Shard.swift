@@ -1,14 +1,7 @@
+import CLibrary
 import Documents
 import Safetensors
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// A file or pipe with one document of examples, which is read by rows and, if it is a file, anew for every epoch.
 ///

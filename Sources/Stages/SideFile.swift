@@ -1,12 +1,5 @@
+import CLibrary
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// The file beside an output that is written in its place until it is whole: `.NAME.tmp`, locked by who writes it.
 ///

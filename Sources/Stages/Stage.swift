@@ -1,13 +1,6 @@
 import ArgumentParser
+import CLibrary
 import CLinux
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// The version that every tool reports.
 public let version = "0.1.0"
@@ -30,6 +23,7 @@ extension Stage {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     Temporaries.removeOnSignals()
+    Temporaries.removeWhenMemoryIsExhausted(Messages.tool)
     keepFreedMemory()
     if let feedbackOption { FeedbackOutput.promise(feedbackOption, in: CommandLine.arguments) }
     let status = conclude { try parseAndRun() }

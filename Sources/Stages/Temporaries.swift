@@ -1,22 +1,20 @@
+import CLibrary
+import CMemory
 import Kernels
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// The temporary files of this process, so that a signal that ends it can remove them.
 enum Temporaries {
-  /// C strings; a slot's pointer is swapped in and out whole, which a signal handler can read at any moment.
+  /// C strings; a slot's pointer is set and cleared whole, which a signal handler can read at any
+  /// moment.
   nonisolated(unsafe) private static let slots = {
     let slots = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: capacity)
     slots.initialize(repeating: nil, count: capacity)
     return slots
   }()
   private static let capacity = 8
+  /// Where the strings of the slots lie, so that nothing is allocated when a file is there already.
+  nonisolated(unsafe) private static let names =
+    UnsafeMutablePointer<CChar>.allocate(capacity: capacity * Int(PATH_MAX))
 
   /// Keeps threads apart, but no handler of a signal, which only reads.
   private static let lock = Lock()
@@ -26,7 +24,9 @@ enum Temporaries {
       guard let free = (0..<capacity).first(where: { slots[$0] == nil }) else {
         preconditionFailure("more than \(capacity) output files in one stage")
       }
-      slots[free] = strdup(path)
+      let name = names + free * Int(PATH_MAX)
+      path.withCString { _ = strncpy(name, $0, Int(PATH_MAX)) }
+      slots[free] = name
     }
   }
 
@@ -36,9 +36,8 @@ enum Temporaries {
   @discardableResult
   static func remove(_ path: String) -> Bool {
     lock.withLock {
-      guard let slot = slot(of: path), let name = slots[slot] else { return false }
+      guard let slot = slot(of: path) else { return false }
       slots[slot] = nil
-      free(name)
       return true
     }
   }
@@ -49,7 +48,7 @@ enum Temporaries {
 
   /// Removes the temporary files when a signal ends the process, then lets it end as it would have.
   static func removeOnSignals() {
-    _ = slots
+    prepare()
     for number in [SIGINT, SIGTERM, SIGHUP] {
       // Who started us with a signal ignored (nohup) wants it ignored.
       if isIgnored(number) { continue }
@@ -57,21 +56,35 @@ enum Temporaries {
     }
   }
 
-  /// Removes the temporary files and ends the process by a signal; nothing in it is forbidden to a signal's handler.
+  /// Removes the temporary files when an allocation fails, before that ends the process.
+  ///
+  /// - Parameter tool: what the message begins with.
+  static func removeWhenMemoryIsExhausted(_ tool: String) {
+    prepare()
+    nn_memory_prepare(strdup(tool)) { Temporaries.unlinkAll() }
+  }
+
+  /// Makes what a handler must not be the first to ask for.
+  private static func prepare() { (_, _) = (slots, names) }
+
+  /// Removes the temporary files and ends the process by a signal; a signal handler may call it.
   static func removeAndEnd(by number: Int32) {
-    for slot in 0..<capacity {
-      if let name = slots[slot] { _ = unlink(name) }
-    }
+    unlinkAll()
     signal(number, SIG_DFL)
     raise(number)
   }
 
-  /// Removes what is left, before the process exits with an error.
-  static func removeAll() {
+  /// Removes the files and leaves the slots; a signal handler may call it.
+  private static func unlinkAll() {
     for slot in 0..<capacity {
       if let name = slots[slot] { _ = unlink(name) }
-      slots[slot] = nil
     }
+  }
+
+  /// Removes what is left, before the process exits with an error.
+  static func removeAll() {
+    unlinkAll()
+    for slot in 0..<capacity { slots[slot] = nil }
   }
 }
 

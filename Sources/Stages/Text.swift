@@ -1,13 +1,6 @@
+import CLibrary
 import Gzip
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// Text for people or for other programs, on standard output or in a file.
 public final class TextOutput {

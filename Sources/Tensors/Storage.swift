@@ -1,10 +1,5 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import CLibrary
+import CMemory
 
 /// Raw memory, aligned for every element type and SIMD load, freed with its last owner.
 ///
@@ -17,7 +12,12 @@ public final class Storage: @unchecked Sendable {
   @exclusivity(unchecked) public private(set) var bytes: UnsafeMutableRawBufferPointer
 
   /// Uninitialized memory of `byteCount` bytes.
-  public init(byteCount: Int) { bytes = Self.allocated(byteCount) }
+  ///
+  /// The process ends with status 71 if the system has none.
+  /// - Parameter purpose: what the memory is for, as that message says it.
+  public init(byteCount: Int, for purpose: @autoclosure () -> String = "tensors") {
+    bytes = Self.allocated(byteCount, for: purpose)
+  }
 
   deinit { free(bytes.baseAddress) }
 
@@ -26,22 +26,24 @@ public final class Storage: @unchecked Sendable {
   /// Large memory grows without being copied, where the system can move its pages.
   public func resize(to byteCount: Int) {
     let kept = min(bytes.count, byteCount)
-    guard let moved = realloc(bytes.baseAddress, max(byteCount, 1)) else {
-      preconditionFailure("no memory for \(byteCount) bytes")
+    guard let moved = nn_memory_resized(bytes.baseAddress, max(byteCount, 1)) else {
+      nn_memory_exhausted(byteCount, "tensors")
     }
     bytes = UnsafeMutableRawBufferPointer(start: moved, count: byteCount)
     if Int(bitPattern: moved) % Self.alignment == 0 { return }
     // Only the C library's own alignment outlives the move.
-    let aligned = Self.allocated(byteCount)
+    let aligned = Self.allocated(byteCount, for: { "tensors" })
     aligned.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<kept]))
     free(moved)
     bytes = aligned
   }
 
-  private static func allocated(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
-    var start: UnsafeMutableRawPointer?
-    let status = posix_memalign(&start, alignment, max(byteCount, 1))
-    precondition(status == 0, "no memory for \(byteCount) bytes")
+  private static func allocated(
+    _ byteCount: Int, for purpose: () -> String
+  ) -> UnsafeMutableRawBufferPointer {
+    guard let start = nn_memory_aligned(alignment, max(byteCount, 1)) else {
+      nn_memory_exhausted(byteCount, purpose())
+    }
     return UnsafeMutableRawBufferPointer(start: start, count: byteCount)
   }
 }

@@ -30,7 +30,9 @@ public struct Tensor: Sendable {
     let byteCount = dtype.byteCount(of: shape.count)
     precondition(byteCount != nil, "\(shape) elements of \(dtype.rawValue) overflow")
     self.init(
-      dtype: dtype, shape: shape, storage: Storage(byteCount: byteCount!), offset: 0)
+      dtype: dtype, shape: shape,
+      storage: Storage(byteCount: byteCount!, for: "a tensor of \(dtype.rawValue) \(shape)"),
+      offset: 0)
   }
 
   public init(zeros shape: Shape, _ dtype: DType) {
@@ -91,7 +93,8 @@ public struct Tensor: Sendable {
 
   @usableFromInline
   mutating func copyStorage() {
-    let copy = Storage(byteCount: byteCount)
+    let copy = Storage(
+      byteCount: byteCount, for: "a copy of a tensor of \(dtype.rawValue) \(shape)")
     withUnsafeBytes { copy.bytes.copyMemory(from: $0) }
     storage = copy
     offset = 0

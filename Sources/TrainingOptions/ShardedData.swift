@@ -64,7 +64,7 @@ final class ShardedData: TrainingData {
     let (shards, outline, count) = (shards, outline, count)
     let watchesChanges = epochs > 1
     var (next, buffer) = ((step - 1) * size, ShuffleBuffer?.none)
-    return try Prefetcher(capacity: outline.batchesAhead(size: size)) {
+    return Prefetcher(capacity: outline.batchesAhead(size: size)) {
       var rows =
         try buffer
         ?? ShuffleBuffer(order, outline: outline, skipping: next) {

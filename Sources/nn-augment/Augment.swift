@@ -20,8 +20,8 @@ struct Augment: Stage {
         | nn-augment --shift 2 --rotate 10 --stretch 0.8..1.25 --flip 0.5 \\
         | nn-forward -m model.safetensors.gz --trace | nn-backprop | nn-sum
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken, 80 NaN or infinity, \
-      141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 71 no memory, 73/74 output, 75 \
+      output taken, 80 NaN or infinity, 141 reader gone.
       """,
     version: version)
 
@@ -46,7 +46,7 @@ struct Augment: Stage {
   func run() throws {
     let output = try output.open()
     let augmentation = try augmentation
-    let workers = try Workers(count: jobs.count, patience: .short)
+    let workers = Workers(count: jobs.count, patience: .short)
     let input = try openInput(batches, as: "the batches", watching: output)
     try transform(input, into: output) { try augmentation.distorted($0, workers) }
   }

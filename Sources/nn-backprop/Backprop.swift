@@ -16,8 +16,8 @@ struct BackpropTool: Stage {
         nn-forward -m model.safetensors.gz --trace batch.safetensors.gz \\
         | nn-backprop --deltas | nn-inspect
 
-      Exit: 0 done, 64 usage, 65 bad data or a layer without a gradient, 66 file missing, 73/74 output, 75 output taken, \
-      80 NaN or infinity, 141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data or a layer without a gradient, 66 file missing, 71 \
+      no memory, 73/74 output, 75 output taken, 80 NaN or infinity, 141 reader gone.
       """,
     version: version)
 

@@ -25,7 +25,8 @@ struct Batch: Stage {
         nn-batch train.safetensors.gz --size 64 --epoch 3 \\
         | nn-forward -m model.safetensors.gz | nn-eval
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken, 141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 71 no memory, 73/74 output, 75 \
+      output taken, 141 reader gone.
       """,
     version: version)
 

@@ -23,7 +23,8 @@ struct CheckTool: Stage {
         nn-import new.csv --class-column 65 \\
         | nn-check -m model.safetensors.gz --learned old.safetensors.gz
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 1 a check refuses the dataset.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 71 no memory, 73/74 output, 1 a \
+      check refuses the dataset.
       """,
     version: version)
 

@@ -18,7 +18,8 @@ struct Eval: Stage {
         nn-forward -m model.safetensors.gz test.safetensors.gz \\
         | nn-eval --append metrics.tsv --set epoch=3 --set split=test
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken, 80 NaN or infinity.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 71 no memory, 73/74 output, 75 \
+      output taken, 80 NaN or infinity.
       """,
     version: version)
 

@@ -22,7 +22,8 @@ struct ForwardTool: Stage {
       In a ring, --follow names the FIFO that nn-update --feedback writes: the first batch meets \
       --model, every later one the next model from there.
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken, 80 NaN or infinity, 141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 71 no memory, 73/74 output, 75 \
+      output taken, 80 NaN or infinity, 141 reader gone.
       """,
     version: version)
 
@@ -71,7 +72,7 @@ struct ForwardTool: Stage {
   func run() throws {
     let feedback = try follow.map { try FeedbackInput($0) }
     let output = try output.open(lending: ring)
-    let workers = try Workers(count: jobs.count, patience: .short)
+    let workers = Workers(count: jobs.count, patience: .short)
     let start = try model.read(watching: output) {
       try Forward(Model($0), workers, memoryLimit: documentLimit())
     }

@@ -20,8 +20,8 @@ struct GateTool: Stage {
         nn-forward -m challenger.safetensors.gz test.safetensors.gz \\
         | nn-gate old.gz -
 
-      Exit: 0 done, 64 usage, 65 bad data or other examples, 66 file missing, 73/74 output, 80 NaN or infinity, \
-      1 keep the champion.
+      Exit: 0 done, 64 usage, 65 bad data or other examples, 66 file missing, 71 no memory, \
+      73/74 output, 80 NaN or infinity, 1 keep the champion.
       """,
     version: version)
 

@@ -20,8 +20,8 @@ struct GradCheckTool: Stage {
         nn-batch train.safetensors.gz --size 8 --limit 1 \\
         | nn-gradcheck -m model.safetensors.gz
 
-      Exit: 0 done, 64 usage, 65 bad data or a layer without a gradient, 66 file missing, 73/74 output, 80 NaN or \
-      infinity, 1 a gradient is outside the tolerance.
+      Exit: 0 done, 64 usage, 65 bad data or a layer without a gradient, 66 file missing, 71 \
+      no memory, 73/74 output, 80 NaN or infinity, 1 a gradient is outside the tolerance.
       """,
     version: version)
 
@@ -52,7 +52,7 @@ struct GradCheckTool: Stage {
     let model = try model.read { try Model($0) }
     let input = try openInput(batch, as: "the batch")
     let document = try input.one()
-    let workers = try Workers(count: jobs.count)
+    let workers = Workers(count: jobs.count)
     let check = try input.locating {
       try GradientCheck(
         of: model, on: document, inference ? .inference : .training, tolerance: tolerance.value,

@@ -30,7 +30,8 @@ struct Import: Stage {
         nn-import iris.csv --class-column species | nn-inspect
         nn-import photos/ -o photos.safetensors.gz
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 71 no memory, 73/74 output, 75 \
+      output taken.
       """,
     version: version)
 

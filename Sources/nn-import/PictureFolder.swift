@@ -1,14 +1,7 @@
+import CLibrary
 import Formats
 import Stages
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// The pictures of a folder: those of the folders in it, which are the classes, or where it has none, its own.
 ///

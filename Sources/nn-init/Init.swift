@@ -27,8 +27,8 @@ struct Init: Stage {
         nn-init pipelines/nets/digits.net --seed 1 -o model.safetensors.gz
         nn-init pipelines/nets/digits.net --start he-normal | nn-inspect
 
-      Exit: 0 done, 64 usage, 65 bad topology or weights, 66 file missing, 73/74 output, 75 output taken, 80 NaN or \
-      infinity in given weights, 141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad topology or weights, 66 file missing, 71 no memory, \
+      73/74 output, 75 output taken, 80 NaN or infinity in given weights, 141 reader gone.
       """,
     version: version)
 

@@ -19,7 +19,8 @@ struct Inspect: Stage {
         nn-inspect --values --name dense1.bias model.safetensors.gz
         nn-batch train.safetensors.gz | nn-inspect --frame 2 -o batch.safetensors.gz
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken, 141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 71 no memory, 73/74 output, 75 \
+      output taken, 141 reader gone.
       """,
     version: version)
 

@@ -17,7 +17,8 @@ struct Split: Stage {
         nn-import digits.csv --class-column class \\
         | nn-split --fraction 0.8 -o train.safetensors.gz --rest test.safetensors.gz
 
-      Exit: 0 done, 64 usage, 65 bad data or an empty part, 66 file missing, 73/74 output, 75 output taken, 141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data or an empty part, 66 file missing, 71 no memory, \
+      73/74 output, 75 output taken, 141 reader gone.
       """,
     version: version)
 

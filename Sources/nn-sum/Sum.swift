@@ -16,8 +16,8 @@ struct Sum: Stage {
         nn-sum shard-*.safetensors.gz \\
         | nn-update -m model.safetensors.gz --rate 0.1 -o next.safetensors.gz
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken, 80 NaN or infinity, \
-      141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 71 no memory, 73/74 output, 75 \
+      output taken, 80 NaN or infinity, 141 reader gone.
       """,
     version: version)
 

@@ -32,8 +32,8 @@ struct Train: Stage {
         | nn-train train.safetensors.gz -m - --epochs 9 --rate 0.1 \\
           -o model.safetensors.gz
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken, 80 NaN or infinity, \
-      130/143 interrupted, 141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 71 no memory, 73/74 output, 75 \
+      output taken, 80 NaN or infinity, 130/143 interrupted, 141 reader gone.
       """,
     version: version)
 
@@ -74,7 +74,7 @@ struct Train: Stage {
     }
     let data = try readData(
       datasets, batching.batching, epochs: max(1, epochs.value - start.epoch), watching: output)
-    let workers = try Workers(count: jobs.count)
+    let workers = Workers(count: jobs.count)
     var trainer = try locating(model.model == "-" ? "<stdin>" : printable(model.model)) {
       try Trainer(
         start, on: data, batching.batching, settings, workers, distorting: distortions.augmentation,

@@ -23,7 +23,8 @@ struct Update: Stage {
       In a ring, --feedback names the FIFO that nn-forward --follow reads: after every gradient of the \
       stream the corrected model is sent there, and the last one is written to --output.
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 output taken, 80 NaN or infinity, 141 reader gone.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 71 no memory, 73/74 output, 75 \
+      output taken, 80 NaN or infinity, 141 reader gone.
       """,
     version: version)
 
@@ -59,7 +60,7 @@ struct Update: Stage {
     let output = try output.open()
     let settings = try update.settings()
     var model = try model.read(watching: output) { try update.prepared(Model($0), for: settings) }
-    let workers = try Workers(count: 1)
+    let workers = Workers(count: 1)
     let input = try openInput(gradient, as: "the gradient", watching: output)
     var gradients = 0
     while let gradient = try input.next() {

@@ -51,7 +51,7 @@ import Testing
   @Test(arguments: try cases().filter { $0.field == nil })
   func mapsAreThoseOfPyTorch(_ expected: Case) throws {
     let augmentation = expected.settings.augmentation
-    let workers = try Workers(count: 1)
+    let workers = Workers(count: 1)
     let found = try augmentation.distorted(makeBatch(expected.input.tensor), workers)
       .tensor("input")
     #expect(mismatch(found, expected.output.tensor, absolute: 1e-13) == nil)

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
+import CLibrary
 
 /// libFuzzer's own main program, which its archive without one offers (compiler-rt/lib/fuzzer/FuzzerInterface.h).
 @_silgen_name("LLVMFuzzerRunDriver")

@@ -7,7 +7,7 @@ struct PoolingTests {
   let workers: Workers
   let halving = Window(height: .init(2, stride: 2), width: .init(2, stride: 2))
 
-  init() throws { workers = try Workers(count: 2) }
+  init() throws { workers = Workers(count: 2) }
 
   @Test func matchesHandComputedPicture() {
     // 3 × 5: the last row and column belong to no place.
@@ -129,18 +129,18 @@ struct PoolingTests {
         ]
       }
     }
-    let expected = all(try Workers(count: 1))
-    for count in [2, 3, 7] { #expect(all(try Workers(count: count)) == expected) }
+    let expected = all(Workers(count: 1))
+    for count in [2, 3, 7] { #expect(all(Workers(count: count)) == expected) }
   }
 
   @Test func refusesWindowsThatMayLieOnPaddingAlone() async {
     await #expect(processExitsWith: .failure) {
       let window = Window(height: .init(2, padding: 2), width: .init(2))
-      _ = Tensor(zeros: [1, 1, 4, 4], .f32).maxPooled(window, try Workers(count: 1))
+      _ = Tensor(zeros: [1, 1, 4, 4], .f32).maxPooled(window, Workers(count: 1))
     }
     await #expect(processExitsWith: .failure) {
       let window = Window(height: .init(5), width: .init(2))
-      _ = Tensor(zeros: [1, 1, 4, 4], .f32).averagePooled(window, try Workers(count: 1))
+      _ = Tensor(zeros: [1, 1, 4, 4], .f32).averagePooled(window, Workers(count: 1))
     }
   }
 

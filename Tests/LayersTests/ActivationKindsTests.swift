@@ -31,7 +31,7 @@ struct ActivationKindsTests {
 
   let workers: Workers
 
-  init() throws { workers = try Workers(count: 2) }
+  init() throws { workers = Workers(count: 2) }
 
   @Test func oracleKnowsEveryElementwiseActivation() throws {
     let known = Set(try Self.cases().map { $0.line.split(separator: " ")[0] }.map(String.init))
@@ -132,7 +132,7 @@ struct ActivationKindsTests {
   @Test func aSlopeWithoutTheSumIsABrokenPromise() async {
     await #expect(processExitsWith: .failure) {
       let one = Tensor([1] as [Double])
-      _ = GELU().delta(error: one, sum: nil, output: one, try Workers(count: 1))
+      _ = GELU().delta(error: one, sum: nil, output: one, Workers(count: 1))
     }
   }
 

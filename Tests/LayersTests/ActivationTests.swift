@@ -7,7 +7,7 @@ import Testing
 struct ActivationTests {
   let workers: Workers
 
-  init() throws { workers = try Workers(count: 2) }
+  init() throws { workers = Workers(count: 2) }
 
   private func forward(_ activation: any Activation, _ sums: [Double]) -> [Double] {
     activation.forward(Tensor(sums, shape: [1, sums.count]), workers).doubles()
@@ -104,7 +104,7 @@ struct ActivationTests {
     }
     await #expect(processExitsWith: .failure) {
       let one = Tensor([1] as [Double])
-      _ = Step().delta(error: one, sum: one, output: one, try Workers(count: 1))
+      _ = Step().delta(error: one, sum: one, output: one, Workers(count: 1))
     }
   }
 

@@ -9,7 +9,7 @@ struct BatchNormTests {
   let inference: Context
 
   init() throws {
-    let workers = try Workers(count: 2)
+    let workers = Workers(count: 2)
     (training, inference) = (Context(.training, workers), Context(.inference, workers))
   }
 
@@ -87,7 +87,7 @@ struct BatchNormTests {
         ($0.name, Tensor([Float](repeating: 1.5, count: 37)))
       })
     func results(_ threads: Int) throws -> [Tensor] {
-      let pass = Context(.training, try Workers(count: threads))
+      let pass = Context(.training, Workers(count: threads))
       let forward = layer.forward(input, parameters, pass)
       let back = layer.backward(
         delta: delta, input: input, kept: forward.kept, parameters, wantsInputGradient: true, pass)

@@ -7,7 +7,7 @@ import Testing
 struct ConvTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, try Workers(count: 2)) }
+  init() throws { pass = Context(.training, Workers(count: 2)) }
 
   @Test func forwardMatchesHandComputedPicture() throws {
     let conv = try layer(Conv.self, "conv 1 2x2 pad=0x1", input: [1, 2, 3])

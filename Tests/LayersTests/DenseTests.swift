@@ -7,7 +7,7 @@ import Testing
 struct DenseTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, try Workers(count: 2)) }
+  init() throws { pass = Context(.training, Workers(count: 2)) }
 
   @Test func forwardMatchesHandComputedBatch() throws {
     let dense = try layer(Dense.self, "dense 2", input: [3])

@@ -7,7 +7,7 @@ import Testing
 struct DropoutTests {
   let workers: Workers
 
-  init() throws { workers = try Workers(count: 2) }
+  init() throws { workers = Workers(count: 2) }
 
   private func pass(
     seed: UInt64 = 1, epoch: Int = 1, step: Int = 1, rows: [UInt64], layer: String = "dropout1"

@@ -7,7 +7,7 @@ import Testing
 struct LayerNormTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, try Workers(count: 2)) }
+  init() throws { pass = Context(.training, Workers(count: 2)) }
 
   @Test func forwardMatchesHandComputedBatch() throws {
     let layer = try layer(LayerNorm.self, "layernorm epsilon=1", input: [2])

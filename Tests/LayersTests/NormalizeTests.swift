@@ -7,7 +7,7 @@ import Testing
 struct NormalizeTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, try Workers(count: 2)) }
+  init() throws { pass = Context(.training, Workers(count: 2)) }
 
   @Test func everyChannelHasItsOwnConstants() throws {
     let layer = try layer(Normalize.self, "normalize mean=1,-2 std=2,0.5", input: [2, 1, 2])

@@ -9,7 +9,7 @@ import Testing
 struct PoolTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, try Workers(count: 2)) }
+  init() throws { pass = Context(.training, Workers(count: 2)) }
 
   @Test func windowMovesByItsOwnSizeUnlessToldOtherwise() throws {
     #expect(try layer(MaxPool.self, "maxpool 2x3", input: [5, 7, 7]).output == [5, 3, 2])

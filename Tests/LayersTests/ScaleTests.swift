@@ -6,7 +6,7 @@ import Testing
 struct ScaleTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, try Workers(count: 1)) }
+  init() throws { pass = Context(.training, Workers(count: 1)) }
 
   @Test func multipliesByAQuotientRoundedToTheModelsType() throws {
     let scale = try layer(Scale.self, "scale 1/255", input: [2])
@@ -35,7 +35,7 @@ struct ScaleTests {
     let bytes = Tensor(
       (0..<120 * 300).map { UInt8(truncatingIfNeeded: $0 &* 31) }, shape: [120, 3, 100])
     for threads in [1, 2] {
-      let pass = Context(.training, try Workers(count: threads))
+      let pass = Context(.training, Workers(count: threads))
       let made = withTensors([[bytes], [], [Tensor(zeros: [5], dtype)]]) {
         scale.forward(
           ForwardCall(inputs: $0[0], parameters: $0[1], outputs: $0[2], saved: $0[1], pass))

@@ -9,7 +9,7 @@ import Testing
 struct SequenceTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, try Workers(count: 2)) }
+  init() throws { pass = Context(.training, Workers(count: 2)) }
 
   static let kinds = layerKinds.filter { ["rnn", "gru", "lstm"].contains($0.word) }
   static let gates = ["rnn": 1, "gru": 3, "lstm": 4]
@@ -145,7 +145,7 @@ struct SequenceTests {
     let input = numbers([examples, 3, 2], seed: 1).converted(to: .f32)
     let delta = numbers([examples, 3, 5], seed: 2).converted(to: .f32)
     let results = try [1, 2, 5].map { threads in
-      let pass = Context(.training, try Workers(count: threads))
+      let pass = Context(.training, Workers(count: threads))
       let forward = layer.forward(input, parameters, pass)
       let backward = layer.backward(
         delta: delta, input: input, kept: forward.kept, parameters, wantsInputGradient: true, pass)

@@ -38,7 +38,7 @@ struct LossKindsTests {
 
   let workers: Workers
 
-  init() throws { workers = try Workers(count: 2) }
+  init() throws { workers = Workers(count: 2) }
 
   /// What the last activation makes of sums that the loss is taken from.
   private func output(of loss: any Loss, _ sum: Tensor) -> Tensor {

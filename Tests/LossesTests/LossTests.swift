@@ -8,7 +8,7 @@ import Testing
 struct LossTests {
   let workers: Workers
 
-  init() throws { workers = try Workers(count: 2) }
+  init() throws { workers = Workers(count: 2) }
 
   @Test func squaredErrorIsHalfTheSumOfSquares() {
     let output = Tensor([1, 2, 3, 0, -1, 0.5] as [Float], shape: [2, 3])

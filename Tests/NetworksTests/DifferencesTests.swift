@@ -38,7 +38,7 @@ struct DifferencesTests {
 
   let workers: Workers
 
-  init() throws { workers = try Workers(count: 1) }
+  init() throws { workers = Workers(count: 1) }
 
   @Test func everyPairingIsThere() {
     #expect(Self.kinds.count == 16 * 40)

@@ -8,7 +8,7 @@ import Testing
 struct FittingTests {
   let workers: Workers
 
-  init() throws { workers = try Workers(count: 2) }
+  init() throws { workers = Workers(count: 2) }
 
   @Test func fillsGapsWithTheDatasMeansAndDeviations() throws {
     // Channel 0: 0, 2, 4, 6 after scaling: mean 3, deviation √5; channel 1: 1 and 3: mean 2, deviation 1.

@@ -9,7 +9,7 @@ import Testing
 struct GraphTests {
   let workers: Workers
 
-  init() throws { workers = try Workers(count: 2) }
+  init() throws { workers = Workers(count: 2) }
 
   @Test func layersTakeFromThoseThatTheyName() throws {
     let network = try Network(

@@ -9,7 +9,7 @@ import Testing
 struct NetworkTests {
   let workers: Workers
 
-  init() throws { workers = try Workers(count: 2) }
+  init() throws { workers = Workers(count: 2) }
 
   @Test func oneNeuronMatchesTheStepByHand() throws {
     let network = try Network(topology: "input 2\ndense 1 sigmoid bias=no\nloss squared\n")
@@ -113,7 +113,7 @@ struct NetworkTests {
         target: Tensor((0..<131).map { UInt8($0 % 9) }), examples: 131, dtype: dtype),
       parameters: network.initialParameters(seed: 2, dtype: dtype))
     func everything(_ count: Int) throws -> [String: Tensor] {
-      let workers = try Workers(count: count)
+      let workers = Workers(count: count)
       let signals = problem.signals(workers)
       let gradients = try problem.gradients(keepingDeltas: true, workers)
       let losses = signals.losses

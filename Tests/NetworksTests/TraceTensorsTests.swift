@@ -24,7 +24,7 @@ struct TraceTensorsTests {
   private let network: Network
 
   init() throws {
-    workers = try Workers(count: 2)
+    workers = Workers(count: 2)
     network = try Network(topology: Self.pictures)
   }
 

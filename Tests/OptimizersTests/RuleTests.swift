@@ -51,7 +51,7 @@ private let threeSteps: [Steps] = [
 struct RuleTests {
   let workers: Workers
 
-  init() throws { workers = try Workers(count: 2) }
+  init() throws { workers = Workers(count: 2) }
 
   @Test(arguments: threeSteps, [DType.f32, .f64])
   private func threeStepsMatchThoseByHand(_ expected: Steps, _ dtype: DType) throws {
@@ -148,7 +148,7 @@ struct RuleTests {
       for step in 1...2 {
         var corrected = Correction(
           of: weight, by: tensor(101 * step), state: state, Preparation(divisor: examples))
-        rule.correct(&corrected, rate: 0.1, step: step, try Workers(count: threads))
+        rule.correct(&corrected, rate: 0.1, step: step, Workers(count: threads))
         (weight, state) = (corrected.parameter, corrected.state)
       }
       states.append([weight] + state)
@@ -215,7 +215,7 @@ struct RuleTests {
 
 struct GradientNormTests {
   @Test func normIsThatOfAllTensorsTogether() throws {
-    let workers = try Workers(count: 2)
+    let workers = Workers(count: 2)
     let gradients = [Tensor([6, 0] as [Float]), Tensor([-8] as [Double])]
     #expect(gradientNorm(of: gradients, divisor: 1, bound: .infinity, workers) == 10)
     #expect(gradientNorm(of: gradients, divisor: 2, bound: .infinity, workers) == 5)
@@ -231,7 +231,7 @@ struct GradientNormTests {
     let values = [1] + [Float](repeating: 0x1p-13, count: count)
     for threads in [1, 3] {
       let norm = gradientNorm(
-        of: [Tensor(values)], divisor: 1, bound: .infinity, try Workers(count: threads))
+        of: [Tensor(values)], divisor: 1, bound: .infinity, Workers(count: threads))
       #expect(norm == (1 + Double(count) * 0x1p-26).squareRoot())
     }
   }

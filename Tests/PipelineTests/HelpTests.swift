@@ -20,7 +20,7 @@ private let tools = [
     }
     #expect(paragraphs.contains { $0.hasPrefix("Reads ") && $0.contains(/writes|prints/) })
     let exits = try #require(paragraphs.first { $0.hasPrefix("Exit: 0 done, 64 usage, 65 ") })
-    #expect(exits.contains("66 file missing, 73/74 output"))
+    #expect(exits.contains("66 file missing, 71 no memory, 73/74 output"))
     #expect(exits.hasSuffix("."))
     // A line that is wrapped loses its indentation, and with it whoever copies the example.
     let example = help.text.split(separator: "\n\n").first {

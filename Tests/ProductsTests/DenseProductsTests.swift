@@ -70,7 +70,7 @@ struct DenseProductsTests {
 
   @Test(arguments: shapes, roads)
   func productsAreThoseOfThePlainLoops(shape: [Int], kernels: DenseKernels?) throws {
-    let workers = try Workers(count: 2)
+    let workers = Workers(count: 2)
     for (dtype, tolerance) in [(DType.f32, 2e-5), (.f64, 1e-13)] {
       let operands = Operands(shape[0], shape[1], shape[2], dtype)
       let (input, weight, delta) = (operands.input, operands.weight, operands.delta)
@@ -92,9 +92,9 @@ struct DenseProductsTests {
   func bytesDoNotDependOnTheThreads(dtype: DType, kernels: DenseKernels?) throws {
     for outputs in [101, 131] {
       let operands = Operands(131, 67, outputs, dtype)
-      let expected = operands.products(try Workers(count: 1), with: kernels)
+      let expected = operands.products(Workers(count: 1), with: kernels)
       for count in [2, 3, 7] {
-        #expect(operands.products(try Workers(count: count), with: kernels) == expected)
+        #expect(operands.products(Workers(count: count), with: kernels) == expected)
       }
     }
   }
@@ -102,7 +102,7 @@ struct DenseProductsTests {
   /// Terms beside the last register's, and elements of other rows, must not be multiplied by 0 and added.
   @Test(arguments: DenseKernels.supported)
   func whatIsNotFiniteReachesOnlyItsOwnSums(kernels: DenseKernels) throws {
-    let workers = try Workers(count: 1)
+    let workers = Workers(count: 1)
     for inputs in [17, 39] {
       for place in [0, inputs - 1] {
         var values = numbers([5, inputs], .f32, seed: 1).values(of: Float.self)
@@ -130,7 +130,7 @@ struct DenseProductsTests {
 
   @Test(arguments: [DType.f32, .f64])
   func bytesDoNotDependOnHowADataSetIsCutIntoWholePieces(dtype: DType) throws {
-    let workers = try Workers(count: 2)
+    let workers = Workers(count: 2)
     let operands = Operands(5 * examplesPerPiece + 9, 67, 101, dtype)
     let rows = operands.input.shape[0]
     for length in [examplesPerPiece, 2 * examplesPerPiece] {
@@ -149,7 +149,7 @@ struct DenseProductsTests {
 
   @Test(arguments: [DType.f32, .f64])
   func bytesDoNotDependOnWhereTheOperandsLie(dtype: DType) throws {
-    let workers = try Workers(count: 1)
+    let workers = Workers(count: 1)
     let operands = Operands(40, 67, 101, dtype)
     func moved(_ tensor: Tensor) -> Tensor {
       let offset = dtype.bitWidth / 8
@@ -177,7 +177,7 @@ struct DenseProductsTests {
       // In a process of its own, as the number is looked at before the first product.
       await #expect(processExitsWith: .success) {
         openblas_set_num_threads(2)
-        _ = Operands(13, 14, 15, .f64).products(try Workers(count: 2))
+        _ = Operands(13, 14, 15, .f64).products(Workers(count: 2))
         precondition(openblas_get_num_threads() == 1)
       }
     }
@@ -185,21 +185,21 @@ struct DenseProductsTests {
 
   @Test func refusesEmptyAndUnequalDimensions() async {
     await #expect(processExitsWith: .failure) {
-      _ = Tensor(zeros: [0, 3], .f32).times(Tensor(zeros: [3, 2], .f32), try Workers(count: 1))
+      _ = Tensor(zeros: [0, 3], .f32).times(Tensor(zeros: [3, 2], .f32), Workers(count: 1))
     }
     await #expect(processExitsWith: .failure) {
-      _ = Tensor(zeros: [2, 3], .f32).times(Tensor(zeros: [4, 2], .f32), try Workers(count: 1))
+      _ = Tensor(zeros: [2, 3], .f32).times(Tensor(zeros: [4, 2], .f32), Workers(count: 1))
     }
     await #expect(processExitsWith: .failure) {
-      _ = Tensor(zeros: [2, 3], .f32).times(Tensor(zeros: [3, 2], .f64), try Workers(count: 1))
+      _ = Tensor(zeros: [2, 3], .f32).times(Tensor(zeros: [3, 2], .f64), Workers(count: 1))
     }
     // As wide as registers.
     await #expect(processExitsWith: .failure) {
-      _ = Tensor(zeros: [2, 31], .f32).times(Tensor(zeros: [32, 32], .f32), try Workers(count: 1))
+      _ = Tensor(zeros: [2, 31], .f32).times(Tensor(zeros: [32, 32], .f32), Workers(count: 1))
     }
     await #expect(processExitsWith: .failure) {
       _ = Tensor(zeros: [2, 31], .f32).timesTransposed(
-        Tensor(zeros: [32, 32], .f32), plus: nil, try Workers(count: 1))
+        Tensor(zeros: [32, 32], .f32), plus: nil, Workers(count: 1))
     }
   }
 }

@@ -9,7 +9,7 @@ import Testing
 struct LaneOrderTests {
   let workers: Workers
 
-  init() throws { workers = try Workers(count: 2) }
+  init() throws { workers = Workers(count: 2) }
 
   private func spread(_ batch: Tensor, _ kernels: LaneKernels) -> Tensor {
     var result = Tensor(uninitialized: [0], .f32)

@@ -37,7 +37,7 @@ func makeModel(
   try startModel(of: Network(topology: topology), seed: seed, dtype: dtype, .drawn())
 }
 
-func makeWorkers() throws -> Workers { try Workers(count: 1) }
+func makeWorkers() throws -> Workers { Workers(count: 1) }
 
 /// The trace of a batch.
 func makeTrace(_ model: Model, of batch: Document) throws -> Document {

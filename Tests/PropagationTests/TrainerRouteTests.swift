@@ -184,7 +184,7 @@ import Training
     _ training: Training, _ model: Model, epochs: Int, on dataset: Dataset,
     _ signals: Forward.TraceKind = .outputs
   ) throws -> (models: [Document], losses: [Double]) {
-    let (workers, settings) = (try Workers(count: 1), try training.settings)
+    let (workers, settings) = (Workers(count: 1), try training.settings)
     var model = model
     var forward = try Forward(model, workers)
     var backprop = Backprop(workers)

@@ -10,7 +10,7 @@ import Testing
 
   @Test(arguments: [1, 2, 3, 64]) func everyElementComesInItsTurn(_ capacity: Int) throws {
     var made = 0
-    let prefetcher = try Prefetcher(capacity: capacity) { () -> Int? in
+    let prefetcher = Prefetcher(capacity: capacity) { () -> Int? in
       made += 1
       return made <= 1000 ? made : nil
     }
@@ -21,7 +21,7 @@ import Testing
 
   @Test func anErrorComesBehindWhatWasMadeBefore() throws {
     var made = 0
-    let prefetcher = try Prefetcher(capacity: 8) { () -> Int? in
+    let prefetcher = Prefetcher(capacity: 8) { () -> Int? in
       made += 1
       if made == 4 { throw Broken() }
       return made
@@ -32,7 +32,7 @@ import Testing
 
   @Test func noMoreIsMadeThanMayWait() throws {
     let made = Atomic(0)
-    let prefetcher = try Prefetcher(capacity: 4) { made.add(1, ordering: .relaxed).newValue }
+    let prefetcher = Prefetcher(capacity: 4) { made.add(1, ordering: .relaxed).newValue }
     _ = try prefetcher.next {}
     while made.load(ordering: .relaxed) < 4 { sched_yield() }
     usleep(20_000)
@@ -41,7 +41,7 @@ import Testing
 
   @Test func whoWaitsLooksAroundNowAndThen() throws {
     let isOpen = Atomic(false)
-    let prefetcher = try Prefetcher(capacity: 1) { () -> Int? in
+    let prefetcher = Prefetcher(capacity: 1) { () -> Int? in
       while !isOpen.load(ordering: .relaxed) { usleep(1000) }
       return 1
     }
@@ -57,7 +57,7 @@ import Testing
   @Test func saysWhatIsAtHand() throws {
     let allowed = Atomic(0)
     var made = 0
-    let prefetcher = try Prefetcher(capacity: 4) { () -> Int? in
+    let prefetcher = Prefetcher(capacity: 4) { () -> Int? in
       while allowed.load(ordering: .relaxed) == made { usleep(1000) }
       made += 1
       if made == 3 { throw Broken() }
@@ -82,7 +82,7 @@ import Testing
 
   @Test func whatTheWatchFindsEndsTheWait() throws {
     let isOpen = Atomic(false)
-    let prefetcher = try Prefetcher(capacity: 1) { () -> Int? in
+    let prefetcher = Prefetcher(capacity: 1) { () -> Int? in
       while !isOpen.load(ordering: .relaxed) { usleep(1000) }
       return 1
     }

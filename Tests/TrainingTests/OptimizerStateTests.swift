@@ -12,7 +12,7 @@ import Testing
   private let adam: UpdateSettings
 
   init() throws {
-    workers = try Workers(count: 1)
+    workers = Workers(count: 1)
     adam = UpdateSettings(try Adam(rate: 0.5), .mean)
   }
 
@@ -103,7 +103,7 @@ import Testing
   private var plateau: UpdateSettings
 
   init() throws {
-    workers = try Workers(count: 1)
+    workers = Workers(count: 1)
     plateau = UpdateSettings(try SGD(rate: 0.5), .mean)
     plateau.schedule = Schedule(.plateau(factor: 0.5, patience: 0))
   }

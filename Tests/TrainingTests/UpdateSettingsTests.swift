@@ -13,7 +13,7 @@ import Testing
   private let adam: UpdateSettings
 
   init() throws {
-    workers = try Workers(count: 1)
+    workers = Workers(count: 1)
     sgd = UpdateSettings(try SGD(rate: 0.5), .mean)
     adam = UpdateSettings(try Adam(rate: 0.5), .mean)
   }

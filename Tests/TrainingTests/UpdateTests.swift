@@ -13,7 +13,7 @@ import Testing
 
   init() throws {
     mean = UpdateSettings(try SGD(rate: 0.1), .mean)
-    workers = try Workers(count: 1)
+    workers = Workers(count: 1)
   }
 
   @Test func threeStepsMatchAHandComputation() throws {

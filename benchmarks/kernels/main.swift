@@ -6,17 +6,10 @@
 // arithmetic counted is 2 · N · O · C/G · KH · KW · H' · W' for each of the three products of a convolution, 2 · N · O · I for
 // those of a dense layer.
 
+import CLibrary
 import Kernels
 import Products
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 struct Layer {
   let name: String
@@ -67,7 +60,7 @@ func padded(_ text: String, _ width: Int) -> String {
   text + String(repeating: " ", count: max(0, width - text.count))
 }
 
-let workers = try Workers(count: 1)
+let workers = Workers(count: 1)
 
 /// Seconds of the processor that this thread has used.
 func seconds() -> Double {

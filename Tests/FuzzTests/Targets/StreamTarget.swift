@@ -1,14 +1,7 @@
+import CLibrary
 import Safetensors
 
 @testable import Stages
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// Any bytes as a stage's input: a document or streams, gzip-compressed or not.
 ///
