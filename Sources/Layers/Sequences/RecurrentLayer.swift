@@ -31,37 +31,38 @@ protocol RecurrentStep {
   /// The blocks of U rows in the weights.
   static var gates: Int { get }
 
-  /// The names of what a step keeps, U numbers each; the last is the state.
-  static var kept: [String] { get }
+  /// The names of what a step saves for the backward pass, U numbers each; the last is the state.
+  static var saved: [String] { get }
 
   /// Whether what the features contribute to the gates and what the state does have different gradients.
   static var separatesContributions: Bool { get }
 
-  /// Fills what the step keeps.
+  /// Fills what the step saves, of which the step before may lie in the same memory.
   ///
   /// - Parameters:
-  ///   - input: weight_ih · features + bias_ih, [G·U].
-  ///   - recurrent: weight_hh · state before + bias_hh, [G·U].
-  static func forward<R: GateReal>(
+  ///   - input: weight_ih · features + bias_ih, [G·U]; unless `separatesContributions`, `recurrent` is added to it.
+  ///   - recurrent: weight_hh · state before + bias_hh, [G·U]; not read unless `separatesContributions`.
+  static func forward<R: VectorReal>(
     _ place: StepPlace<R>, input: UnsafePointer<R>, recurrent: UnsafePointer<R>)
 
   /// Undoes `forward`.
   ///
   /// - Parameters:
-  ///   - state: ∂loss/∂state; becomes its part that reaches the state before without `recurrent`.
-  ///   - memory: as `state`, of a second state that a layer may have; 0 behind the last step.
+  ///   - gradient: ∂loss/∂state; becomes its part that reaches the state before without `recurrent`.
+  ///   - memory: as `gradient`, of a second state that a layer may have; 0 after the last step.
   ///   - input: takes ∂loss/∂input.
   ///   - recurrent: takes ∂loss/∂recurrent; the same memory as `input` unless `separatesContributions`.
-  static func backward<R: GateReal>(
-    _ place: StepPlace<R>, state: UnsafeMutablePointer<R>, memory: UnsafeMutablePointer<R>,
-    input: UnsafeMutablePointer<R>, recurrent: UnsafeMutablePointer<R>)
+  static func backward<R: VectorReal>(
+    _ place: StepPlace<R>, state gradient: UnsafeMutablePointer<R>,
+    memory: UnsafeMutablePointer<R>, input: UnsafeMutablePointer<R>,
+    recurrent: UnsafeMutablePointer<R>)
 }
 
-/// Where a step of an example finds what it keeps.
+/// Where a step of an example finds what it saves.
 struct StepPlace<R: Real> {
   let units: Int
-  /// By the order of `RecurrentStep.kept`, each [N, T, U].
-  let kept: [UnsafeMutablePointer<R>]
+  /// By the order of `RecurrentStep.saved`.
+  let signals: [UnsafeMutablePointer<R>]
   /// Where in each of them the step's numbers start.
   let start: Int
   /// The same for the step before; nil for the first.
@@ -69,11 +70,11 @@ struct StepPlace<R: Real> {
   /// U zeros.
   let zeros: UnsafePointer<R>
 
-  subscript(index: Int) -> UnsafeMutablePointer<R> { kept[index] + start }
+  subscript(index: Int) -> UnsafeMutablePointer<R> { signals[index] + start }
 
-  /// What the step before kept; 0 before the first.
+  /// What the step before saved; 0 before the first.
   func before(_ index: Int) -> UnsafePointer<R> {
-    startBefore.map { UnsafePointer(kept[index] + $0) } ?? zeros
+    startBefore.map { UnsafePointer(signals[index] + $0) } ?? zeros
   }
 }
 
@@ -108,6 +109,43 @@ struct SequenceForm: Sendable {
 
   /// The steps in the order in which they are read.
   func step(_ number: Int) -> Int { isReverse ? steps - 1 - number : number }
+
+  var output: Shape { returnsAll ? [steps, units] : [units] }
+
+  /// The shapes of weight_ih, weight_hh, bias_ih, bias_hh.
+  func parameterShapes(gates: Int) -> [Shape] {
+    let rows = gates * units
+    return [[rows, features], [rows, units], [rows], [rows]]
+  }
+
+  /// Copies the features of examples, [n, T, F] or [n, C, H, W], to rows by step in the order of reading: [T, n, F].
+  func gather<R>(
+    _ input: UnsafePointer<R>, _ examples: Range<Int>, into rows: UnsafeMutablePointer<R>
+  ) {
+    forEachRun(examples) { (rows + $0).update(from: input + $1, count: $2) }
+  }
+
+  /// Undoes `gather`.
+  func scatter<R>(
+    _ rows: UnsafePointer<R>, _ examples: Range<Int>, into input: UnsafeMutablePointer<R>
+  ) {
+    forEachRun(examples) { (input + $1).update(from: rows + $0, count: $2) }
+  }
+
+  /// Calls `body` for every run of numbers that lie side by side in both: where it starts among the rows and in the input,
+  /// and how long it is.
+  private func forEachRun(_ examples: Range<Int>, _ body: (Int, Int, Int) -> Void) {
+    let count = features / channels
+    var row = 0
+    for number in 0..<steps {
+      for example in examples {
+        for channel in 0..<channels {
+          body(row, ((example * channels + channel) * steps + step(number)) * count, count)
+          row += count
+        }
+      }
+    }
+  }
 }
 
 extension RecurrentLayer {
@@ -118,16 +156,16 @@ extension RecurrentLayer {
       form: try SequenceForm(&words, word: Self.word, input: input, gates: Step.gates))
   }
 
-  public var output: Shape { form.returnsAll ? [form.steps, form.units] : [form.units] }
+  public var output: Shape { form.output }
 
   public var parameters: [Parameter] {
-    let (rows, units) = (Step.gates * form.units, form.units)
+    let shapes = form.parameterShapes(gates: Step.gates)
+    let (features, units) = (form.features, form.units)
     return [
-      Parameter(
-        "weight_ih", [rows, form.features], .spread(fanIn: form.features, fanOut: units)),
-      Parameter("weight_hh", [rows, units], .spread(fanIn: units, fanOut: units)),
-      Parameter("bias_ih", [rows], Self.biasStart),
-      Parameter("bias_hh", [rows], .constant(0)),
+      Parameter("weight_ih", shapes[0], .spread(fanIn: features, fanOut: units)),
+      Parameter("weight_hh", shapes[1], .spread(fanIn: units, fanOut: units)),
+      Parameter("bias_ih", shapes[2], Self.biasStart),
+      Parameter("bias_hh", shapes[3], .constant(0)),
     ]
   }
 
@@ -136,66 +174,53 @@ extension RecurrentLayer {
   }
 
   public func kept(in mode: Mode) -> [KeptSignal] {
-    Step.kept.map {
+    Step.saved.map {
       KeptSignal(
         $0, [form.steps, form.units], isPerExample: true,
-        isSum: form.returnsAll && $0 == Step.kept.last)
+        isSum: form.returnsAll && $0 == Step.saved.last)
     }
+  }
+
+  /// The most bytes that a call takes for a time besides its arguments.
+  ///
+  /// - Parameter threads: those that compute at once.
+  public func scratchBytes(examples: Int, _ dtype: DType, threads: Int) -> Double {
+    Recurrence<Step>.scratchBytes(form, examples: examples, dtype, threads: threads)
+  }
+
+  public func workingMemory(
+    examples: Int, _ dtype: DType, threads: Int, _ passage: Passage
+  ) -> WorkingMemory {
+    WorkingMemory(
+      lasting: 0, passing: scratchBytes(examples: examples, dtype, threads: threads))
   }
 
   public func forward(
     _ input: Tensor, _ parameters: [String: Tensor], _ pass: Pass
   ) -> LayerOutput {
-    let recurrence = Recurrence<Step>(form: form, workers: pass.workers)
-    let kept = recurrence.forward(sequence(input), parameters)
-    let states = kept[kept.count - 1]
-    let last = form.step(form.steps - 1) * form.units
-    return LayerOutput(
-      form.returnsAll ? states : states.partOfRows(last..<last + form.units),
-      kept: Dictionary(uniqueKeysWithValues: zip(Step.kept, kept)))
+    var output = none(input.dtype)
+    var saved = Step.saved.map { _ in none(input.dtype) }
+    Recurrence<Step>(form: form, workers: pass.workers).forward(
+      input, self.parameters.map { parameters.named($0.name) }, saved: &saved, output: &output)
+    return LayerOutput(output, kept: Dictionary(uniqueKeysWithValues: zip(Step.saved, saved)))
   }
 
-  /// Backpropagation through time. Source: Werbos 1990, Backpropagation through time: what it does and how to
-  /// do it.
   public func backward(
     delta: Tensor, input: Tensor, kept: [String: Tensor], _ parameters: [String: Tensor],
     wantsInputGradient: Bool, _ pass: Pass
   ) -> LayerGradient {
-    let recurrence = Recurrence<Step>(form: form, workers: pass.workers)
-    let gradient = recurrence.backward(
-      delta: delta, input: sequence(input), kept: Step.kept.map { kept.named($0) }, parameters,
+    let names = self.parameters.map(\.name)
+    var gradients = names.map { _ in none(input.dtype) }
+    var inputGradient = none(input.dtype)
+    Recurrence<Step>(form: form, workers: pass.workers).backward(
+      delta, input, names.map { parameters[$0] ?? none(input.dtype) },
+      saved: Step.saved.map { kept.named($0) }, into: &gradients, &inputGradient,
       wantsInputGradient: wantsInputGradient)
     return LayerGradient(
-      parameters: gradient.parameters,
-      input: gradient.input.map { picture($0).reshaped(input.shape) })
+      parameters: Dictionary(uniqueKeysWithValues: zip(names, gradients)),
+      input: wantsInputGradient ? inputGradient : nil)
   }
 
-  /// [N, T, F] of the batch that reaches the layer.
-  private func sequence(_ input: Tensor) -> Tensor {
-    let width = form.features / form.channels
-    return input.reshaped([input.shape[0], form.channels, form.steps, width])
-      .exchangingMiddleAxes().reshaped([input.shape[0], form.steps, form.features])
-  }
-
-  /// Undoes `sequence`.
-  private func picture(_ sequence: Tensor) -> Tensor {
-    let width = form.features / form.channels
-    return sequence.reshaped([sequence.shape[0], form.steps, form.channels, width])
-      .exchangingMiddleAxes()
-  }
-}
-
-extension Tensor {
-  /// [N, A, B, W] → [N, B, A, W]
-  fileprivate func exchangingMiddleAxes() -> Tensor {
-    let (examples, outer, inner) = (shape[0], shape[1], shape[2])
-    if outer == 1 || inner == 1 { return reshaped([examples, inner, outer, shape[3]]) }
-    let rows = reshaped([examples * outer * inner, shape[3]])
-    let order = (0..<examples).lazy.flatMap { example in
-      (0..<inner).lazy.flatMap { row in
-        (0..<outer).lazy.map { (example * outer + $0) * inner + row }
-      }
-    }
-    return rows.gathered(Array(order)).reshaped([examples, inner, outer, shape[3]])
-  }
+  /// A tensor that becomes another one.
+  private func none(_ dtype: DType) -> Tensor { Tensor(uninitialized: [0], dtype) }
 }
