@@ -2,7 +2,8 @@ import Tensors
 
 /// A type whose exponential, sigmoid and tanh are computed for eight numbers at once.
 ///
-/// The functions are written once, for both types, below; a type states the constants and the polynomial.
+/// The functions are written once, for both types, below; a type states the constants and the
+/// polynomial.
 public protocol VectorReal: Real {
   /// The integer of as many bits.
   associatedtype Pattern: FixedWidthInteger & SIMDScalar
@@ -10,13 +11,15 @@ public protocol VectorReal: Real {
   /// eʳ − 1 for |r| ≤ ln 2 / 2, with a small relative error near 0 too.
   static func exponentialMinusOne(nearZero r: SIMD8<Self>) -> SIMD8<Self>
 
-  /// The nearest x whose eˣ is a normal number. (In generic code comparisons would go number by number.)
+  /// The nearest x whose eˣ is a normal number. (In generic code comparisons would go number by
+  /// number.)
   static func limitedExponent(_ x: SIMD8<Self>) -> SIMD8<Self>
 
   /// ln 2 in two parts; the product of the first with a whole number of a few bits is exact.
   static var ln2: (high: Self, low: Self) { get }
 
-  /// 1.5 · 2ᵐ with m bits of mantissa: added to a small number, it leaves that rounded to a whole one in the last bits.
+  /// 1.5 · 2ᵐ with m bits of mantissa: added to a small number, it leaves that rounded to a whole
+  /// one in the last bits.
   static var roundingOffset: Self { get }
 }
 
@@ -72,7 +75,8 @@ extension Double: VectorReal {
   }
 }
 
-/// The results are within a few units in the last place of the exact ones, and do not depend on a number's place. NaN stays NaN.
+/// The results are within a few units in the last place of the exact ones, and do not depend on a
+/// number's place. NaN stays NaN.
 extension SIMD8 where Scalar: VectorReal {
   /// eˣ, and for x outside of −87.3…88 in F32, −708…709 in F64, that of the nearer limit.
   @inlinable @inline(__always)

@@ -137,7 +137,8 @@ struct SequenceTests {
 
   // MARK: Memory
 
-  /// Nothing is saved where no backward pass follows: a step's signals then lie in the place of the step's before.
+  /// Nothing is saved where no backward pass follows: a step's signals then lie in the place of the
+  /// step's before.
   @Test(arguments: kinds.indices, ["", " return=all", " reverse", " return=all reverse"])
   func withoutSavingTheOutputIsTheSame(kind: Int, options: String) throws {
     func check<L: RecurrentLayer>(_ layer: L) {

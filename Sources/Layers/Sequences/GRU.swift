@@ -3,7 +3,8 @@ import Tensors
 
 /// Gated recurrent units: `gru UNITS [reverse] [return=last|all]`, as `RecurrentLayer` explains.
 ///
-/// With the blocks of rows r, z, n in this order, x the step's features and h the state of the step before:
+/// With the blocks of rows r, z, n in this order, x the step's features and h the state of the step
+/// before:
 ///
 ///     reset_gate  = sigmoid(x_r + h_r)      x_g = weight_ih[g] · x + bias_ih[g]
 ///     update_gate = sigmoid(x_z + h_z)      h_g = weight_hh[g] · h + bias_hh[g]
@@ -11,8 +12,9 @@ import Tensors
 ///     candidate   = tanh(x_n + reset_gate · recurrent)
 ///     state       = (1 − update_gate) · candidate + update_gate · h
 ///
-/// The reset gate acts on the product with its bias, as in PyTorch and in ONNX with linear_before_reset = 1,
-/// not on the state before the product, as in the paper and by ONNX's default of 0. ONNX's order is z, r, n.
+/// The reset gate acts on the product with its bias, as in PyTorch and in ONNX with
+/// linear_before_reset = 1, not on the state before the product, as in the paper and by ONNX's
+/// default of 0. ONNX's order is z, r, n.
 ///
 /// Source: Cho et al. 2014, Learning phrase representations using RNN encoder–decoder, section 2.3;
 /// PyTorch's `nn.GRU`.

@@ -3,7 +3,8 @@ import Tensors
 
 /// Long short-term memory: `lstm UNITS [reverse] [return=last|all]`, as `RecurrentLayer` explains.
 ///
-/// With the blocks of rows i, f, g, o in this order, and c the cell of the step before, 0 before the first:
+/// With the blocks of rows i, f, g, o in this order, and c the cell of the step before, 0 before
+/// the first:
 ///
 ///     input_gate  = sigmoid(s_i)      s_k = weight_ih[k] · features + bias_ih[k]
 ///     forget_gate = sigmoid(s_f)            + weight_hh[k] · state before + bias_hh[k]
@@ -12,12 +13,13 @@ import Tensors
 ///     cell        = forget_gate · c + input_gate · candidate
 ///     state       = output_gate · tanh(cell)
 ///
-/// ONNX's order is i, o, f, g. At the start the forget gate's bias_ih is 1, so that the cell keeps most of what
-/// it holds from step to step; in PyTorch it is as random as the others. Source of that: Jozefowicz, Zaremba,
-/// Sutskever 2015, An empirical exploration of recurrent network architectures.
+/// ONNX's order is i, o, f, g. At the start the forget gate's bias_ih is 1, so that the cell keeps
+/// most of what it holds from step to step; in PyTorch it is as random as the others. Source of
+/// that: Jozefowicz, Zaremba, Sutskever 2015, An empirical exploration of recurrent network
+/// architectures.
 ///
-/// Source: Hochreiter, Schmidhuber 1997, Long short-term memory; of the forget gate: Gers, Schmidhuber, Cummins
-/// 2000, Learning to forget; PyTorch's `nn.LSTM`.
+/// Source: Hochreiter, Schmidhuber 1997, Long short-term memory; of the forget gate: Gers,
+/// Schmidhuber, Cummins 2000, Learning to forget; PyTorch's `nn.LSTM`.
 public struct LSTM: RecurrentLayer {
   public static let word = "lstm"
   static let biasStart = Parameter.Start.blocks([0, 1, 0, 0])

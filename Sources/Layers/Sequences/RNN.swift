@@ -3,7 +3,8 @@ import Tensors
 
 /// A simple recurrent layer: `rnn UNITS [reverse] [return=last|all]`, as `RecurrentLayer` explains.
 ///
-/// state = tanh(weight_ih · features + bias_ih + weight_hh · state before + bias_hh); one block of rows.
+/// state = tanh(weight_ih · features + bias_ih + weight_hh · state before + bias_hh); one block of
+/// rows.
 ///
 /// Source: Elman 1990, Finding structure in time; PyTorch's `nn.RNN` with tanh.
 public struct RNN: RecurrentLayer {

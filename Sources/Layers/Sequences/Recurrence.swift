@@ -2,11 +2,13 @@ import Kernels
 import Products
 import Tensors
 
-/// The forward pass of a batch through a recurrent layer; `RecurrenceBackward.swift` holds the backward pass.
+/// The forward pass of a batch through a recurrent layer; `RecurrenceBackward.swift` holds the
+/// backward pass.
 ///
-/// N examples, T steps, F features, U units, G gates. A chunk of `examplesPerPiece` examples, n, goes through all
-/// steps on one thread. Scratch has the step first, in the order of reading, [T, n, …]: a step's rows are
-/// one block, and what does not depend on the step before is one product over T · n rows.
+/// N examples, T steps, F features, U units, G gates. A chunk of `examplesPerPiece` examples, n,
+/// goes through all steps on one thread. Scratch has the step first, in the order of reading, [T,
+/// n, …]: a step's rows are one block, and what does not depend on the step before is one product
+/// over T · n rows.
 struct Recurrence<Step: RecurrentStep> {
   let form: SequenceForm
   let workers: Workers
@@ -19,7 +21,8 @@ struct Recurrence<Step: RecurrentStep> {
   /// - Parameters:
   ///   - input: [N, T, F], or images [N, C, H, W].
   ///   - parameters: weight_ih, weight_hh, bias_ih, bias_hh.
-  ///   - saved: become [N, T, U] each, by the order of `Step.saved`; none where no backward pass follows.
+  ///   - saved: become [N, T, U] each, by the order of `Step.saved`; none where no backward pass
+  ///     follows.
   ///   - output: where it is the state of every step and that is saved, both share their memory.
   func forward(
     _ input: Tensor, _ parameters: [Tensor], saved: inout [Tensor], output: inout Tensor

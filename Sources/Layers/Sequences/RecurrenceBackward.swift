@@ -2,20 +2,23 @@ import Kernels
 import Products
 import Tensors
 
-/// At most so many partial sums of the parameters' gradients: a constant, never a matter of the threads.
+/// At most so many partial sums of the parameters' gradients: a constant, never a matter of the
+/// threads.
 private let mostParts = 64
 
 extension Recurrence {
-  /// Backpropagation through time: the gradients of the parameters, summed over the examples, and of the input.
+  /// Backpropagation through time: the gradients of the parameters, summed over the examples, and
+  /// of the input.
   ///
-  /// A part of the examples adds up its chunks in the dtype, its biases in double precision; the parts
-  /// are added in double precision, in their order.
+  /// A part of the examples adds up its chunks in the dtype, its biases in double precision; the
+  /// parts are added in double precision, in their order.
   ///
   /// Source: Werbos 1990, Backpropagation through time: what it does and how to do it.
   ///
   /// - Parameters:
   ///   - outputGradient: [N, U] or [N, T, U].
-  ///   - parameters: as for `forward`; weight_hh, and weight_ih where the input's gradient is wanted, hold values.
+  ///   - parameters: as for `forward`; weight_hh, and weight_ih where the input's gradient is
+  ///     wanted, hold values.
   ///   - saved: what `forward` saved.
   ///   - gradients: become those of the parameters, in their order and shapes.
   ///   - inputGradient: becomes that, in the input's shape, where it is wanted.

@@ -4,18 +4,21 @@ import Tensors
 
 /// A layer that reads its input step by step and carries a state from each step to the next.
 ///
-/// `WORD UNITS [reverse] [return=last|all]`. The input of one example is [T, F], T steps of F features; a
-/// picture [C, H, W] is a sequence of its H rows, C·W features each, a row's channels side by side. The output
-/// is the state after the last step read, [U]; with `return=all` every step's, [T, U]. With `reverse` the
-/// steps are read from the last to the first, and step t's state still stands at t.
+/// `WORD UNITS [reverse] [return=last|all]`. The input of one example is [T, F], T steps of F
+/// features; a picture [C, H, W] is a sequence of its H rows, C·W features each, a row's channels
+/// side by side. The output is the state after the last step read, [U]; with `return=all` every
+/// step's, [T, U]. With `reverse` the steps are read from the last to the first, and step t's state
+/// still stands at t.
 ///
-/// G blocks of U rows, one per gate, make up weight_ih [G·U, F] and bias_ih [G·U], which act on the step's
-/// features, and weight_hh [G·U, U] and bias_hh [G·U], which act on the state of the step before; before the
-/// first step the state is 0. Names, order of the blocks and arithmetic are those of PyTorch's modules of one layer.
+/// G blocks of U rows, one per gate, make up weight_ih [G·U, F] and bias_ih [G·U], which act on the
+/// step's features, and weight_hh [G·U, U] and bias_hh [G·U], which act on the state of the step
+/// before; before the first step the state is 0. Names, order of the blocks and arithmetic are
+/// those of PyTorch's modules of one layer.
 ///
-/// At the start every block of weight_hh is spread as U outputs of U inputs, so that a product with it keeps
-/// the state's length on the average, every block of weight_ih as U outputs of F inputs. (PyTorch spreads all
-/// four parameters within ±1/√U.) Biases are 0 unless the layer says otherwise.
+/// At the start every block of weight_hh is spread as U outputs of U inputs, so that a product with
+/// it keeps the state's length on the average, every block of weight_ih as U outputs of F inputs.
+/// (PyTorch spreads all four parameters within ±1/√U.) Biases are 0 unless the layer says
+/// otherwise.
 protocol RecurrentLayer: SingleInputLayer {
   associatedtype Step: RecurrentStep
 
@@ -34,24 +37,29 @@ protocol RecurrentStep {
   /// The names of what a step saves for the backward pass, U numbers each; the last is the state.
   static var saved: [String] { get }
 
-  /// Whether what the features contribute to the gates and what the state does have different gradients.
+  /// Whether what the features contribute to the gates and what the state does have different
+  /// gradients.
   static var separatesContributions: Bool { get }
 
   /// Fills what the step saves, of which the step before may lie in the same memory.
   ///
   /// - Parameters:
-  ///   - input: weight_ih · features + bias_ih, [G·U]; unless `separatesContributions`, `recurrent` is added to it.
-  ///   - recurrent: weight_hh · state before + bias_hh, [G·U]; not read unless `separatesContributions`.
+  ///   - input: weight_ih · features + bias_ih, [G·U]; unless `separatesContributions`, `recurrent`
+  ///     is added to it.
+  ///   - recurrent: weight_hh · state before + bias_hh, [G·U]; not read unless
+  ///     `separatesContributions`.
   static func forward<R: VectorReal>(
     _ place: StepPlace<R>, input: UnsafePointer<R>, recurrent: UnsafePointer<R>)
 
   /// Undoes `forward`.
   ///
   /// - Parameters:
-  ///   - gradient: ∂loss/∂state; becomes its part that reaches the state before without `recurrent`.
+  ///   - gradient: ∂loss/∂state; becomes its part that reaches the state before without
+  ///     `recurrent`.
   ///   - memory: as `gradient`, of a second state that a layer may have; 0 after the last step.
   ///   - input: takes ∂loss/∂input.
-  ///   - recurrent: takes ∂loss/∂recurrent; the same memory as `input` unless `separatesContributions`.
+  ///   - recurrent: takes ∂loss/∂recurrent; the same memory as `input` unless
+  ///     `separatesContributions`.
   static func backward<R: VectorReal>(
     _ place: StepPlace<R>, state gradient: UnsafeMutablePointer<R>,
     memory: UnsafeMutablePointer<R>, input: UnsafeMutablePointer<R>,
@@ -118,7 +126,8 @@ struct SequenceForm: Sendable {
     return [[rows, features], [rows, units], [rows], [rows]]
   }
 
-  /// Copies the features of examples, [n, T, F] or [n, C, H, W], to rows by step in the order of reading: [T, n, F].
+  /// Copies the features of examples, [n, T, F] or [n, C, H, W], to rows by step in the order of
+  /// reading: [T, n, F].
   func gather<R>(
     _ input: UnsafePointer<R>, _ examples: Range<Int>, into rows: UnsafeMutablePointer<R>
   ) {
@@ -132,8 +141,8 @@ struct SequenceForm: Sendable {
     forEachRun(examples) { (input + $1).update(from: rows + $0, count: $2) }
   }
 
-  /// Calls `body` for every run of numbers that lie side by side in both: where it starts among the rows and in the input,
-  /// and how long it is.
+  /// Calls `body` for every run of numbers that lie side by side in both: where it starts among the
+  /// rows and in the input, and how long it is.
   private func forEachRun(_ examples: Range<Int>, _ body: (Int, Int, Int) -> Void) {
     let count = features / channels
     var row = 0

@@ -1,8 +1,8 @@
 import Kernels
 import Products
 
-/// Where a chunk's steps find what they save: in the saved tensors, or, where nothing is saved, in memory for one
-/// step, which the next step uses again.
+/// Where a chunk's steps find what they save: in the saved tensors, or, where nothing is saved, in
+/// memory for one step, which the next step uses again.
 struct Signals<R: Real> {
   private let form: SequenceForm
   private let count: Int
