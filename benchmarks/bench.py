@@ -8,8 +8,8 @@ machine.md, table.md, sweeps.md and agreement.md. Prints the latter. Peers that 
 Environment:
   BENCH_RUNS     how often everything is measured (5)
   BENCH_ROWS     only so many examples, for a quick look (all)
-  BENCH_ONLY     only these rows, by the names in results.tsv: mlp lenet cnn forward neuron memory convnet loading start,
-                 agreement, and of the sweeps examples batch width threads (all)
+  BENCH_ONLY     only these rows, by the names in results.tsv: mlp lenet cnn forward neuron memory convnet lstm gru loading
+                 start, agreement, and of the sweeps examples batch width threads (all)
   BENCH_THREADS  threads of every program (one per core)
   BENCH_CLOCK    wall, or cpu: the time of all threads, which tells more on a busy machine (wall)
   BENCH_PYTHON   the Python that has the peers (build/bench-venv/bin/python)
@@ -48,7 +48,8 @@ def number(name, default, least=1):
 
 
 NAMES = (
-    *("mlp", "lenet", "cnn", "forward", "neuron", "memory", "convnet", "loading", "start"),
+    *("mlp", "lenet", "cnn", "forward", "neuron", "memory", "convnet"),
+    *("lstm", "gru", "loading", "start"),
     *("agreement", "examples", "batch", "width", "threads"),
 )
 

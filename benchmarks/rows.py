@@ -93,6 +93,8 @@ def main_rows(work):
     yield memory(work)
     title = "convnet of 81,994 parameters, an epoch, batch 128"
     yield training(work, "convnet", title, 61, size=128)
+    for kind in ("lstm", "gru"):
+        yield training(work, kind, f"{kind} of 128 units over 28 rows of 28 pixels, an epoch", 101)
     yield loading(work)
     yield start_up(work)
 

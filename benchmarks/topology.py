@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 ACTIVATIONS = ("relu", "softmax", "sigmoid")
+# The recurrent layers, and how many gates each has.
+RECURRENT = {"rnn": 1, "gru": 3, "lstm": 4}
 # The kinds before all layers with parameters that only prepare the input.
 PREPARING = ("scale", "normalize")
 
@@ -75,6 +77,11 @@ class Network:
                 outputs = int(layer.words[0])
                 products.append(2 * channels * height * width * outputs)
                 channels, height, width = outputs, 1, 1
+            elif layer.kind in RECURRENT:
+                units = int(layer.words[0])
+                outputs = RECURRENT[layer.kind] * units
+                products += [2 * height * outputs * count for count in (channels * width, units)]
+                channels, height, width = units, 1, 1
         return sum(products), 3 * sum(products) - products[0]
 
 

@@ -1,6 +1,7 @@
 """PyTorch on the CPU: the network as nn.Sequential, batches by index_select from tensors in memory."""
 
 import peer
+import topology
 
 options = peer.arguments("train", "forward", "neuron")
 
@@ -10,6 +11,18 @@ from torch import nn  # noqa: E402
 torch.set_num_threads(options.threads)
 DTYPE = "float64" if options.f64 else "float32"
 torch.set_default_dtype(getattr(torch, DTYPE))
+
+
+class LastState(nn.Module):
+    """A recurrent layer over the rows of images [N, 1, T, F]: the state after the last step."""
+
+    def __init__(self, kind, units, features):
+        super().__init__()
+        layer = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[kind]
+        self.layer = layer(features, units, batch_first=True)
+
+    def forward(self, images):
+        return self.layer(images.squeeze(1))[0][:, -1]
 
 
 def modules(layer, weight):
@@ -35,6 +48,8 @@ def modules(layer, weight):
         result.append(nn.AdaptiveAvgPool2d(1))
     elif layer.kind == "dropout":
         result.append(nn.Dropout(float(layer.words[0])))
+    elif layer.kind in topology.RECURRENT:
+        result.append(LastState(layer.kind, int(layer.words[0]), weight.shape[1]))
     else:
         raise SystemExit(f"torch_peer.py: no layer '{layer.kind}' here")
     if layer.activation == "relu":
@@ -46,13 +61,15 @@ def sequential(net):
     parameters = peer.documents.read(options.model)
     result = []
     for layer in net.learning():
-        weight = parameters.get(f"{layer.name}.weight")
+        name = "weight_ih" if layer.kind in topology.RECURRENT else "weight"
+        weight = parameters.get(f"{layer.name}.{name}")
         new = modules(layer, weight.array() if weight else None)
         for module in new:
             with torch.no_grad():
                 for name, value in (*module.named_parameters(), *module.named_buffers()):
-                    if f"{layer.name}.{name}" in parameters:
-                        value.copy_(torch.tensor(parameters[f"{layer.name}.{name}"].array()))
+                    name = f"{layer.name}.{name.removeprefix('layer.').removesuffix('_l0')}"
+                    if name in parameters:
+                        value.copy_(torch.tensor(parameters[name].array()))
         result += new
     return nn.Sequential(*result)
 

@@ -23,6 +23,25 @@ public struct TensorList {
   }
 }
 
+extension TensorList {
+  /// The tensors as an array.
+  var all: [Tensor] { (0..<count).map { self[$0] } }
+
+  /// Takes the tensors out, so that the array alone owns their memory, until `put` brings them back.
+  func taken() -> [Tensor] {
+    (0..<count).map { index in
+      var tensor = Tensor(uninitialized: [0], self[index].dtype)
+      swap(&tensor, &self[index])
+      return tensor
+    }
+  }
+
+  /// Puts tensors where others were taken out.
+  func put(_ tensors: [Tensor]) {
+    for (index, tensor) in tensors.enumerated() { self[index] = tensor }
+  }
+}
+
 /// One call of `Layer.forward`: what it reads, and what it writes.
 public struct ForwardCall {
   /// [N, …] each, with as many elements per example as the layer expects.

@@ -1,9 +1,10 @@
 import Comparison
 import Foundation
 import Kernels
-import Layers
 import Tensors
 import Testing
+
+@testable import Layers
 
 /// `rnn`, `gru` and `lstm`: what they have in common.
 struct SequenceTests {
@@ -132,6 +133,73 @@ struct SequenceTests {
       [1, 2, -1, -2, 3, 4, -3, -4, 5, 6, -5, -6] as [Double], shape: [1, 3, 4])
     #expect(
       picture.forward(values, parameters, pass).sum == rows.forward(sequence, parameters, pass).sum)
+  }
+
+  // MARK: Memory
+
+  /// Nothing is saved where no backward pass follows: a step's signals then lie in the place of the
+  /// step's before.
+  @Test(arguments: kinds.indices, ["", " return=all", " reverse", " return=all reverse"])
+  func withoutSavingTheOutputIsTheSame(kind: Int, options: String) throws {
+    func check<L: RecurrentLayer>(_ layer: L) {
+      let parameters = randomParameters(of: layer)
+      let input = numbers([35, 2, 4, 3], seed: 1)
+      let recurrence = Recurrence<L.Step>(form: layer.form, workers: pass.workers)
+      var output = Tensor(uninitialized: [0], .f64)
+      var nothing: [Tensor] = []
+      recurrence.forward(
+        input, layer.parameters.map { parameters[$0.name]! }, saved: &nothing, output: &output)
+      #expect(output == layer.forward(input, parameters, pass).sum)
+    }
+    let kind = Self.kinds[kind]
+    let layer = try layer(kind, options, input: [2, 4, 3], units: 9)
+    let recurrent: any RecurrentLayer = try #require(layer as? any RecurrentLayer)
+    check(recurrent)
+  }
+
+  /// Results and saved tensors go to the memory that they have; what stood there does not matter.
+  @Test(arguments: kinds.indices)
+  func memoryIsUsedAgain(kind: Int) throws {
+    func check<L: RecurrentLayer>(_ layer: L) {
+      let parameters = layer.parameters.map { numbers($0.shape, seed: 3) }
+      let recurrence = Recurrence<L.Step>(form: layer.form, workers: pass.workers)
+      let (first, second) = (numbers([40, 3, 2], seed: 1), numbers([40, 3, 2], seed: 2))
+      let delta = numbers([40, 5], seed: 4)
+      let none = Tensor(uninitialized: [0], .f64)
+      var saved = L.Step.saved.map { _ in none }
+      var gradients = parameters.map { _ in none }
+      var (output, inputGradient) = (none, none)
+      func results(_ input: Tensor) -> [[Double]] {
+        recurrence.forward(input, parameters, saved: &saved, output: &output)
+        recurrence.backward(
+          delta, input, parameters, saved: saved, into: &gradients, &inputGradient,
+          wantsInputGradient: true)
+        return ([output, inputGradient] + saved + gradients).map { $0.doubles() }
+      }
+      let expected = results(second)
+      _ = results(first)
+      let places = ([output] + saved + gradients).map { $0.withUnsafeBytes { $0.baseAddress } }
+      #expect(results(second) == expected)
+      #expect(
+        ([output] + saved + gradients).map { $0.withUnsafeBytes { $0.baseAddress } } == places)
+    }
+    let layer = try layer(Self.kinds[kind], "", input: [3, 2], units: 5)
+    let recurrent: any RecurrentLayer = try #require(layer as? any RecurrentLayer)
+    check(recurrent)
+  }
+
+  @Test(arguments: kinds.indices)
+  func scratchGrowsWithThreadsAndStopsAtTheChunks(kind: Int) throws {
+    let kind = Self.kinds[kind]
+    let layer = try layer(kind, "", input: [28, 28], units: 128)
+    func bytes(_ threads: Int) -> Double {
+      layer.workingMemory(examples: 64, .f32, threads: threads, .backToInput).passing
+    }
+    // At least the gates of all steps, and no more than four times as much.
+    let gates = Double(32 * 28 * (Self.gates[kind.word] ?? 0) * 128 * 4)
+    #expect((gates...4 * gates).contains(bytes(1)))
+    #expect(bytes(1) < bytes(2))
+    #expect(bytes(2) == bytes(64))
   }
 
   // MARK: The same bytes

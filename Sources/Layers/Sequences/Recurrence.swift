@@ -2,98 +2,128 @@ import Kernels
 import Products
 import Tensors
 
-/// The way of a batch through the steps of a recurrent layer; `RecurrenceBackward.swift` holds the way back.
+/// The forward pass of a batch through a recurrent layer; `RecurrenceBackward.swift` holds the
+/// backward pass.
 ///
-/// Examples have nothing to do with each other, so a thread takes `examplesPerPiece` of them through all steps
-/// without waiting for another. What does not depend on the step before is one product over all steps.
-/// N examples, T steps, F features, U units, G gates.
+/// N examples, T steps, F features, U units, G gates. A chunk of `examplesPerPiece` examples, n,
+/// goes through all steps on one thread. Scratch has the step first, in the order of reading, [T,
+/// n, …]: a step's rows are one block, and what does not depend on the step before is one product
+/// over T · n rows.
 struct Recurrence<Step: RecurrentStep> {
   let form: SequenceForm
   let workers: Workers
 
+  /// Rows of the weights: G · U.
   var width: Int { Step.gates * form.units }
 
-  /// What the steps keep, each [N, T, U], by the order of `Step.kept`.
+  /// Computes the output, [N, U] or [N, T, U], and what backward reads again.
   ///
-  /// - Parameter input: [N, T, F].
-  func forward(_ input: Tensor, _ parameters: [String: Tensor]) -> [Tensor] {
-    let shape = Shape([input.shape[0], form.steps, form.units])
-    var kept = Tensor(uninitialized: shape.batched(Step.kept.count), input.dtype)
-    let reads =
-      [input] + ["weight_ih", "weight_hh", "bias_ih", "bias_hh"].map { parameters.named($0) }
-    dispatch(
-      input.dtype,
-      f32: { fill(&kept, reads, of: Float.self) },
-      f64: { fill(&kept, reads, of: Double.self) })
-    return Step.kept.indices.map { kept.rows($0..<$0 + 1).reshaped(shape) }
-  }
-
-  private func fill<R: GateReal>(_ kept: inout Tensor, _ reads: [Tensor], of type: R.Type) {
-    let examples = reads[0].shape[0]
-    let length = examples * form.steps * form.units
-    kept.withMutableValues(of: type) { memory in
-      guard let start = memory.baseAddress else { preconditionFailure("a batch of no examples") }
-      let kept = Step.kept.indices.map { start + $0 * length }
-      withPointers(reads, of: type) { reads in
-        workers.run(cutting: examples, into: examplesPerPiece) { fill(kept, reads, $0) }
-      }
-    }
-  }
-
-  private func fill<R: GateReal>(
-    _ kept: [UnsafeMutablePointer<R>], _ reads: [UnsafePointer<R>], _ piece: Range<Int>
+  /// - Parameters:
+  ///   - input: [N, T, F], or images [N, C, H, W].
+  ///   - parameters: weight_ih, weight_hh, bias_ih, bias_hh.
+  ///   - saved: become [N, T, U] each, by the order of `Step.saved`; none where no backward pass
+  ///     follows.
+  ///   - output: where it is the state of every step and that is saved, both share their memory.
+  func forward(
+    _ input: Tensor, _ parameters: [Tensor], saved: inout [Tensor], output: inout Tensor
   ) {
-    let (units, steps, features) = (form.units, form.steps, form.features)
-    let (input, inputBias, stateBias) = (reads[0], reads[3], reads[4])
-    let inputWeight = Matrix(reads[1], rows: width, columns: features, stride: features)
-    let stateWeight = Matrix(reads[2], rows: width, columns: units, stride: units)
-    withScratch(
-      of: R.self, [piece.count * steps * width, piece.count * width, units]
-    ) { scratch in
-      let (sums, recurrent, zeros) = (scratch[0], scratch[1], scratch[2])
-      zeros.update(repeating: 0, count: units)
-      fillRows(sums, piece.count * steps, with: inputBias)
-      R.multiply(
-        .plain(
-          Matrix(
-            input + piece.lowerBound * steps * features, rows: piece.count * steps,
-            columns: features, stride: features)),
-        .transposed(inputWeight), into: sums, adding: true)
-      for number in 0..<steps {
-        fillRows(recurrent, piece.count, with: stateBias)
-        if number > 0 {
-          let before = (piece.lowerBound * steps + form.step(number - 1)) * units
-          R.multiply(
-            .plain(
-              Matrix(
-                kept[kept.count - 1] + before, rows: piece.count, columns: units,
-                stride: steps * units)),
-            .transposed(stateWeight), into: recurrent, adding: true)
-        }
-        for row in 0..<piece.count {
-          Step.forward(
-            place(piece.lowerBound + row, number, kept, zeros),
-            input: sums + (row * steps + form.step(number)) * width,
-            recurrent: recurrent + row * width)
+    let (examples, dtype) = (input.shape[0], input.dtype)
+    precondition(saved.isEmpty || saved.count == Step.saved.count, "\(saved.count) saved tensors")
+    let isSavedState = form.returnsAll && !saved.isEmpty
+    output.become(
+      uninitialized: isSavedState ? [0] : form.output.batched(examples), dtype)
+    for index in saved.indices {
+      saved[index].become(uninitialized: [examples, form.steps, form.units], dtype)
+    }
+    dispatch(
+      dtype,
+      f32: { compute(input, parameters, &saved, &output, of: Float.self) },
+      f64: { compute(input, parameters, &saved, &output, of: Double.self) })
+    if isSavedState { output = saved[saved.count - 1] }
+  }
+
+  private func compute<R: VectorReal & BLASReal>(
+    _ input: Tensor, _ parameters: [Tensor], _ saved: inout [Tensor], _ output: inout Tensor,
+    of type: R.Type
+  ) {
+    withPointers([input] + parameters, of: type) { reads in
+      withMutablePointers(&saved, of: type) { saved in
+        output.withMutableValues(of: type) { output in
+          let pass = ForwardPass<Step, R>(
+            form: form, input: reads[0], inputWeight: reads[1], stateWeight: reads[2],
+            inputBias: reads[3], stateBias: reads[4], saved: saved,
+            output: output.isEmpty ? nil : output.baseAddress)
+          workers.run(cutting: input.shape[0], into: examplesPerPiece) { pass.run($0) }
         }
       }
     }
   }
+}
 
-  private func fillRows<R>(
+/// What a thread needs to take examples forward through the steps.
+private struct ForwardPass<Step: RecurrentStep, R: VectorReal & BLASReal> {
+  let form: SequenceForm
+  let input, inputWeight, stateWeight, inputBias, stateBias: UnsafePointer<R>
+  /// Empty where nothing is saved.
+  let saved: [UnsafeMutablePointer<R>]
+  /// Nil where it is the saved state.
+  let output: UnsafeMutablePointer<R>?
+
+  private var width: Int { Step.gates * form.units }
+
+  func run(_ chunk: Range<Int>) {
+    let (units, steps, features, count) = (form.units, form.steps, form.features, chunk.count)
+    let separate = Step.separatesContributions
+    let own = saved.isEmpty ? Step.saved.count * count * units : 0
+    withScratch(
+      of: R.self,
+      [count * steps * features, count * steps * width, separate ? count * width : 0, width, units]
+        + [own]
+    ) { scratch in
+      let (rows, sums, bias, zeros) = (scratch[0], scratch[1], scratch[3], scratch[4])
+      let signals = Signals(form, chunk, saved: saved, Step.saved.count, zeros, own: scratch[5])
+      zeros.update(repeating: 0, count: units)
+      form.gather(input, chunk, into: rows)
+      bias.update(from: inputBias, count: width)
+      if !separate { forEachLanes(width) { bias[$0] += stateBias[$0] } }
+      fill(sums, count * steps, with: bias)
+      R.multiply(
+        .plain(Matrix(rows, rows: count * steps, columns: features, stride: features)),
+        .transposed(Matrix(inputWeight, rows: width, columns: features, stride: features)),
+        into: sums, adding: true)
+      for number in 0..<steps {
+        let input = sums + number * count * width
+        let recurrent = separate ? scratch[2] : input
+        if separate { fill(recurrent, count, with: stateBias) }
+        if number > 0 {
+          R.multiply(
+            .plain(signals.states(after: number - 1)),
+            .transposed(Matrix(stateWeight, rows: width, columns: units, stride: units)),
+            into: recurrent, adding: true)
+        }
+        for row in 0..<count {
+          Step.forward(
+            signals[row, number], input: input + row * width, recurrent: recurrent + row * width)
+        }
+        write(signals, chunk, number)
+      }
+    }
+  }
+
+  private func fill(
     _ rows: UnsafeMutablePointer<R>, _ count: Int, with row: UnsafePointer<R>
   ) {
     for number in 0..<count { (rows + number * width).update(from: row, count: width) }
   }
 
-  /// - Parameter number: of the step in the order of reading.
-  func place<R>(
-    _ example: Int, _ number: Int, _ kept: [UnsafeMutablePointer<R>], _ zeros: UnsafePointer<R>
-  ) -> StepPlace<R> {
-    let (units, first) = (form.units, example * form.steps)
-    return StepPlace(
-      units: units, kept: kept, start: (first + form.step(number)) * units,
-      startBefore: number > 0 ? (first + form.step(number - 1)) * units : nil, zeros: zeros)
+  /// Writes the states after a step to the output, where they belong there.
+  private func write(_ signals: Signals<R>, _ chunk: Range<Int>, _ number: Int) {
+    guard let output, form.returnsAll || number == form.steps - 1 else { return }
+    for (row, example) in chunk.enumerated() {
+      let place = form.returnsAll ? example * form.steps + form.step(number) : example
+      (output + place * form.units).update(
+        from: signals[row, number][Step.saved.count - 1], count: form.units)
+    }
   }
 }
 
@@ -111,16 +141,35 @@ func withPointers<R: Real>(
   open(tensors[...], [])
 }
 
+/// Calls `body` with the elements of several tensors of one dtype for writing, none of them empty.
+func withMutablePointers<R: Real>(
+  _ tensors: inout [Tensor], of type: R.Type, _ body: ([UnsafeMutablePointer<R>]) -> Void
+) {
+  tensors.withUnsafeMutableBufferPointer { buffer in
+    let tensors = buffer
+    func open(_ opened: [UnsafeMutablePointer<R>]) {
+      guard opened.count < tensors.count else { return body(opened) }
+      tensors[opened.count].withMutableValues(of: type) { values in
+        guard let start = values.baseAddress else { preconditionFailure("an empty tensor") }
+        open(opened + [start])
+      }
+    }
+    open([])
+  }
+}
+
 /// Calls `body` with uninitialized memory for as many numbers as each size says.
 func withScratch<R: Real>(
   of type: R.Type, _ sizes: [Int], _ body: ([UnsafeMutablePointer<R>]) -> Void
 ) {
-  let memory = UnsafeMutablePointer<R>.allocate(capacity: sizes.reduce(0, +))
-  defer { memory.deallocate() }
-  var start = memory
-  body(
-    sizes.map { size in
-      defer { start += size }
-      return start
-    })
+  // Each starts at a multiple of 64 bytes.
+  let whole = sizes.map { ($0 + 15) & ~15 }
+  Scratch.with(whole.reduce(0, +), of: type) { memory in
+    var start = memory
+    body(
+      whole.map { size in
+        defer { start += size }
+        return start
+      })
+  }
 }

@@ -4,18 +4,21 @@ import Tensors
 
 /// A layer that reads its input step by step and carries a state from each step to the next.
 ///
-/// `WORD UNITS [reverse] [return=last|all]`. The input of one example is [T, F], T steps of F features; a
-/// picture [C, H, W] is a sequence of its H rows, C·W features each, a row's channels side by side. The output
-/// is the state after the last step read, [U]; with `return=all` every step's, [T, U]. With `reverse` the
-/// steps are read from the last to the first, and step t's state still stands at t.
+/// `WORD UNITS [reverse] [return=last|all]`. The input of one example is [T, F], T steps of F
+/// features; a picture [C, H, W] is a sequence of its H rows, C·W features each, a row's channels
+/// side by side. The output is the state after the last step read, [U]; with `return=all` every
+/// step's, [T, U]. With `reverse` the steps are read from the last to the first, and step t's state
+/// still stands at t.
 ///
-/// G blocks of U rows, one per gate, make up weight_ih [G·U, F] and bias_ih [G·U], which act on the step's
-/// features, and weight_hh [G·U, U] and bias_hh [G·U], which act on the state of the step before; before the
-/// first step the state is 0. Names, order of the blocks and arithmetic are those of PyTorch's modules of one layer.
+/// G blocks of U rows, one per gate, make up weight_ih [G·U, F] and bias_ih [G·U], which act on the
+/// step's features, and weight_hh [G·U, U] and bias_hh [G·U], which act on the state of the step
+/// before; before the first step the state is 0. Names, order of the blocks and arithmetic are
+/// those of PyTorch's modules of one layer.
 ///
-/// At the start every block of weight_hh is spread as U outputs of U inputs, so that a product with it keeps
-/// the state's length on the average, every block of weight_ih as U outputs of F inputs. (PyTorch spreads all
-/// four parameters within ±1/√U.) Biases are 0 unless the layer says otherwise.
+/// At the start every block of weight_hh is spread as U outputs of U inputs, so that a product with
+/// it keeps the state's length on the average, every block of weight_ih as U outputs of F inputs.
+/// (PyTorch spreads all four parameters within ±1/√U.) Biases are 0 unless the layer says
+/// otherwise.
 protocol RecurrentLayer: Layer {
   /// The word that begins its line.
   static var word: String { get }
@@ -34,37 +37,43 @@ protocol RecurrentStep {
   /// The blocks of U rows in the weights.
   static var gates: Int { get }
 
-  /// The names of what a step keeps, U numbers each; the last is the state.
-  static var kept: [String] { get }
+  /// The names of what a step saves for the backward pass, U numbers each; the last is the state.
+  static var saved: [String] { get }
 
-  /// Whether what the features contribute to the gates and what the state does have different gradients.
+  /// Whether what the features contribute to the gates and what the state does have different
+  /// gradients.
   static var separatesContributions: Bool { get }
 
-  /// Fills what the step keeps.
+  /// Fills what the step saves, of which the step before may lie in the same memory.
   ///
   /// - Parameters:
-  ///   - input: weight_ih · features + bias_ih, [G·U].
-  ///   - recurrent: weight_hh · state before + bias_hh, [G·U].
-  static func forward<R: GateReal>(
+  ///   - input: weight_ih · features + bias_ih, [G·U]; unless `separatesContributions`, `recurrent`
+  ///     is added to it.
+  ///   - recurrent: weight_hh · state before + bias_hh, [G·U]; not read unless
+  ///     `separatesContributions`.
+  static func forward<R: VectorReal>(
     _ place: StepPlace<R>, input: UnsafePointer<R>, recurrent: UnsafePointer<R>)
 
   /// Undoes `forward`.
   ///
   /// - Parameters:
-  ///   - state: ∂loss/∂state; becomes its part that reaches the state before without `recurrent`.
-  ///   - memory: as `state`, of a second state that a layer may have; 0 behind the last step.
+  ///   - gradient: ∂loss/∂state; becomes its part that reaches the state before without
+  ///     `recurrent`.
+  ///   - memory: as `gradient`, of a second state that a layer may have; 0 after the last step.
   ///   - input: takes ∂loss/∂input.
-  ///   - recurrent: takes ∂loss/∂recurrent; the same memory as `input` unless `separatesContributions`.
-  static func backward<R: GateReal>(
-    _ place: StepPlace<R>, state: UnsafeMutablePointer<R>, memory: UnsafeMutablePointer<R>,
-    input: UnsafeMutablePointer<R>, recurrent: UnsafeMutablePointer<R>)
+  ///   - recurrent: takes ∂loss/∂recurrent; the same memory as `input` unless
+  ///     `separatesContributions`.
+  static func backward<R: VectorReal>(
+    _ place: StepPlace<R>, state gradient: UnsafeMutablePointer<R>,
+    memory: UnsafeMutablePointer<R>, input: UnsafeMutablePointer<R>,
+    recurrent: UnsafeMutablePointer<R>)
 }
 
-/// Where a step of an example finds what it keeps.
+/// Where a step of an example finds what it saves.
 struct StepPlace<R: Real> {
   let units: Int
-  /// By the order of `RecurrentStep.kept`, each [N, T, U].
-  let kept: [UnsafeMutablePointer<R>]
+  /// By the order of `RecurrentStep.saved`.
+  let signals: [UnsafeMutablePointer<R>]
   /// Where in each of them the step's numbers start.
   let start: Int
   /// The same for the step before; nil for the first.
@@ -72,11 +81,11 @@ struct StepPlace<R: Real> {
   /// U zeros.
   let zeros: UnsafePointer<R>
 
-  subscript(index: Int) -> UnsafeMutablePointer<R> { kept[index] + start }
+  subscript(index: Int) -> UnsafeMutablePointer<R> { signals[index] + start }
 
-  /// What the step before kept; 0 before the first.
+  /// What the step before saved; 0 before the first.
   func before(_ index: Int) -> UnsafePointer<R> {
-    startBefore.map { UnsafePointer(kept[index] + $0) } ?? zeros
+    startBefore.map { UnsafePointer(signals[index] + $0) } ?? zeros
   }
 }
 
@@ -111,6 +120,44 @@ struct SequenceForm: Sendable {
 
   /// The steps in the order in which they are read.
   func step(_ number: Int) -> Int { isReverse ? steps - 1 - number : number }
+
+  var output: Shape { returnsAll ? [steps, units] : [units] }
+
+  /// The shapes of weight_ih, weight_hh, bias_ih, bias_hh.
+  func parameterShapes(gates: Int) -> [Shape] {
+    let rows = gates * units
+    return [[rows, features], [rows, units], [rows], [rows]]
+  }
+
+  /// Copies the features of examples, [n, T, F] or [n, C, H, W], to rows by step in the order of
+  /// reading: [T, n, F].
+  func gather<R>(
+    _ input: UnsafePointer<R>, _ examples: Range<Int>, into rows: UnsafeMutablePointer<R>
+  ) {
+    forEachRun(examples) { (rows + $0).update(from: input + $1, count: $2) }
+  }
+
+  /// Undoes `gather`.
+  func scatter<R>(
+    _ rows: UnsafePointer<R>, _ examples: Range<Int>, into input: UnsafeMutablePointer<R>
+  ) {
+    forEachRun(examples) { (input + $1).update(from: rows + $0, count: $2) }
+  }
+
+  /// Calls `body` for every run of numbers that lie side by side in both: where it starts among the
+  /// rows and in the input, and how long it is.
+  private func forEachRun(_ examples: Range<Int>, _ body: (Int, Int, Int) -> Void) {
+    let count = features / channels
+    var row = 0
+    for number in 0..<steps {
+      for example in examples {
+        for channel in 0..<channels {
+          body(row, ((example * channels + channel) * steps + step(number)) * count, count)
+          row += count
+        }
+      }
+    }
+  }
 }
 
 extension RecurrentLayer {
@@ -121,16 +168,16 @@ extension RecurrentLayer {
       form: try SequenceForm(&words, word: Self.word, input: input, gates: Step.gates))
   }
 
-  public var output: Shape { form.returnsAll ? [form.steps, form.units] : [form.units] }
+  public var output: Shape { form.output }
 
   public var parameters: [Parameter] {
-    let (rows, units) = (Step.gates * form.units, form.units)
+    let shapes = form.parameterShapes(gates: Step.gates)
+    let (features, units) = (form.features, form.units)
     return [
-      Parameter(
-        "weight_ih", [rows, form.features], .spread(fanIn: form.features, fanOut: units)),
-      Parameter("weight_hh", [rows, units], .spread(fanIn: units, fanOut: units)),
-      Parameter("bias_ih", [rows], Self.biasStart),
-      Parameter("bias_hh", [rows], .constant(0)),
+      Parameter("weight_ih", shapes[0], .spread(fanIn: features, fanOut: units)),
+      Parameter("weight_hh", shapes[1], .spread(fanIn: units, fanOut: units)),
+      Parameter("bias_ih", shapes[2], Self.biasStart),
+      Parameter("bias_hh", shapes[3], .constant(0)),
     ]
   }
 
@@ -139,72 +186,30 @@ extension RecurrentLayer {
   }
 
   public func saved(_ mode: Mode) -> [SavedTensor] {
-    Step.kept.map { SavedTensor($0, [form.steps, form.units], isPerExample: true) }
+    Step.saved.map { SavedTensor($0, [form.steps, form.units], isPerExample: true) }
+  }
+
+  public func scratchBytes(examples: Int, _ dtype: DType, threads: Int) -> Double {
+    Recurrence<Step>.scratchBytes(form, examples: examples, dtype, threads: threads)
   }
 
   public func forward(_ call: ForwardCall) {
-    let recurrence = Recurrence<Step>(form: form, workers: call.context.workers)
-    let kept = recurrence.forward(sequence(call.input), named(call.parameters))
-    let states = kept[kept.count - 1]
-    let last = form.step(form.steps - 1) * form.units
-    call.output = form.returnsAll ? states : states.partOfRows(last..<last + form.units)
-    for index in 0..<call.saved.count { call.saved[index] = kept[index] }
+    var saved = call.saved.taken()
+    Recurrence<Step>(form: form, workers: call.context.workers).forward(
+      call.input, call.parameters.all, saved: &saved, output: &call.output)
+    call.saved.put(saved)
   }
 
-  private func named(_ list: TensorList) -> [String: Tensor] {
-    Dictionary(
-      uniqueKeysWithValues: parameters.enumerated().map { ($0.element.name, list[$0.offset]) })
-  }
-
-  /// Backpropagation through time. Source: Werbos 1990, Backpropagation through time: what it does and how to
-  /// do it.
+  /// Backpropagation through time. Source: Werbos 1990, Backpropagation through time: what it does
+  /// and how to do it.
   public func backward(_ call: BackwardCall) {
-    let recurrence = Recurrence<Step>(form: form, workers: call.context.workers)
-    let gradient = recurrence.backward(
-      delta: call.outputGradient, input: sequence(call.input),
-      kept: Step.kept.indices.map { call.saved[$0] }, named(call.parameters),
-      wantsInputGradient: call.wantsInputGradient)
-    for (index, parameter) in parameters.enumerated() {
-      call.parameterGradients[index] = gradient.parameters.named(parameter.name)
-    }
-    if let input = gradient.input {
-      call.inputGradient = picture(input).reshaped(call.input.shape)
-    }
-  }
-
-  /// [N, T, F] of the batch that reaches the layer.
-  private func sequence(_ input: Tensor) -> Tensor {
-    let width = form.features / form.channels
-    return input.reshaped([input.shape[0], form.channels, form.steps, width])
-      .exchangingMiddleAxes().reshaped([input.shape[0], form.steps, form.features])
-  }
-
-  /// Undoes `sequence`.
-  private func picture(_ sequence: Tensor) -> Tensor {
-    let width = form.features / form.channels
-    return sequence.reshaped([sequence.shape[0], form.steps, form.channels, width])
-      .exchangingMiddleAxes()
-  }
-}
-
-extension Tensor {
-  /// [N, A, B, W] → [N, B, A, W]
-  fileprivate func exchangingMiddleAxes() -> Tensor {
-    let (examples, outer, inner) = (shape[0], shape[1], shape[2])
-    if outer == 1 || inner == 1 { return reshaped([examples, inner, outer, shape[3]]) }
-    let rows = reshaped([examples * outer * inner, shape[3]])
-    let order = (0..<examples).lazy.flatMap { example in
-      (0..<inner).lazy.flatMap { row in
-        (0..<outer).lazy.map { (example * outer + $0) * inner + row }
-      }
-    }
-    return rows.gathered(Array(order)).reshaped([examples, inner, outer, shape[3]])
-  }
-}
-
-extension [String: Tensor] {
-  func named(_ name: String) -> Tensor {
-    guard let tensor = self[name] else { preconditionFailure("no parameter '\(name)'") }
-    return tensor
+    var gradients = call.parameterGradients.taken()
+    var inputGradient = Tensor(uninitialized: [0], call.input.dtype)
+    if call.wantsInputGradient { swap(&inputGradient, &call.inputGradient) }
+    Recurrence<Step>(form: form, workers: call.context.workers).backward(
+      call.outputGradient, call.input, call.parameters.all, saved: call.saved.all,
+      into: &gradients, &inputGradient, wantsInputGradient: call.wantsInputGradient)
+    call.parameterGradients.put(gradients)
+    if call.wantsInputGradient { call.inputGradient = inputGradient }
   }
 }

@@ -1,12 +1,5 @@
+import CLibrary
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// One change of a registry's folder. Each happens whole or not at all, whenever the process ends,
 /// and has reached the disk when it is done. Names are those within the folder.
