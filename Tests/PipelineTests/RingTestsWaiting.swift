@@ -100,8 +100,8 @@ extension RingTestsUnderFaults {
       #expect(try ring.folder.read("c.safetensors") == expected)
     }
 
-    /// A stage that waits inside a stream writes empty gzip members; who reads them sees the same documents. The wait is that
-    /// of several members, so that a stage that starts late waits for one too.
+    /// A stage that waits inside a stream writes empty gzip members; who reads them sees the same
+    /// documents. The rest comes when the stage has written several times.
     @Test func waitingChangesNoDocument() throws {
       let ring = try Ring()
       let outcome = try Tool.sh(
@@ -109,7 +109,14 @@ extension RingTestsUnderFaults {
         set -e
         nn-batch train.safetensors --size 40 | cat >batches
         nn-forward -m start.safetensors <batches | cat >predictions
-        { head -c $(($(wc -c <batches) / 2 + 100)) batches; sleep 3
+        : >slow
+        { head -c $(($(wc -c <batches) / 2 + 100)) batches
+          writes=0 before=0
+          while [ $writes -lt 6 ]; do
+            now=$(wc -c <slow)
+            if [ $now -gt $before ]; then writes=$((writes + 1)) before=$now; fi
+            sleep 0.02
+          done
           tail -c +$(($(wc -c <batches) / 2 + 101)) batches; } \\
         | nn-forward -m start.safetensors | cat >slow
         nn-eval predictions -o a

@@ -168,8 +168,16 @@ import Testing
     try folder.write("b", change == "length" ? Array(bytes.dropLast(10)) : bytes)
     let outcome = try Tool.sh(
       """
-      { nn-batch a --shuffle-buffer 5 --size 1000 --epochs 2 2>message; echo $? >status; } \\
-      | { head -c 100000; sleep 1; cp b a; cat; } >out
+      { sh -c 'echo $$ >pid; exec nn-batch a --shuffle-buffer 5 --size 1000 --epochs 2 2>message'
+        echo $? >status; } \\
+      | { head -c 100000
+          # So many bytes are the first epoch; a pipe that is full holds the second.
+          for look in $(seq 500); do
+            bytes=$(awk '$1 == "rchar:" { print $2 }' /proc/$(cat pid)/io)
+            [ $bytes -lt 4000000 ] || break
+            sleep 0.02
+          done
+          cp b a; cat; } >out
       """, in: folder)
     #expect(outcome.status == 0)
     #expect(
@@ -183,8 +191,10 @@ import Testing
       """
       mkfifo never
       # For both directions, as that waits for nobody to open the other end, which nn-batch may never come to.
-      sleep 20 <>never >/dev/null 2>&1 &
-      { cat a; sleep 20; } | { nn-batch - never --shuffle-buffer 8; echo $? >status; } | true
+      sleep 60 <>never >/dev/null 2>&1 & holder=$!
+      { cat a; for look in $(seq 600); do [ ! -s status ] || break; sleep 0.1; done; } \\
+      | { nn-batch - never --shuffle-buffer 8; echo $? >status; } | true
+      kill $holder
       """, in: folder)
     #expect(outcome.message == "")
     #expect(try folder.read("status") == Array("141\n".utf8))

@@ -28,6 +28,19 @@ public final class Terminal {
     #endif
   }
 
+  /// What has been shown since it was last looked at. Does not wait.
+  public func look() -> String {
+    var shown = [UInt8]()
+    var piece = [UInt8](repeating: 0, count: 4096)
+    var watched = pollfd(fd: controller.fileDescriptor, events: Int16(POLLIN), revents: 0)
+    while poll(&watched, 1, 0) > 0 && watched.revents & Int16(POLLIN) != 0 {
+      let count = read(controller.fileDescriptor, &piece, piece.count)
+      if count <= 0 { break }
+      shown += piece.prefix(count)
+    }
+    return String(decoding: shown, as: UTF8.self)
+  }
+
   /// What is shown up to the first `ending`, waited for, without the ending.
   public func text(to ending: String) -> String {
     var shown = Data()

@@ -118,7 +118,7 @@ private func readToEnd(_ descriptor: Int32) -> Data {
 }
 
 /// Ends early when nobody reads any more.
-private func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
+func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
   var rest = bytes[...]
   while !rest.isEmpty {
     let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
