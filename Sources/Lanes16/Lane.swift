@@ -2,6 +2,8 @@
 // but pointers and numbers crosses the border of these modules: a generic function that both and the rest of the program
 // specialize could be linked from the wrong one.
 
+import Microkernels
+
 /// Numbers in one register: the same element of so many examples.
 #if LANES_16
   typealias Lane = SIMD16<Float>
@@ -18,7 +20,15 @@
 #endif
 
 /// Examples side by side in a register.
-public let lanes = Lane.scalarCount
+let lanes = Lane.scalarCount
+
+extension CompiledKernels: LaneMicrokernels {
+  public static var lanes: Int { Lane.scalarCount }
+  public static var tileHeight: Int { rowsOfTile }
+  public static var placesTogether: Int { Row3.count }
+  public static var tapsTogether: Int { Taps.count }
+  public static var deltasTogether: Int { rowsOfDeltas }
+}
 
 extension UnsafePointer<Float> {
   /// What lies here, wherever that is.

@@ -112,82 +112,84 @@ private func narrowed(_ m: Six) -> Four {
   )
 }
 
-/// Bᵀ d B of the tiles of a channel's pictures.
-///
-/// - Parameters:
-///   - x: registers.
-///   - width: those from one row of a picture to the next.
-///   - bases: `tiles` numbers of registers, the upper left of each tile.
-///   - columns: by tile, its register in each matrix.
-///   - matrix: registers from a matrix to the next.
-///   - room: for 36 registers, as all that is handed over aligned to 64 bytes.
-public func filterTiles(
-  _ x: UnsafePointer<Float>, width: Int, bases: UnsafePointer<Int>, tiles: Int,
-  into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, matrix: Int,
-  room: UnsafeMutablePointer<Float>
-) {
-  let room = room.inLanes
-  for tile in 0..<tiles {
-    let (x, result) = (x.inLanes + bases[tile], result.inLanes + columns[tile])
-    for column in 0..<6 {
-      (room + column).store(filtered((x + column).six(every: width)), every: 6)
-    }
-    for row in 0..<6 {
-      let line = UnsafePointer(room + 6 &* row).six(every: 1)
-      (result + 6 &* row &* matrix).store(filtered(line), every: matrix)
-    }
-  }
-}
-
-/// A y Aᵀ of the tiles of a channel's deltas, each 4 × 4 from its base on; all else as for `filterTiles`.
-public func expandTiles(
-  _ y: UnsafePointer<Float>, width: Int, bases: UnsafePointer<Int>, tiles: Int,
-  into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, matrix: Int,
-  room: UnsafeMutablePointer<Float>
-) {
-  let room = room.inLanes
-  for tile in 0..<tiles {
-    let (y, result) = (y.inLanes + bases[tile], result.inLanes + columns[tile])
-    for column in 0..<4 {
-      (room + column).store(expanded((y + column).four(every: width)), every: 4)
-    }
-    for row in 0..<6 {
-      let line = UnsafePointer(room + 4 &* row).four(every: 1)
-      (result + 6 &* row &* matrix).store(expanded(line), every: matrix)
-    }
-  }
-}
-
-/// Y = bias + Aᵀ m A of the products of tiles, for some output channels.
-///
-/// - Parameters:
-///   - m: 36 matrices of [tileHeight, tiles] registers, of which so many `rows` are read.
-///   - targets: by tile the numbers of sixteen registers, row by row; a negative one is not written.
-///   - result: [rows, stride] registers.
-///   - room: for 36 registers.
-public func narrowTiles(
-  _ m: UnsafePointer<Float>, tiles: Int, bias: UnsafePointer<Float>, targets: UnsafePointer<Int>,
-  into result: UnsafeMutablePointer<Float>, stride: Int, rows: Int,
-  room: UnsafeMutablePointer<Float>
-) {
-  let (m, result, room) = (m.inLanes, result.inLanes, room.inLanes)
-  let matrix = tileHeight &* tiles
-  for row in 0..<rows {
-    let bias = Lane(repeating: bias[row])
-    let result = result + row &* stride
+extension CompiledKernels {
+  /// Bᵀ d B of the tiles of a channel's pictures.
+  ///
+  /// - Parameters:
+  ///   - x: registers.
+  ///   - width: those from one row of a picture to the next.
+  ///   - bases: `tiles` numbers of registers, the upper left of each tile.
+  ///   - columns: by tile, its register in each matrix.
+  ///   - matrix: registers from a matrix to the next.
+  ///   - room: for 36 registers, as all that is handed over aligned to 64 bytes.
+  public static func filterTiles(
+    _ x: UnsafePointer<Float>, width: Int, bases: UnsafePointer<Int>, tiles: Int,
+    into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, matrix: Int,
+    room: UnsafeMutablePointer<Float>
+  ) {
+    let room = room.inLanes
     for tile in 0..<tiles {
-      let m = m + (row &* tiles &+ tile)
+      let (x, result) = (x.inLanes + bases[tile], result.inLanes + columns[tile])
       for column in 0..<6 {
-        let sixth = (m + column &* matrix).six(every: 6 &* matrix)
-        (room + column).store(narrowed(sixth), every: 6)
+        (room + column).store(filtered((x + column).six(every: width)), every: 6)
       }
-      for line in 0..<4 {
-        let targets = targets + (16 &* tile &+ 4 &* line)
-        let values = narrowed(UnsafePointer(room + 6 &* line).six(every: 1))
-        if targets[0] >= 0 { result[targets[0]] = bias + values.0 }
-        if targets[1] >= 0 { result[targets[1]] = bias + values.1 }
-        if targets[2] >= 0 { result[targets[2]] = bias + values.2 }
-        if targets[3] >= 0 { result[targets[3]] = bias + values.3 }
+      for row in 0..<6 {
+        let line = UnsafePointer(room + 6 &* row).six(every: 1)
+        (result + 6 &* row &* matrix).store(filtered(line), every: matrix)
+      }
+    }
+  }
+
+  /// A y Aᵀ of the tiles of a channel's deltas, each 4 × 4 from its base on; all else as for `filterTiles`.
+  public static func expandTiles(
+    _ y: UnsafePointer<Float>, width: Int, bases: UnsafePointer<Int>, tiles: Int,
+    into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, matrix: Int,
+    room: UnsafeMutablePointer<Float>
+  ) {
+    let room = room.inLanes
+    for tile in 0..<tiles {
+      let (y, result) = (y.inLanes + bases[tile], result.inLanes + columns[tile])
+      for column in 0..<4 {
+        (room + column).store(expanded((y + column).four(every: width)), every: 4)
+      }
+      for row in 0..<6 {
+        let line = UnsafePointer(room + 4 &* row).four(every: 1)
+        (result + 6 &* row &* matrix).store(expanded(line), every: matrix)
+      }
+    }
+  }
+
+  /// Y = bias + Aᵀ m A of the products of tiles, for some output channels.
+  ///
+  /// - Parameters:
+  ///   - m: 36 matrices of [tileHeight, tiles] registers, of which so many `rows` are read.
+  ///   - targets: by tile the numbers of sixteen registers, row by row; a negative one is not written.
+  ///   - result: [rows, stride] registers.
+  ///   - room: for 36 registers.
+  public static func narrowTiles(
+    _ m: UnsafePointer<Float>, tiles: Int, bias: UnsafePointer<Float>, targets: UnsafePointer<Int>,
+    into result: UnsafeMutablePointer<Float>, stride: Int, rows: Int,
+    room: UnsafeMutablePointer<Float>
+  ) {
+    let (m, result, room) = (m.inLanes, result.inLanes, room.inLanes)
+    let matrix = tileHeight &* tiles
+    for row in 0..<rows {
+      let bias = Lane(repeating: bias[row])
+      let result = result + row &* stride
+      for tile in 0..<tiles {
+        let m = m + (row &* tiles &+ tile)
+        for column in 0..<6 {
+          let sixth = (m + column &* matrix).six(every: 6 &* matrix)
+          (room + column).store(narrowed(sixth), every: 6)
+        }
+        for line in 0..<4 {
+          let targets = targets + (16 &* tile &+ 4 &* line)
+          let values = narrowed(UnsafePointer(room + 6 &* line).six(every: 1))
+          if targets[0] >= 0 { result[targets[0]] = bias + values.0 }
+          if targets[1] >= 0 { result[targets[1]] = bias + values.1 }
+          if targets[2] >= 0 { result[targets[2]] = bias + values.2 }
+          if targets[3] >= 0 { result[targets[3]] = bias + values.3 }
+        }
       }
     }
   }
