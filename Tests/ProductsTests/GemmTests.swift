@@ -77,7 +77,7 @@ private struct Product<R: ProductReal> {
     return result
   }
 
-  /// The largest error of any element, in units of the sum of its terms' absolute values; infinite
+  /// The largest error of any element, by the sum of its terms' absolute values; infinite
   /// where something was written beside the result.
   func largestError(of result: [R], adding: Bool) -> Double {
     let stride = columns + margin
@@ -90,7 +90,8 @@ private struct Product<R: ProductReal> {
       for column in 0..<columns {
         let place = row * stride + column
         // A sum of two halves: what was rounded off the first, of products that are exact for F32.
-        var (sum, lost, size) = (adding ? Double(before[place]) : 0, 0.0, 0.0)
+        var (sum, lost) = (adding ? Double(before[place]) : 0, 0.0)
+        var size = abs(sum)
         for term in 0..<terms {
           let (x, y) = (Double(elementOfA(row, term)), Double(elementOfB(term, column)))
           let product = x * y
