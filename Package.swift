@@ -50,7 +50,8 @@ func lanes(_ count: Int, for processor: String) -> Target {
       "-O", "-Xcc", "-Xarch_x86_64", "-Xcc", "-march=\(processor)", "-Xcc", "-Qunused-arguments",
     ]),
   ]
-  return .target(name: "Lanes\(count)", dependencies: ["CProcessor", "Microkernels"], swiftSettings: settings)
+  return .target(
+    name: "Lanes\(count)", dependencies: ["CProcessor", "Microkernels"], swiftSettings: settings)
 }
 
 /// The readers under fuzzing with their promises: a plain test on the corpus, or in its place, where pipelines/scripts/fuzz.sh asks for

@@ -1,5 +1,6 @@
-// What batch normalization does to a channel's plane in registers. Every example's numbers are added up in the order in which the
-// module `Kernels` adds up a row of them, so that both give the same bytes.
+// What batch normalization does to a channel's plane in registers. Every example's numbers are
+// added up in the order in which the module `Kernels` adds up a row of them, so that both give the
+// same bytes.
 
 import CProcessor
 
@@ -46,8 +47,9 @@ private struct Doubles {
   }
 }
 
-/// What stands in `Kernels` as `laneSum`: sixteen sums, each of every sixteenth term, which come together in double precision,
-/// and then the last terms. Four of them at a time are the sums of a sum.
+/// What stands in `Kernels` as `laneSum`: sixteen sums, each of every sixteenth term, which come
+/// together in double precision, and then the last terms. Four of them at a time are the sums of a
+/// sum.
 @inline(__always)
 private func laneSum(_ count: Int, _ term: (Int) -> Lane) -> Doubles {
   laneSums(count) { (term($0), Lane()) }.0
@@ -92,7 +94,9 @@ private func laneSums(_ count: Int, _ term: (Int) -> (Lane, Lane)) -> (Doubles, 
 
 extension CompiledKernels {
   /// By lane Σ xᵢ of `count` registers.
-  public static func sum(_ x: UnsafePointer<Float>, count: Int, into sums: UnsafeMutablePointer<Double>) {
+  public static func sum(
+    _ x: UnsafePointer<Float>, count: Int, into sums: UnsafeMutablePointer<Double>
+  ) {
     let x = x.inLanes
     laneSum(count) { x[$0] }.store(sums)
   }
@@ -164,7 +168,8 @@ extension CompiledKernels {
     }
   }
 
-  /// By lane Σ δᵢ and Σ δᵢ (xᵢ − mean), where δ is the error, or what of it passes the rectifier of `normalize`.
+  /// By lane Σ δᵢ and Σ δᵢ (xᵢ − mean), where δ is the error, or what of it passes the rectifier of
+  /// `normalize`.
   public static func sumsOfErrors(
     _ error: UnsafePointer<Float>, _ x: UnsafePointer<Float>, count: Int, mean: Float, scale: Float,
     bias: Float, isRectified: Bool, into sums: UnsafeMutablePointer<Double>,

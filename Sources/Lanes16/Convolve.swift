@@ -30,7 +30,8 @@ extension CompiledKernels {
       @inline(__always)
       func next<R: Row>(_ type: R.Type) {
         convolveTile(
-          type, computed, x, bases + position, targets + position, taps, count, weight, bias, output,
+          type, computed, x, bases + position, targets + position, taps, count, weight, bias,
+          output,
           stride, rows)
         position &+= R.count
       }

@@ -1,6 +1,7 @@
 import CProcessor
 
-/// Elements of the kernel that are correlated with together: with the output channels, as many sums as there are lanes.
+/// Elements of the kernel that are correlated with together: with the output channels, as many sums
+/// as there are lanes.
 #if LANES_16
   typealias Taps = PairOfRows<PairOfRows<Row1>>
 #else
@@ -11,8 +12,8 @@ import CProcessor
 let rowsOfDeltas = 4
 
 extension CompiledKernels {
-  /// What the deltas of `deltasTogether` output channels have to do with the inputs of a convolution, over as many examples as
-  /// there are lanes:
+  /// What the deltas of `deltasTogether` output channels have to do with the inputs of a
+  /// convolution, over as many examples as there are lanes:
   ///
   ///     sums[k, m] += Σ delta[m, p] · x[bases[p] + taps[k]] over the places p and all lanes
   ///

@@ -1,12 +1,14 @@
 extension CompiledKernels {
-  /// new[i] = old[i] − rate · (share · gradient[i] + 0), which leaves no −0 of a gradient; `old` and `new` may be one.
+  /// new[i] = old[i] − rate · (share · gradient[i] + 0), which leaves no −0 of a gradient; `old`
+  /// and `new` may be one.
   ///
   /// - Returns: whether all of them are finite numbers.
   public static func descend(
     _ old: UnsafePointer<Float>, by gradient: UnsafePointer<Float>, count: Int, share: Float,
     rate: Float, into new: UnsafeMutablePointer<Float>
   ) -> Bool {
-    // 0, or NaN once there was a number that is not finite: that times 0 is NaN, and what is added to NaN too.
+    // 0, or NaN once there was a number that is not finite: that times 0 is NaN, and what is added
+    // to NaN too.
     var (first, second) = (Lane(), Lane())
     @inline(__always)
     func lower(_ place: Int, _ found: inout Lane) {

@@ -1,6 +1,6 @@
-// Compiled twice: as `Lanes16` for processors with AVX-512 and, through links, as `Lanes8` for those with AVX2. Nothing
-// but pointers and numbers crosses the border of these modules: a generic function that both and the rest of the program
-// specialize could be linked from the wrong one.
+// Compiled twice: as `Lanes16` for processors with AVX-512 and, through links, as `Lanes8` for
+// those with AVX2. Nothing but pointers and numbers crosses the border of these modules: a generic
+// function that both and the rest of the program specialize could be linked from the wrong one.
 
 import Microkernels
 
@@ -65,7 +65,8 @@ extension Lane {
   }
 }
 
-// By halves, which become one instruction each; the standard library's conversions go element by element.
+// By halves, which become one instruction each; the standard library's conversions go element by
+// element.
 extension Lane.MaskStorage {
   /// Numbers from 0 to 255.
   @inline(__always)
@@ -84,8 +85,8 @@ extension Lane.MaskStorage {
   }
 }
 
-/// Several registers that are added to together. What is written out here by hand, and not kept in an array, stays in the
-/// processor's registers.
+/// Several registers that are added to together. What is written out here by hand, and not kept in
+/// an array, stays in the processor's registers.
 protocol Row {
   static var count: Int { get }
   init(repeating number: Float)

@@ -1,4 +1,5 @@
-// The largest element under a window, of as many examples as there are lanes. Which one that is differs from lane to lane.
+// The largest element under a window, of as many examples as there are lanes. Which one that is
+// differs from lane to lane.
 
 /// Whether `y` takes the place of the largest element so far: NaN wins.
 @inline(__always)
@@ -76,8 +77,8 @@ private struct Places {
   let rows, columns: UnsafePointer<Int32>
   let height, across: Int
 
-  /// Calls `body` with every place, and with the register of the upper left that it covers, how many rows there are, and how many
-  /// columns.
+  /// Calls `body` with every place, and with the register of the upper left that it covers, how
+  /// many rows there are, and how many columns.
   @inline(__always)
   func forEach(_ body: (_ place: Int, _ first: Int, _ rows: Int, _ columns: Int) -> Void) {
     var place = 0
@@ -91,7 +92,8 @@ private struct Places {
     }
   }
 
-  /// Calls `body` with the number of every element that a place covers, row by row, and with its register.
+  /// Calls `body` with the number of every element that a place covers, row by row, and with its
+  /// register.
   @inline(__always)
   func forEachElement(
     _ first: Int, _ rows: Int, _ columns: Int, _ body: (_ number: Int32, _ register: Int) -> Void
@@ -186,7 +188,8 @@ extension CompiledKernels {
       let winners = Winners(winners, at: place)
       places.forEachElement(first, rows, columns) { number, register in
         result[register].replace(
-          with: result[register] * winners.slope, where: winners.numbers .== .init(repeating: number))
+          with: result[register] * winners.slope,
+          where: winners.numbers .== .init(repeating: number))
       }
     }
   }

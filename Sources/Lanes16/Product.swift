@@ -1,14 +1,18 @@
 // Products of matrices, in F32 and F64.
 //
-// Two microkernels. Where the terms of a sum lie one after the other in both factors (a · bᵀ), `addDots` multiplies rows by rows,
-// a register at a time, and folds the sums of the lanes at the end; nothing is packed. Everywhere else `addOuter` adds to a tile
-// of the result, one term after the other: a register of a row of b, times one number of each row of a. It reads its factors where
-// they lie if they are read a few times, and packs them if they are read often (Goto and van de Geijn 2008).
+// Two microkernels. Where the terms of a sum lie one after the other in both factors (a · bᵀ),
+// `addDots` multiplies rows by rows, a register at a time, and folds the sums of the lanes at the
+// end; nothing is packed. Everywhere else `addOuter` adds to a tile of the result, one term after
+// the other: a register of a row of b, times one number of each row of a. It reads its factors
+// where they lie if they are read a few times, and packs them if they are read often (Goto and van
+// de Geijn 2008).
 //
-// An element of the result depends on the terms of its own sum and on their number, not on the rows and columns beside it: a
-// product that is cut by rows or columns has the same bytes. `addOuter` adds from the first term to the last.
+// An element of the result depends on the terms of its own sum and on their number, not on the rows
+// and columns beside it: a product that is cut by rows or columns has the same bytes. `addOuter`
+// adds from the first term to the last.
 //
-// Compiled for registers of 16 numbers (AVX-512), of 8 (AVX2, NEON) and, for other processors, of 4.
+// Compiled for registers of 16 numbers (AVX-512), of 8 (AVX2, NEON) and, for other processors, of
+// 4.
 
 import CProcessor
 import Microkernels
@@ -198,7 +202,8 @@ private struct ThreeRows<N: Number> {
   }
 }
 
-/// Adds a · bᵀ of at most `dotRows` rows of a and `dotColumns` of b, whose last ones stand for those that are missing.
+/// Adds a · bᵀ of at most `dotRows` rows of a and `dotColumns` of b, whose last ones stand for
+/// those that are missing.
 ///
 /// - Parameters:
 ///   - terms: those of this call; at least `lanes` where `isLast`.
@@ -270,8 +275,8 @@ private func addDots<N: Number>(
 /// The fewest terms that it is worth it to fold the sums of the lanes for.
 private let fewestDotTerms = 64
 
-/// Rows of a that are multiplied with the same rows of b before the next: at most so many, and of so many bytes that they
-/// stay in the second cache.
+/// Rows of a that are multiplied with the same rows of b before the next: at most so many, and of
+/// so many bytes that they stay in the second cache.
 private let dotRowsAtOnce = 60
 private let dotBytesAtOnce = 480 << 10
 
@@ -349,7 +354,8 @@ private struct TwoRegisters<N: Number>: Strip {
   }
 }
 
-/// Strips of some rows of the result. What is written out, and not kept in an array, stays in the processor's registers.
+/// Strips of some rows of the result. What is written out, and not kept in an array, stays in the
+/// processor's registers.
 ///
 /// `first` is the number of its first row. The row `last` stands for those after it.
 private protocol Tile {
@@ -430,8 +436,9 @@ private func addOuter<T: Tile>(
   tile.store(to: result, 0, last)
 }
 
-/// How many of the rows that are left the next tile takes: all but the last tiles are tall, and a rest that is two more than a tall
-/// one becomes tiles of four rows, so that few tiles have rows that count for nothing.
+/// How many of the rows that are left the next tile takes: all but the last tiles are tall, and a
+/// rest that is two more than a tall one becomes tiles of four rows, so that few tiles have rows
+/// that count for nothing.
 @inline(__always)
 private func rowsOfTile(of left: Int) -> Int {
   if left >= tallTileRows && left != tallTileRows &+ 2 { return tallTileRows }
@@ -510,7 +517,8 @@ private func packStrip<N: Number>(
   }
 }
 
-/// Rows, terms and columns whose packed factors stay in the caches: those of a in the second, a strip of b in the first.
+/// Rows, terms and columns whose packed factors stay in the caches: those of a in the second, a
+/// strip of b in the first.
 private let rowsAtOnce = 144
 private let termsAtOnce = 256
 private let columnsAtOnce = 512

@@ -59,7 +59,8 @@ private struct Square {
     )
   }
 
-  /// One perfect shuffle of all numbers; as many of them as the count has bits, less one, transpose.
+  /// One perfect shuffle of all numbers; as many of them as the count has bits, less one,
+  /// transpose.
   @inline(__always)
   private mutating func shuffle() {
     #if LANES_16
@@ -83,7 +84,8 @@ private struct Square {
 }
 
 extension CompiledKernels {
-  /// Puts the elements of several examples into registers: number n of register `targets[e]` is element e of example n.
+  /// Puts the elements of several examples into registers: number n of register `targets[e]` is
+  /// element e of example n.
   ///
   /// - Parameters:
   ///   - source: examples that begin `exampleStride` elements apart, of which `examples` are there, at most `lanes`; the
@@ -110,7 +112,9 @@ extension CompiledKernels {
     }
     while element < elements {
       var register = Lane()
-      for example in 0..<examples { register[example] = source[example &* exampleStride &+ element] }
+      for example in 0..<examples {
+        register[example] = source[example &* exampleStride &+ element]
+      }
       target[Int(targets[element])] = register
       element &+= 1
     }
@@ -137,12 +141,15 @@ extension CompiledKernels {
     }
     while element < elements {
       let register = source[element]
-      for example in 0..<examples { result[example &* exampleStride &+ element] = register[example] }
+      for example in 0..<examples {
+        result[example &* exampleStride &+ element] = register[example]
+      }
       element &+= 1
     }
   }
 
-  /// Sets registers to 0: in each of `planes` planes that begin `stride` registers apart, those at `offsets`.
+  /// Sets registers to 0: in each of `planes` planes that begin `stride` registers apart, those at
+  /// `offsets`.
   public static func clear(
     _ registers: UnsafeMutablePointer<Float>, planes: Int, stride: Int,
     at offsets: UnsafePointer<Int32>, count: Int

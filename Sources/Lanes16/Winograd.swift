@@ -1,10 +1,11 @@
-// The transformations of Winograd's minimal filtering F(4 × 4, 3 × 3) (Lavin, Gray 2016, Fast algorithms for convolutional
-// neural networks): a tile d of 6 × 6 elements and a kernel g of 3 × 3 give 4 × 4 results by 36 products instead of 144,
+// The transformations of Winograd's minimal filtering F(4 × 4, 3 × 3) (Lavin, Gray 2016, Fast
+// algorithms for convolutional neural networks): a tile d of 6 × 6 elements and a kernel g of 3 × 3
+// give 4 × 4 results by 36 products instead of 144,
 //
 //     Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
 //
-// and so, with the deltas y of the results, the kernel's gradient is Gᵀ [(A y Aᵀ) ⊙ (Bᵀ d B)] G. With the points 0, ±a, ±b and ∞
-// at which the polynomials behind this are evaluated,
+// and so, with the deltas y of the results, the kernel's gradient is Gᵀ [(A y Aᵀ) ⊙ (Bᵀ d B)] G.
+// With the points 0, ±a, ±b and ∞ at which the polynomials behind this are evaluated,
 //
 //          a²b²   0   −a²−b²   0    1  0         1/a²b² 0    0
 //           0   −ab²   −b²     a    1  0           p   pa   pa²            1  1  1  1  1  0
@@ -13,11 +14,13 @@
 //           0    a²b   −a²    −b    1  0           q  −qb   qb²            0  a³ −a³ b³ −b³ 1
 //           0   a²b²    0   −a²−b²  0  1           0    0    1
 //
-// where p = 1 / 2a²(a² − b²) and q = 1 / 2b²(b² − a²). The usual a = 1 and b = 2 lose a bit more than a = 5/8 and b = 3/2, whose
-// powers are as exact, and two at worst; errors are then about twice those of the direct product.
+// where p = 1 / 2a²(a² − b²) and q = 1 / 2b²(b² − a²). The usual a = 1 and b = 2 lose a bit more
+// than a = 5/8 and b = 3/2, whose powers are as exact, and two at worst; errors are then about
+// twice those of the direct product.
 //
-// What is transformed lies as 36 matrices, one for each element of the 6 × 6. A tile has more elements than the processor has
-// registers: its columns are transformed first and then its rows, by way of the nearest cache.
+// What is transformed lies as 36 matrices, one for each element of the 6 × 6. A tile has more
+// elements than the processor has registers: its columns are transformed first and then its rows,
+// by way of the nearest cache.
 
 enum Points {
   @inline(__always) static var a: Float { 0.625 }
@@ -140,7 +143,8 @@ extension CompiledKernels {
     }
   }
 
-  /// A y Aᵀ of the tiles of a channel's deltas, each 4 × 4 from its base on; all else as for `filterTiles`.
+  /// A y Aᵀ of the tiles of a channel's deltas, each 4 × 4 from its base on; all else as for
+  /// `filterTiles`.
   public static func expandTiles(
     _ y: UnsafePointer<Float>, width: Int, bases: UnsafePointer<Int>, tiles: Int,
     into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, matrix: Int,

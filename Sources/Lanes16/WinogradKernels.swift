@@ -1,4 +1,5 @@
-// What minimal filtering makes of kernels, and of what becomes their gradients: see `Winograd.swift`.
+// What minimal filtering makes of kernels, and of what becomes their gradients: see
+// `Winograd.swift`.
 
 /// Gᵀ m
 @inline(__always)

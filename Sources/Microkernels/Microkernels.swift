@@ -1,7 +1,8 @@
-// What the microkernels are, for all compilations of them: `Lanes16`, `Lanes8` and `Lanes4`. What each computes stands with its
-// source, in `Lanes16`.
+// What the microkernels are, for all compilations of them: `Lanes16`, `Lanes8` and `Lanes4`. What
+// each computes stands with its source, in `Lanes16`.
 //
-// Only requirements: a generic function or a default would be compiled once, for whichever processor.
+// Only requirements: a generic function or a default would be compiled once, for whichever
+// processor.
 
 /// Products of matrices, for registers of any width.
 public protocol ProductMicrokernels: Sendable {

@@ -5,8 +5,8 @@ import Tensors
 extension Correction {
   /// parameter − rate · gradient.
   ///
-  /// - Parameter kernels: for F32 and a preparation that does nothing but take the mean, with the same bytes, and in the same pass
-  ///   whether the results are finite; nil for the loop.
+  /// - Parameter kernels: for F32 and a preparation that does nothing but take the mean, with the
+  ///   same bytes, and in the same pass whether the results are finite; nil for the loop.
   mutating func descend(
     rate: Double, _ workers: Workers, with kernels: LaneKernels? = .best
   ) {

@@ -7,14 +7,14 @@ public let examplesPerPiece = 32
 /// Outputs in one piece of a weight gradient. The result does not depend on it.
 public let outputsPerPiece = 32
 
-/// The fewest outputs by which a product over the batch is cut. Each thread then reads a part of the weight: the one that it
-/// also updates.
+/// The fewest outputs by which a product over the batch is cut. Each thread then reads a part of
+/// the weight: the one that it also updates.
 private let outputsToCut = 4 * outputsPerPiece
 
 /// The three products of a dense layer, in F32 or F64.
 ///
-/// N examples, I inputs, O outputs; input [N, …] with I elements an example, weight [O, I], bias [O], delta [N, O]. No
-/// dimension may be 0. Results go to memory that is used again.
+/// N examples, I inputs, O outputs; input [N, …] with I elements an example, weight [O, I], bias
+/// [O], delta [N, O]. No dimension may be 0. Results go to memory that is used again.
 extension Tensor {
   /// input · weightᵀ + bias: [N, O].
   public func timesTransposed(
@@ -149,10 +149,12 @@ extension Tensor {
   }
 }
 
-/// Whether a product of so many multiplications is done before another thread would have begun with its part.
+/// Whether a product of so many multiplications is done before another thread would have begun with
+/// its part.
 private func isLittle(_ multiplications: Int) -> Bool { multiplications < 1 << 18 }
 
-/// Calls `body` with the memory of two matrices, the first axis being their rows, of a bias and of a packed result.
+/// Calls `body` with the memory of two matrices, the first axis being their rows, of a bias and of
+/// a packed result.
 private func withMatrices<R: Real>(
   _ a: Tensor, _ b: Tensor, _ bias: Tensor? = nil, into result: inout Tensor, of type: R.Type,
   _ body: (Matrix<R>, Matrix<R>, UnsafePointer<R>?, UnsafeMutablePointer<R>) -> Void

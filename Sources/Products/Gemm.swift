@@ -75,10 +75,12 @@ extension Factor {
 
 /// A type that matrices of are multiplied in: F32 and F64.
 public protocol ProductReal: Real {
-  /// result = a · b, or result + a · b where `adding`; `result` is row-major, its rows `stride` elements apart.
+  /// result = a · b, or result + a · b where `adding`; `result` is row-major, its rows `stride`
+  /// elements apart.
   ///
-  /// By the calling thread. An element depends on its own row of a and column of b alone, and on whether the factors are
-  /// transposed: a product of some rows or columns has the bytes that it has in the whole.
+  /// By the calling thread. An element depends on its own row of a and column of b alone, and on
+  /// whether the factors are transposed: a product of some rows or columns has the bytes that it
+  /// has in the whole.
   static func multiply(
     _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, stride: Int,
     adding: Bool, with kernels: ProductKernels)

@@ -25,7 +25,8 @@ public struct LaneKernels: Sendable {
   /// Those of the widest registers; nil where there are none: `RegisterWidth.best`.
   public static let best = RegisterWidth.best.map(of)
 
-  /// The one place that chooses: `eight` for processors with AVX2 and on arm64, `sixteen` for those with AVX-512.
+  /// The one place that chooses: `eight` for processors with AVX2 and on arm64, `sixteen` for those
+  /// with AVX-512.
   private static func of(_ width: RegisterWidth) -> LaneKernels {
     switch width {
     case .eight: LaneKernels(Lanes8.CompiledKernels.self)

@@ -35,7 +35,8 @@ public struct LaneNormalization: Sendable {
           workers.run(pieces: planes.channels) { channel in
             if !isKnown {
               mean[channel] = Float(
-                planes.sum(channel) { kernels.sum(x + $0, count: planes.size, into: $1) } / planes.numbers)
+                planes.sum(channel) { kernels.sum(x + $0, count: planes.size, into: $1) }
+                  / planes.numbers)
               let shift = mean[channel]
               variance[channel] = Float(
                 planes.sum(channel) {

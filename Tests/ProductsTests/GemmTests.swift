@@ -77,19 +77,21 @@ private struct Product<R: ProductReal> {
     return result
   }
 
-  /// The largest error of any element, in units of the sum of its terms' absolute values; infinite where something was written
-  /// beside the result.
+  /// The largest error of any element, by the sum of its terms' absolute values; infinite
+  /// where something was written beside the result.
   func largestError(of result: [R], adding: Bool) -> Double {
     let stride = columns + margin
     var largest = 0.0
     for row in 0..<rows {
-      for column in columns..<stride where result[row * stride + column] != before[row * stride + column] {
+      for column in columns..<stride
+      where result[row * stride + column] != before[row * stride + column] {
         return .infinity
       }
       for column in 0..<columns {
         let place = row * stride + column
         // A sum of two halves: what was rounded off the first, of products that are exact for F32.
-        var (sum, lost, size) = (adding ? Double(before[place]) : 0, 0.0, 0.0)
+        var (sum, lost) = (adding ? Double(before[place]) : 0, 0.0)
+        var size = abs(sum)
         for term in 0..<terms {
           let (x, y) = (Double(elementOfA(row, term)), Double(elementOfB(term, column)))
           let product = x * y
@@ -111,7 +113,8 @@ private struct Product<R: ProductReal> {
 struct GemmTests {
   /// Rows, terms, columns: around the tiles, the registers and the blocks of every width.
   static let shapes = [
-    [1, 1, 1], [1, 3, 2], [2, 64, 1], [3, 7, 5], [5, 2, 17], [6, 65, 16], [7, 63, 33], [8, 100, 31],
+    [1, 1, 1], [1, 3, 2], [2, 64, 1], [3, 7, 5], [5, 2, 17], [6, 65, 16], [7, 63, 33],
+    [8, 100, 31],
     [9, 128, 4], [10, 257, 47], [13, 66, 101], [61, 64, 9], [63, 71, 20], [145, 260, 3],
     [3, 258, 515], [13, 17, 130], [4, 2100, 6], [4, 4200, 5],
   ]
@@ -123,7 +126,8 @@ struct GemmTests {
       for transposing in Self.transposing {
         let product = Product(shape, transposing: transposing, of: type)
         for adding in [false, true] {
-          let error = product.largestError(of: product.whole(adding: adding, kernels), adding: adding)
+          let error = product.largestError(
+            of: product.whole(adding: adding, kernels), adding: adding)
           #expect(error < tolerance, "\(R.self) \(transposing) adding \(adding)")
         }
       }
