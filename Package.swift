@@ -1,26 +1,32 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-/// The tools, and what each computes with besides reading and writing documents.
+/// The tools, and what each needs besides `toolImports`.
 let tools: [(name: String, imports: [Target.Dependency])] = [
-  ("nn-import", ["CLibrary", "Formats"]),
-  ("nn-split", ["Training", "TrainingOptions"]),
-  ("nn-batch", ["Training", "TrainingOptions"]),
-  ("nn-augment", ["Augmentation", "AugmentationOptions", "Kernels"]),
-  ("nn-init", ["Networks", "Propagation", "Training", "Kernels"]),
-  ("nn-forward", ["Propagation", "Kernels"]),
-  ("nn-backprop", ["Propagation", "Kernels"]),
-  ("nn-sum", ["Training", "Kernels"]),
-  ("nn-update", ["Training", "TrainingOptions", "Kernels"]),
-  ("nn-eval", ["Training"]),
-  (
-    "nn-train", ["AugmentationOptions", "Propagation", "Training", "TrainingOptions", "Kernels"]
-  ),
-  ("nn-gradcheck", ["Propagation", "Training", "Kernels", "Layers"]),
+  ("nn-import", ["Formats"]),
+  ("nn-split", []),
+  ("nn-batch", []),
+  ("nn-augment", []),
+  ("nn-init", []),
+  ("nn-forward", []),
+  ("nn-backprop", []),
+  ("nn-sum", []),
+  ("nn-update", []),
+  ("nn-eval", []),
+  ("nn-train", []),
+  ("nn-gradcheck", []),
   ("nn-inspect", []),
-  ("nn-gate", ["Training", "TrainingOptions"]),
-  ("nn-check", ["Checking", "Networks", "Training", "TrainingOptions"]),
-  ("nn-registry", ["Training", "TrainingOptions"]),
+  ("nn-gate", []),
+  ("nn-check", []),
+  ("nn-registry", []),
+]
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+let toolImports: [Target.Dependency] = [
+  "CLibrary", "Tensors", "Compute", "Safetensors", "Layers", "Networks", "Training", "ToolSupport",
+  argumentParser,
 ]
 
 /// The modules of which pipelines/scripts/coverage.sh counts what is run: their names, or none. What is counted is slower, so the others
@@ -41,7 +47,7 @@ func tests(of name: String, _ imports: [Target.Dependency] = []) -> Target {
 }
 
 /// Kernels for one kind of processor: the same sources, compiled for registers of so many numbers.
-func lanes(_ count: Int, for processor: String) -> Target {
+func kernels(_ name: String, of count: Int, for processor: String) -> Target {
   // Optimized in debug builds too: without it they are a hundred times slower, and not what is tested.
   // A manifest is not told for which processors it is asked; clang passes by what follows the name of another kind than that.
   let settings: [SwiftSetting] = [
@@ -51,14 +57,14 @@ func lanes(_ count: Int, for processor: String) -> Target {
     ]),
   ]
   return .target(
-    name: "Lanes\(count)", dependencies: ["CProcessor", "Microkernels"], swiftSettings: settings)
+    name: name, dependencies: ["CProcessor", "Microkernels"], swiftSettings: settings)
 }
 
 /// The readers under fuzzing with their promises: a plain test on the corpus, or in its place, where pipelines/scripts/fuzz.sh asks for
 /// it, a fuzzer, which only special flags compile.
 let fuzzTargetImports: [Target.Dependency] = [
-  "CLibrary", "CZlib", "CPNG", "Tensors", "Documents", "Gzip", "Safetensors", "Formats", "Layers",
-  "Networks", "Stages",
+  "CLibrary", "CZlib", "CPNG", "Tensors", "Safetensors", "Gzip", "Formats", "Layers", "Networks",
+  "ToolSupport",
 ]
 let fuzzing: Target =
   Context.environment["NN_FUZZER"] == nil
@@ -68,9 +74,6 @@ let fuzzing: Target =
   : .executableTarget(
     name: "fuzzer", dependencies: fuzzTargetImports, path: "Tests/FuzzTests",
     exclude: ["CorpusTests.swift", "Corpus", "Dictionaries", "README.md"])
-
-let argumentParser = Target.Dependency.product(
-  name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
   name: "nn-tools",
@@ -103,89 +106,50 @@ let package = Package(
       cSettings: Context.environment["NN_FUZZER"] == nil ? [] : [.define("NN_SANITIZED")]),
 
     library("Tensors", ["CMemory"]),
-    library("Random"),
-    library("Kernels", ["Tensors", "CProcessor"]),
     .target(name: "Microkernels"),
-    lanes(4, for: "x86-64"),
-    lanes(8, for: "x86-64-v3"),
-    lanes(16, for: "x86-64-v4"),
+    kernels("KernelsBaseline", of: 4, for: "x86-64"),
+    kernels("KernelsAVX2", of: 8, for: "x86-64-v3"),
+    kernels("KernelsAVX512", of: 16, for: "x86-64-v4"),
     library(
-      "Products",
-      ["Tensors", "Kernels", "Microkernels", "Lanes4", "Lanes8", "Lanes16"]),
-    library("Gzip", ["Tensors", "Kernels", "CZlib", "CDeflate", "CISAL"]),
+      "Compute",
+      ["Tensors", "Microkernels", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "CProcessor"]),
+    library("Gzip", ["Tensors", "Compute", "CZlib", "CDeflate", "CISAL"]),
     library("Safetensors", ["Tensors"]),
-    library("Documents", ["Tensors", "Safetensors"]),
     library("Formats", ["Tensors", "CPNG"]),
-    library("Layers", ["Tensors", "Random", "Kernels", "Products"]),
-    library("Losses", ["Tensors", "Kernels", "Layers"]),
+    library("Layers", ["Tensors", "Compute"]),
     // A root of which C's errno need not hear is one instruction, for four numbers at once.
     .target(
-      name: "Optimizers", dependencies: ["CLibrary", "Tensors", "Kernels", "Products"],
+      name: "Optimizers", dependencies: ["CLibrary", "Tensors", "Compute"],
       swiftSettings: [.unsafeFlags(["-Xcc", "-fno-math-errno"])]),
-    library("Networks", ["Tensors", "Random", "Kernels", "Products", "Layers", "Losses"]),
+    library("Networks", ["Tensors", "Compute", "Layers"]),
     library(
-      "Training", ["Tensors", "Documents", "Random", "Kernels", "Optimizers", "Safetensors"]),
-    library("Augmentation", ["Tensors", "Documents", "Random", "Kernels", "Safetensors"]),
+      "Training",
+      ["Tensors", "Compute", "Safetensors", "Layers", "Optimizers", "Networks", "CXXHash"]),
     library(
-      "Propagation",
+      "ToolSupport",
       [
-        "Tensors", "Augmentation", "Documents", "Random", "Kernels", "Layers", "Networks",
-        "Optimizers",
-        "Safetensors",
-        "Training",
+        "Tensors", "Compute", "Gzip", "Safetensors", "Optimizers", "Training", "CMemory",
+        "CProcessor", "CXXHash", "CLinux", argumentParser,
       ]),
-    library(
-      "Checking", ["Tensors", "CXXHash", "Documents", "Networks", "Safetensors", "Training"]),
-    library(
-      "Stages",
-      [
-        "Tensors", "Documents", "Gzip", "Kernels", "Safetensors", "CMemory", "CProcessor",
-        "CXXHash", "CLinux", argumentParser,
-      ]),
-    library(
-      "TrainingOptions",
-      [
-        "Tensors", "AugmentationOptions", "Optimizers", "Safetensors", "Stages", "Training",
-        argumentParser,
-      ]),
-    library("AugmentationOptions", ["Tensors", "Augmentation", "Stages", argumentParser]),
 
     .executableTarget(
-      name: "kernel-benchmark", dependencies: ["CLibrary", "Tensors", "Kernels", "Products"],
+      name: "kernel-benchmark", dependencies: ["CLibrary", "Tensors", "Compute"],
       path: "benchmarks/kernels"),
     .target(name: "Comparison", dependencies: ["Tensors"], path: "Tests/Comparison"),
     .target(name: "Scratch", path: "Tests/Scratch"),
     tests(of: "Comparison", ["Tensors"]),
     tests(of: "Tensors"),
-    tests(of: "Random"),
-    tests(of: "Kernels", ["Tensors", "CProcessor", "Comparison"]),
-    tests(of: "Products", ["Tensors", "Kernels", "Comparison"]),
+    tests(of: "Compute", ["Tensors", "CProcessor", "Comparison"]),
     tests(of: "Gzip", ["CZlib"]),
     tests(of: "Safetensors", ["Tensors"]),
-    tests(of: "Documents", ["Tensors", "Safetensors"]),
     tests(of: "Formats", ["Tensors", "CPNG"]),
-    tests(of: "Layers", ["Tensors", "Kernels", "Comparison"]),
-    tests(of: "Losses", ["Tensors", "Kernels", "Layers", "Comparison"]),
-    tests(of: "Optimizers", ["Tensors", "Kernels", "Products", "Comparison"]),
-    tests(
-      of: "Networks",
-      ["Tensors", "Random", "Kernels", "Products", "Layers", "Losses", "Comparison"]),
+    tests(of: "Layers", ["Tensors", "Compute", "Comparison"]),
+    tests(of: "Optimizers", ["Tensors", "Compute", "Comparison"]),
+    tests(of: "Networks", ["Tensors", "Compute", "Layers", "Comparison"]),
     tests(
       of: "Training",
-      ["Tensors", "Documents", "Kernels", "Optimizers", "Safetensors", "Comparison"]),
-    tests(
-      of: "Augmentation",
-      ["Tensors", "Documents", "Random", "Kernels", "Safetensors", "Comparison"]),
-    tests(
-      of: "Propagation",
-      [
-        "Tensors", "Documents", "Random", "Kernels", "Layers", "Networks", "Optimizers",
-        "Safetensors",
-        "Training",
-      ]),
-    tests(of: "Checking", ["Tensors", "Documents", "Networks", "Safetensors", "Training"]),
-    tests(of: "Stages", ["Scratch", "Tensors", "Documents", "Gzip", "Safetensors"]),
-    .testTarget(name: "RegistryTests", dependencies: ["Scratch", "Stages", "TrainingOptions"]),
+      ["Tensors", "Compute", "Safetensors", "Layers", "Networks", "Optimizers", "Comparison"]),
+    tests(of: "ToolSupport", ["Scratch", "Tensors", "Gzip", "Safetensors"]),
     fuzzing,
     .testTarget(
       name: "PipelineTests", dependencies: ["Scratch", "Tensors", "Gzip", "Safetensors"]),
@@ -193,7 +157,7 @@ let package = Package(
     + tools.map { name, imports in
       .executableTarget(
         name: name,
-        dependencies: ["Tensors", "Documents", "Safetensors", "Stages", argumentParser] + imports)
+        dependencies: toolImports + imports)
     },
   swiftLanguageModes: [.v6]
 )

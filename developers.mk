@@ -55,7 +55,7 @@ faults: | $(built) ## kill, cut, flip, fill and delay at random: docs/RELIABILIT
 fuzz: packages ## give the readers inputs that nobody would write
 	@$(scripts)/fuzz.sh --runs $(FUZZ_RUNS)
 
-coverage: $(venv)/installed ## show how much of Gzip, Safetensors and Stages the tests run
+coverage: $(venv)/installed ## show how much of Gzip, Safetensors and ToolSupport the tests run
 	@$(scripts)/coverage.sh
 
 sanitize: packages ## run the tests under AddressSanitizer and ThreadSanitizer

@@ -1,5 +1,5 @@
 import CDeflate
-import Kernels
+import Compute
 
 /// A member that says in its header how long it is: a block of BGZF (SAM/BAM specification, section
 /// 4.1), as the writer makes them.

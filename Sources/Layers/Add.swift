@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// The sum of several layers' outputs, element by element: `add NAME…` adds those of the named layers to what

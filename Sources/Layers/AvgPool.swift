@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// The mean under a window that moves over every channel of an image.

@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 import Tensors
 
 /// Every channel brought to mean 0 and variance 1 over the batch, then scaled and shifted as learned:

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// Several layers' outputs one after the other along the first axis of an example: `concat NAME…` puts those of

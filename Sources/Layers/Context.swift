@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 
 /// What a batch passes through the layers for.
 public enum Mode: String, Sendable, CaseIterable {

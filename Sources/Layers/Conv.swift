@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 import Tensors
 
 /// A convolutional layer: the same small weighted sum at every place of a picture.

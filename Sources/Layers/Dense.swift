@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 import Tensors
 
 /// A fully connected layer: every output is a weighted sum of every input, plus a bias.

@@ -1,5 +1,4 @@
-import Kernels
-import Random
+import Compute
 import Tensors
 
 /// In training every number is set to 0 with probability P and else divided by 1 − P; in use nothing happens:

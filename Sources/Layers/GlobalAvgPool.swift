@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// The mean of every channel of an image, as an image of one element: `global-avgpool` makes C×1×1 of C×H×W.

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// An operation of a network with its shapes and, mostly, parameters. The activation after it is a matter of its own.

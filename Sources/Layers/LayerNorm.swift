@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// Every example, or every part of it, brought to mean 0 and variance 1, then scaled and shifted as learned:

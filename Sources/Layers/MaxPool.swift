@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 import Tensors
 
 /// The largest element under a window that moves over every channel of an image.

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// Every channel less a constant and divided by another: `normalize mean=M,… std=S,…`, one number for all channels or

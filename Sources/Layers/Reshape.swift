@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// The same numbers under another shape: `reshape 1x28x28`. The element order, row-major, stays.

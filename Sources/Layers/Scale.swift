@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// Every input multiplied by one constant of the topology, and another one added: `scale FACTOR [offset=NUMBER]`.

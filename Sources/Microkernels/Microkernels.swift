@@ -1,5 +1,5 @@
-// What the microkernels are, for all compilations of them: `Lanes16`, `Lanes8` and `Lanes4`. What
-// each computes stands with its source, in `Lanes16`.
+// What the microkernels are, for all compilations of them: `KernelsAVX512`, `KernelsAVX2` and `KernelsBaseline`. What
+// each computes stands with its source, in `KernelsAVX512`.
 //
 // Only requirements: a generic function or a default would be compiled once, for whichever
 // processor.

@@ -1,6 +1,5 @@
-import Kernels
+import Compute
 import Layers
-import Losses
 import Tensors
 
 extension Network {

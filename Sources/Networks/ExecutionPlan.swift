@@ -1,6 +1,5 @@
-import Kernels
+import Compute
 import Layers
-import Products
 import Tensors
 
 /// Which tensors of a batch an executor keeps.

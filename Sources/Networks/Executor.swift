@@ -1,7 +1,5 @@
-import Kernels
+import Compute
 import Layers
-import Losses
-import Products
 import Tensors
 
 /// Computes a network: the one way of a batch through its layers, and of the gradients back.

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Layers
 import Tensors
 

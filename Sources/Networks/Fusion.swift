@@ -1,5 +1,5 @@
+import Compute
 import Layers
-import Products
 
 /// A node of the list that an execution plan is made from: one of the network's, or one that a rewrite has put in.
 struct PlannedNode: Sendable {

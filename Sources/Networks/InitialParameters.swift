@@ -1,5 +1,4 @@
 import Layers
-import Random
 import Tensors
 
 extension Network {

@@ -1,6 +1,5 @@
-import Kernels
+import Compute
 import Layers
-import Losses
 import Tensors
 
 /// A network as its topology describes it: layers, each of which takes the outputs of earlier ones, and a loss at

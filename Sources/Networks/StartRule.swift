@@ -1,5 +1,5 @@
 import Layers
-import Random
+import Tensors
 
 /// How the weights before the first step are drawn; biases and the like start at constants under every rule.
 public enum StartRule: String, Sendable, CaseIterable {

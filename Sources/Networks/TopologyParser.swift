@@ -1,5 +1,4 @@
 import Layers
-import Losses
 import Tensors
 
 /// Reads a topology line by line and builds its layers.

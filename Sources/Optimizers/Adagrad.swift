@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// Adagrad: the more an element has been moved, the less it moves.

@@ -1,5 +1,5 @@
 import CLibrary
-import Kernels
+import Compute
 import Tensors
 
 /// Adam: the mean of the gradients over the root of the mean of their squares, t being the step.

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// Adam with decoupled weight decay: parameter ← (1 − rate · decay) · parameter, then Adam's step.

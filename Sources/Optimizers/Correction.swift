@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 import Tensors
 
 /// What becomes of a gradient on its way into a rule, element by element, g being the gradient's and p the

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// The length of a gradient over many parameters, for clipping: √ of the sum of the squares of

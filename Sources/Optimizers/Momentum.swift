@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// Gradient descent with momentum, as PyTorch's SGD has it, without dampening:

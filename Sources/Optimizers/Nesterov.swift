@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// Nesterov's momentum, as PyTorch's SGD has it, without dampening:

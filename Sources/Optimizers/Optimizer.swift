@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// A rule by which gradients correct parameters. It is a value with its settings; it keeps nothing between

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// RMSprop: every element moves by its gradient over that gradient's usual size.

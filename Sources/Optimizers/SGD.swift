@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// Gradient descent: parameter − rate · gradient. Stochastic, as each step sees one batch.

@@ -1,5 +1,3 @@
-import Documents
-import Random
 import Safetensors
 import Tensors
 

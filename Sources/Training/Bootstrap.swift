@@ -1,4 +1,4 @@
-import Random
+import Tensors
 
 /// What the mean of a sample might as well have been: the means of samples drawn from it, with replacement and of its size.
 ///

@@ -1,4 +1,4 @@
-import Random
+import Tensors
 
 /// The order in which the rows of shards leave a shuffle buffer in one epoch.
 ///

@@ -1,4 +1,3 @@
-import Documents
 import Safetensors
 
 /// Loss and accuracy over predictions, however they are cut into documents.

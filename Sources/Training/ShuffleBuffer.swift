@@ -16,8 +16,8 @@ public struct ShuffleBuffer {
   private let outline: DatasetOutline
   private let open: (Int) throws -> any RowReader
   private var reader: (any RowReader)?
-  private var inputs: Places
-  private var targets: Places?
+  private var inputs: Slots
+  private var targets: Slots?
 
   /// - Parameters:
   ///   - outline: of the rows; all shards have rows of one kind.
@@ -31,8 +31,8 @@ public struct ShuffleBuffer {
     self.order = order
     self.outline = outline
     self.open = open
-    inputs = Places(of: outline.input)
-    targets = outline.target.map { Places(of: $0) }
+    inputs = Slots(of: outline.input)
+    targets = outline.target.map { Slots(of: $0) }
     if skipped > 0 { try skip(skipped) } else { try fill() }
   }
 
@@ -104,7 +104,7 @@ public struct ShuffleBuffer {
 }
 
 /// The buffer's places for the rows of one tensor; their memory grows with the rows that come.
-private struct Places {
+private struct Slots {
   let width: Int
   private let storage: Storage
 

@@ -1,5 +1,5 @@
-import Documents
 import Optimizers
+import Safetensors
 import Tensors
 
 /// What a rule keeps for the parameters of a model between two steps: `optimizer.PARAMETER.NAME`, and for a rule that

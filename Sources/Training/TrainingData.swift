@@ -1,4 +1,3 @@
-import Random
 import Tensors
 
 /// What batches are cut from.

@@ -1,4 +1,4 @@
-import Documents
+import Safetensors
 import Tensors
 
 /// What can be wrong between documents that are right in themselves.

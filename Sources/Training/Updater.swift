@@ -1,6 +1,6 @@
-import Documents
-import Kernels
+import Compute
 import Optimizers
+import Safetensors
 import Tensors
 
 /// What an update is to know of the batch that its gradients come from.

@@ -1,8 +1,7 @@
 import ArgumentParser
-import Augmentation
-import AugmentationOptions
-import Kernels
-import Stages
+import Compute
+import ToolSupport
+import Training
 
 @main
 struct Augment: Stage {

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Kernels
-import Propagation
-import Stages
+import Compute
+import ToolSupport
+import Training
 
 @main
 struct BackpropTool: Stage {

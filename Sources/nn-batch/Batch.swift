@@ -1,9 +1,7 @@
 import ArgumentParser
-import Documents
 import Safetensors
-import Stages
+import ToolSupport
 import Training
-import TrainingOptions
 
 @main
 struct Batch: Stage {

@@ -1,12 +1,9 @@
 import ArgumentParser
-import Checking
-import Documents
 import Networks
 import Safetensors
-import Stages
 import Tensors
+import ToolSupport
 import Training
-import TrainingOptions
 
 @main
 struct CheckTool: Stage {

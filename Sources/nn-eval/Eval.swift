@@ -1,7 +1,7 @@
 import ArgumentParser
-import Documents
-import Stages
+import Safetensors
 import Tensors
+import ToolSupport
 import Training
 
 @main

@@ -1,10 +1,8 @@
 import ArgumentParser
-import Documents
-import Kernels
-import Propagation
+import Compute
 import Safetensors
-import Stages
 import Tensors
+import ToolSupport
 import Training
 
 @main

@@ -1,8 +1,7 @@
 import ArgumentParser
-import Stages
 import Tensors
+import ToolSupport
 import Training
-import TrainingOptions
 
 @main
 struct GateTool: Stage {

@@ -1,9 +1,8 @@
 import ArgumentParser
-import Kernels
+import Compute
 import Layers
-import Propagation
-import Stages
 import Tensors
+import ToolSupport
 import Training
 
 @main

@@ -1,9 +1,8 @@
 import ArgumentParser
-import Documents
 import Formats
 import Safetensors
-import Stages
 import Tensors
+import ToolSupport
 
 @main
 struct Import: Stage {

@@ -1,7 +1,7 @@
 import CLibrary
 import Formats
-import Stages
 import Tensors
+import ToolSupport
 
 /// The pictures of a folder: those of the folders in it, which are the classes, or where it has none, its own.
 ///

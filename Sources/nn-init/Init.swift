@@ -1,11 +1,9 @@
 import ArgumentParser
-import Documents
-import Kernels
+import Compute
 import Networks
-import Propagation
 import Safetensors
-import Stages
 import Tensors
+import ToolSupport
 import Training
 
 @main

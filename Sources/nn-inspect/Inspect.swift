@@ -1,8 +1,7 @@
 import ArgumentParser
-import Documents
 import Safetensors
-import Stages
 import Tensors
+import ToolSupport
 
 @main
 struct Inspect: Stage {

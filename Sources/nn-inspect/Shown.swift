@@ -1,7 +1,6 @@
-import Documents
 import Safetensors
-import Stages
 import Tensors
+import ToolSupport
 
 /// A document as text for people.
 struct Shown {

@@ -1,6 +1,5 @@
 import ArgumentParser
-import Stages
-import TrainingOptions
+import ToolSupport
 
 struct Claim: ParsableCommand {
   static let configuration = CommandConfiguration(

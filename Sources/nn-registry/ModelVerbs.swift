@@ -1,7 +1,6 @@
 import ArgumentParser
-import Stages
+import ToolSupport
 import Training
-import TrainingOptions
 
 struct Init: ParsableCommand {
   static let configuration = CommandConfiguration(

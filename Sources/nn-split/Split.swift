@@ -1,9 +1,8 @@
 import ArgumentParser
 import Safetensors
-import Stages
 import Tensors
+import ToolSupport
 import Training
-import TrainingOptions
 
 @main
 struct Split: Stage {

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Kernels
-import Stages
+import Compute
+import ToolSupport
 import Training
 
 @main

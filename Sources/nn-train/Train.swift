@@ -1,13 +1,9 @@
 import ArgumentParser
-import AugmentationOptions
-import Documents
-import Kernels
-import Propagation
+import Compute
 import Safetensors
-import Stages
 import Tensors
+import ToolSupport
 import Training
-import TrainingOptions
 
 @main
 struct Train: Stage {

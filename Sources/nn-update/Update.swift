@@ -1,11 +1,9 @@
 import ArgumentParser
-import Documents
-import Kernels
+import Compute
 import Safetensors
-import Stages
 import Tensors
+import ToolSupport
 import Training
-import TrainingOptions
 
 @main
 struct Update: Stage {

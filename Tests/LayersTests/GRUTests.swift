@@ -1,6 +1,6 @@
 import Comparison
+import Compute
 import Foundation
-import Kernels
 import Layers
 import Tensors
 import Testing

@@ -1,7 +1,6 @@
 import Comparison
-import Kernels
+import Compute
 import Layers
-import Losses
 import Networks
 import Tensors
 import Testing

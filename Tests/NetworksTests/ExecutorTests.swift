@@ -1,7 +1,6 @@
-import Kernels
+import Compute
 import Layers
 import Networks
-import Products
 import Tensors
 import Testing
 

@@ -1,5 +1,5 @@
 import Comparison
-import Kernels
+import Compute
 import Layers
 import Networks
 import Tensors

@@ -1,8 +1,7 @@
 import Comparison
-import Kernels
+import Compute
 import Layers
 import Networks
-import Random
 import Tensors
 import Testing
 

@@ -1,5 +1,4 @@
 import Layers
-import Losses
 import Networks
 import Tensors
 import Testing

@@ -1,6 +1,5 @@
 import Comparison
-import Kernels
-import Products
+import Compute
 import Tensors
 import Testing
 

@@ -1,7 +1,6 @@
 import Comparison
-import Documents
+import Compute
 import Foundation
-import Kernels
 import Optimizers
 import Safetensors
 import Tensors

@@ -1,5 +1,4 @@
-import Documents
-import Kernels
+import Compute
 import Optimizers
 import Safetensors
 import Tensors

@@ -1,6 +1,6 @@
-import Documents
-import Kernels
+import Compute
 import Optimizers
+import Safetensors
 import Tensors
 import Testing
 

@@ -7,8 +7,7 @@
 // those of a dense layer.
 
 import CLibrary
-import Kernels
-import Products
+import Compute
 import Tensors
 
 struct Layer {

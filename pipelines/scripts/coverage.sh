@@ -16,7 +16,7 @@ END
 fi
 
 least=95
-tests='GzipTests|SafetensorsTests|StagesTests|RegistryTests|FuzzTests|PipelineTests'
+tests='GzipTests|SafetensorsTests|ToolSupportTests|FuzzTests|PipelineTests'
 build=$root/build/coverage
 while [ $# -gt 0 ]; do
   [ $# -gt 1 ] || die 64 "found '$1', expected --least, --tests or --build and a value (see coverage.sh --help)"
@@ -28,7 +28,7 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
-modules=(Gzip Safetensors Stages)
+modules=(Gzip Safetensors ToolSupport)
 
 cd "$root"
 mkdir -p "$build"

@@ -8,7 +8,7 @@ if [ "${1-}" = --help ]; then
 usage: sanitize.sh [--tests PATTERN] [--build FOLDER] [address|thread]…
 
 Compiles the tests with the sanitizers (default: both), each in a folder of its own in FOLDER (default: build), and runs
-those whose names match. NN_TESTS names other test targets than the usual ones, such as 'LayersTests|LossesTests'. Prints
+those whose names match. NN_TESTS names other test targets than the usual ones, such as 'LayersTests|NetworksTests'. Prints
 a table: sanitizer, tests that passed, findings.
 Exit: 0 nothing found, 1 something found, a test failed or none was run, 64 usage, 70 the tests could not be built.
 END
@@ -16,7 +16,7 @@ END
 fi
 
 # The test targets that are compiled: Package.swift.
-export NN_TESTS=${NN_TESTS:-GzipTests|SafetensorsTests|StagesTests|KernelsTests|ProductsTests|PropagationTests|FuzzTests}
+export NN_TESTS=${NN_TESTS:-GzipTests|SafetensorsTests|ToolSupportTests|ComputeTests|TrainingTests|FuzzTests}
 tests=$NN_TESTS
 build=$root/build
 while [ $# -gt 0 ]; do

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// What a layer does to its sums before they leave it as outputs.

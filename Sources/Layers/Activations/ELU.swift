@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 
 /// f(x) = x for x > 0, otherwise alpha · (e^x − 1).
 ///

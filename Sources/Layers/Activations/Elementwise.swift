@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// An activation that treats every element by itself, with a derivative that its output tells.

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 
 /// f(x) = x Φ(x), where Φ is the standard normal distribution function.
 ///

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 
 /// f(x) = min(max(x/6 + 1/2, 0), 1): the sigmoid in three straight lines; the derivative at the kinks ±3 is taken
 /// as 0. NaN stays NaN.

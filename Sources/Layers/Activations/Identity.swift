@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// f(x) = x: the sums leave as they are.

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 
 /// f(x) = max(0, x); the derivative at 0 is taken as 0. NaN stays NaN.
 public struct ReLU: ElementwiseActivation {

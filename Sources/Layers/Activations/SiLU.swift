@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 
 /// f(x) = x σ(x) with σ(x) = 1 / (1 + e^−x), also known as swish.
 ///

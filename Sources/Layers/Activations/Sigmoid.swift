@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 
 /// f(x) = 1 / (1 + e^−x), the logistic function.
 public struct Sigmoid: ElementwiseActivation {

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// yₖ = e^xₖ / Σⱼ e^xⱼ along the last axis: numbers that are positive and add up to 1.

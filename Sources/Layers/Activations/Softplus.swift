@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 
 /// f(x) = log(1 + e^x), the smooth rectifier, without overflow and exact in both tails.
 ///

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 
 /// f(x) = x / (1 + |x|).
 ///

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// f(x) = 1 for x > 0, otherwise 0: the perceptron's threshold. At 0 it does not fire; NaN stays NaN.

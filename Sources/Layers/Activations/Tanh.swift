@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 
 /// f(x) = tanh x.
 public struct Tanh: ElementwiseActivation {

@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 import Tensors
 
 /// `batchnorm`, perhaps with a `relu` after it, in blocked layout. Every number is that of one after the other.

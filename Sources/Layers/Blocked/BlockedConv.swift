@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 import Tensors
 
 /// `conv` on images in blocked layout: [N / lanes, C, H, W, lanes]. Every number is that of `Conv`.

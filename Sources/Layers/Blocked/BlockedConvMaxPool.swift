@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 import Tensors
 
 /// `conv`, perhaps `relu`, and `maxpool` in one, on images in blocked layout. Every number is that of one after the other.

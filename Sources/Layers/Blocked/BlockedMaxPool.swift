@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 import Tensors
 
 /// `maxpool`, perhaps with a `relu` before it, on images in blocked layout. Every number is that of one after the other.

@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 import Tensors
 
 /// Packs examples into blocked layout: [N, …] becomes [N / lanes, …, lanes].

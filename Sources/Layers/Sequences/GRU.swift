@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// Gated recurrent units: `gru UNITS [reverse] [return=last|all]`, as `RecurrentLayer` explains.

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// Long short-term memory: `lstm UNITS [reverse] [return=last|all]`, as `RecurrentLayer` explains.

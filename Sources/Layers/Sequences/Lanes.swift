@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 
 /// Up to eight numbers that lie side by side, all eight but at the end of a row.
 struct Lanes {

@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// A simple recurrent layer: `rnn UNITS [reverse] [return=last|all]`, as `RecurrentLayer` explains.

@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 import Tensors
 
 /// The forward pass of a batch through a recurrent layer; `RecurrenceBackward.swift` holds the

@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 import Tensors
 
 /// At most so many partial sums of the parameters' gradients: a constant, never a matter of the

@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 import Tensors
 
 /// A layer that reads its input step by step and carries a state from each step to the next.

@@ -1,5 +1,4 @@
-import Kernels
-import Products
+import Compute
 
 /// Where a chunk's steps find what they save: in the saved tensors, or, where nothing is saved, in
 /// memory for one step, which the next step uses again.

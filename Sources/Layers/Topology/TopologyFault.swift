@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// What is wrong with a topology, and where: line and column count from 1, the column in Unicode scalars.

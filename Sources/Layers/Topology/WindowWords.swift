@@ -1,4 +1,4 @@
-import Kernels
+import Compute
 import Tensors
 
 /// The words of a layer that moves a window over pictures.

@@ -1,4 +1,4 @@
-@testable import Stages
+@testable import ToolSupport
 
 /// A reader of bytes from outside, with what it promises for every input there is.
 ///

@@ -1,7 +1,7 @@
 import CLibrary
 import Safetensors
 
-@testable import Stages
+@testable import ToolSupport
 
 /// Any bytes as a stage's input: a document or streams, gzip-compressed or not.
 ///

@@ -1,7 +1,7 @@
 import Layers
 
 @testable import Networks
-@testable import Stages
+@testable import ToolSupport
 
 /// Any text as a topology file.
 ///

@@ -1,1 +1,0 @@
-../Lanes16/Winograd.swift
