@@ -33,7 +33,7 @@ EPOCHS ?= $(default-epochs)
 ## the learning rate
 RATE ?= $(default-rate)
 ## the optimizer: sgd momentum nesterov adagrad rmsprop adam adamw
-RULE ?= $(default-rule)
+OPTIMIZER ?= $(default-optimizer)
 ## how the rate changes: constant step exponential cosine one-cycle plateau
 SCHEDULE ?= $(default-schedule)
 ## further options of nn-update, such as --clip-norm 1 --freeze dense1
@@ -91,7 +91,7 @@ include pipelines/help.mk
 # What the knobs are unless a recipe or, where there is nothing here, the dataset says otherwise.
 default-dataset := digits
 default-weights :=
-default-rule := sgd
+default-optimizer := sgd
 default-schedule := constant
 default-learn :=
 default-augment :=

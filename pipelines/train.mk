@@ -67,7 +67,7 @@ $(if $(needs-validation),$(error $(needs-validation): \
 
 # Of these schedules the rate depends on how many epochs there will be.
 total := $(if $(filter cosine one-cycle,$(SCHEDULE)),$(EPOCHS))
-learn := $(strip --rule $(RULE) --schedule $(SCHEDULE) $(total:%=--schedule-epochs %) $(LEARN))
+learn := $(strip --optimizer $(OPTIMIZER) --schedule $(SCHEDULE) $(total:%=--schedule-epochs %) $(LEARN))
 
 # All that decides what the weights become. The datasets are in it by their checksums. The tools are
 # not: to build or to import anew changes no result, and must not restart a long run.

@@ -57,7 +57,7 @@ final class SizedMembers {
   private var waiting = 0..<0
 
   private let threads: Int
-  private var workers: Workers?
+  private var workers: ThreadPool?
   private var decompressors: [OpaquePointer?] = []
   private var jobs: [Job] = []
 
@@ -171,8 +171,8 @@ final class SizedMembers {
   }
 
   /// The threads; nil for this one alone.
-  private func crew() -> Workers? {
-    if threads > 1 && workers == nil { workers = Workers(count: threads) }
+  private func crew() -> ThreadPool? {
+    if threads > 1 && workers == nil { workers = ThreadPool(count: threads) }
     return workers
   }
 

@@ -16,9 +16,9 @@ public struct Context: Sendable {
   /// The source of random numbers; nil where no layer draws any.
   public let draws: Draws?
 
-  public let workers: Workers
+  public let workers: ThreadPool
 
-  public init(_ mode: Mode, draws: Draws? = nil, _ workers: Workers) {
+  public init(_ mode: Mode, draws: Draws? = nil, _ workers: ThreadPool) {
     (self.mode, self.draws, self.workers) = (mode, draws, workers)
   }
 

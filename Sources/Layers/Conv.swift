@@ -19,7 +19,7 @@ public struct Conv: Layer {
     let window = try words.window(strideIsSize: false, mayHaveGaps: true, over: input).window
     let groups = try words.count("groups", otherwise: 1)
     if input[0] % groups.count != 0 || outputs % groups.count != 0 {
-      throw TopologyFault.unequalGroups(
+      throw TopologyError.unequalGroups(
         groups.word, groups: groups.count, inputs: input[0], outputs: outputs)
     }
     hasBias = try words.choice("bias", among: ["yes", "no"], otherwise: "yes") == "yes"

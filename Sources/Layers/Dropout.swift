@@ -46,7 +46,7 @@ public struct Dropout: Layer {
 
   private func mask<R: Real>(
     _ tensor: Tensor, _ draws: Draws, into result: inout Tensor, of type: R.Type,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) {
     let numbers = RandomNumbers(seed: draws.seed, purpose: draws.layer, stream: draws.stream)
     let threshold = UInt32(probability * 0x1p32)

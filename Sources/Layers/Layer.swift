@@ -40,8 +40,8 @@ public protocol Layer: Sendable {
 
   /// Refuses values of the network's input that the layer is not defined for.
   ///
-  /// - Parameter input: [N, …] in a dtype that the layer accepts.
-  /// - Throws: `LayerFault`.
+  /// - Parameter input: [N, …] in the dtype in which it came.
+  /// - Throws: `LayerError`.
   func check(input: Tensor) throws
 
   /// Why a training pass over so few examples has no result, as what follows `the batch has`; nil when it has one.
@@ -102,13 +102,18 @@ public struct LayerInput: Sendable, Equatable {
   public let name: String
   public let shape: Shape
 
+  /// Whether it is the network's input.
+  public var isNetworkInput: Bool { name == "input" }
+
   public init(name: String, shape: Shape) { (self.name, self.shape) = (name, shape) }
 }
 
 /// Values that a layer is not defined for.
-public enum LayerFault: Fault, Equatable {
+public enum LayerError: Fault, Equatable {
   /// An id of the input that is none of 0…`count` − 1.
   case idOutOfRange(id: String, row: Int, position: [Int], count: Int)
+  /// Ids of a dtype that is none of integers.
+  case notIntegers(found: DType)
 
   public var description: String {
     switch self {
@@ -116,6 +121,8 @@ public enum LayerFault: Fault, Equatable {
       "tensor 'input': found id \(id) in row \(row)"
         + (position.isEmpty ? "" : " at step \(position.map(String.init).joined(separator: ", "))")
         + ", expected ids from 0 to \(count - 1)"
+    case .notIntegers(let found):
+      "tensor 'input': found dtype \(found.rawValue), expected integers, which are ids"
     }
   }
 }

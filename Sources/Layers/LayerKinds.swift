@@ -11,7 +11,7 @@ public struct LayerKind: Sendable {
   /// Makes the layer. It takes those words of the line that it knows.
   ///
   /// Parameters: the line's words after the first; the layer's inputs, of which there is one unless it joins others.
-  /// Throws `TopologyFault`.
+  /// Throws `TopologyError`.
   public let make: @Sendable (inout LayerWords, [LayerInput]) throws -> any Layer
 
   /// A layer of one input.
@@ -23,6 +23,14 @@ public struct LayerKind: Sendable {
       precondition(inputs.count == 1, "\(inputs.count) inputs of a layer that takes one")
       return try make(&words, inputs[0].shape)
     }
+  }
+
+  /// A layer of one input that asks where it comes from.
+  init<L: Layer>(
+    reading word: String, _ make: @escaping @Sendable (inout LayerWords, LayerInput) throws -> L
+  ) {
+    (self.word, joinsOthers) = (word, false)
+    self.make = { words, inputs in try make(&words, inputs[0]) }
   }
 
   /// A layer of several inputs.

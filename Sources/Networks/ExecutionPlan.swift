@@ -21,14 +21,14 @@ struct Slot: Sendable {
   let isPerExample: Bool
   /// nil for the dtype that is computed in.
   let dtype: DType?
-  let layout: BatchOrder
+  let layout: BatchLayout
   /// The slot whose memory it shares, often its own.
   var root: Int
 
   /// The shape for a batch.
   func shape(_ examples: Int, _ kernels: LaneKernels?) -> Shape {
     if !isPerExample { return shape }
-    guard layout == .inLanes, let kernels else { return shape.batched(examples) }
+    guard layout == .blocked, let kernels else { return shape.batched(examples) }
     return kernels.shape(of: shape, examples)
   }
 
@@ -204,7 +204,7 @@ private struct PlanDraft {
     self.network = network
     slots = [
       Slot(
-        name: "input", shape: network.input, isPerExample: true, dtype: nil, layout: .byExample,
+        name: "input", shape: network.input, isPerExample: true, dtype: nil, layout: .nchw,
         root: ExecutionPlan.input)
     ]
   }
@@ -263,12 +263,14 @@ private struct PlanDraft {
   }
 
   private mutating func addSlot(
-    _ name: String, _ shape: Shape, _ layout: BatchOrder, isPerExample: Bool = true, _ dtype: DType? = nil,
+    _ name: String, _ shape: Shape, _ layout: BatchLayout, isPerExample: Bool = true,
+    _ dtype: DType? = nil,
     root: Int? = nil
   ) -> Int {
     slots.append(
       Slot(
-        name: name + (layout == .inLanes && isPerExample ? ".blocked" : ""), shape: shape, isPerExample: isPerExample, dtype: dtype, layout: layout,
+        name: name + (layout == .blocked && isPerExample ? ".blocked" : ""), shape: shape,
+        isPerExample: isPerExample, dtype: dtype, layout: layout,
         root: root ?? slots.count))
     return slots.count - 1
   }
@@ -307,10 +309,10 @@ struct ExecutionMemory: Sendable, Equatable {
   /// All nodes together.
   var bytes = 0.0
 
-  /// - Throws: `NetworkFault.tooMuchMemory` when it is more than `limit`.
+  /// - Throws: `NetworkError.tooMuchMemory` when it is more than `limit`.
   func check(for examples: Int, limit: Int) throws {
     if bytes <= Double(limit) { return }
-    throw NetworkFault.tooMuchMemory(
+    throw NetworkError.tooMuchMemory(
       layer: largest, ofLayer: Int(exactly: bytesOfLargest.rounded()),
       found: Int(exactly: bytes.rounded()), examples: examples, limit: limit)
   }

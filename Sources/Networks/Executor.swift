@@ -261,7 +261,8 @@ extension Executor {
   private mutating func undo(
     _ layer: any Layer, _ operation: Operation, _ context: Context
   ) {
-    for output in operation.outputs.dropFirst() where gradients[output].shape != values[output].shape {
+    for output in operation.outputs.dropFirst()
+    where gradients[output].shape != values[output].shape {
       // An output that no operation takes.
       gradients[output] = Tensor(zeros: values[output].shape, dtype)
     }
@@ -319,7 +320,7 @@ extension Executor {
   ///   - hasClassIDs: whether class ids are given as targets.
   ///   - goesBack: whether backward follows.
   ///   - hasArrived: whether the tensors that forward makes have come from elsewhere.
-  /// - Throws: `NetworkFault.tooMuchMemory`.
+  /// - Throws: `NetworkError.tooMuchMemory`.
   public mutating func admit(
     _ examples: Int, atOnce: Int? = nil, hasClassIDs: Bool, goesBack: Bool,
     hasArrived: Bool = false, threads: Int, limit: Int

@@ -4,14 +4,14 @@ import Tensors
 
 /// The constants of `normalize` lines, found from data.
 public struct NormalizationFit {
-  private let workers: Workers
+  private let workers: ThreadPool
   private let memoryLimit: Int
 
   /// Examples whose signals are in memory together.
   private static let chunk = 256
 
   /// - Parameter memoryLimit: the most bytes that the signals of some examples may take; see `Executor.admit`.
-  public init(_ workers: Workers, memoryLimit: Int = .max) {
+  public init(_ workers: ThreadPool, memoryLimit: Int = .max) {
     (self.workers, self.memoryLimit) = (workers, memoryLimit)
   }
 
@@ -20,8 +20,8 @@ public struct NormalizationFit {
   /// reads it.
   ///
   /// - Parameter input: [N, …], as the network takes it.
-  /// - Throws: `TopologyFault` for a topology that is wrong, for a gap behind layers with parameters, and for a channel
-  ///   that never changes; `NetworkFault` for an input that does not fit or signals that are
+  /// - Throws: `TopologyError` for a topology that is wrong, for a gap behind layers with parameters, and for a channel
+  ///   that never changes; `NetworkError` for an input that does not fit or signals that are
   ///   too large.
   public func filled(_ topology: String, with input: Tensor) throws -> String {
     var text = topology
@@ -50,7 +50,7 @@ public struct NormalizationFit {
     let node = network.nodes[index]
     if network.ancestors(of: index).contains(where: { !network.nodes[$0].layer.parameters.isEmpty })
     {
-      throw TopologyFault.pairing(
+      throw TopologyError.pairing(
         node.place,
         reason: "what reaches this 'normalize' depends on parameters: 'batchnorm' is for that")
     }
@@ -83,7 +83,7 @@ public struct NormalizationFit {
     }
     let deviation = squares.map { ($0 / count).squareRoot() }
     if let channel = deviation.firstIndex(where: { !Float($0).isNormal }) {
-      throw TopologyFault.pairing(
+      throw TopologyError.pairing(
         node.place,
         reason: "channel \(channel) is \(decimal(mean[channel])) in all examples: "
           + "found no deviation to divide by")

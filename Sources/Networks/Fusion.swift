@@ -12,19 +12,19 @@ struct PlannedNode: Sendable {
   /// The node of the network whose output it gives; nil for the network's input in another layout.
   let gives: Int?
   /// How a batch of its outputs lies in memory.
-  let layout: BatchOrder
+  let layout: BatchLayout
 
   /// A node of the network as it is.
   init(_ index: Int, of network: Network, sources: [Int?]) {
     let node = network.nodes[index]
     (layer, activation, self.sources) = (node.layer, node.activation, sources)
-    (parametersOf, gives, layout) = (index, index, .byExample)
+    (parametersOf, gives, layout) = (index, index, .nchw)
   }
 
   /// A node that a rewrite has put in.
   init(
     _ layer: any Layer, _ activation: any Activation, sources: [Int?], parametersOf: Int?,
-    gives: Int?, _ layout: BatchOrder
+    gives: Int?, _ layout: BatchLayout
   ) {
     (self.layer, self.activation, self.sources) = (layer, activation, sources)
     (self.parametersOf, self.gives, self.layout) = (parametersOf, gives, layout)
@@ -62,38 +62,56 @@ struct Fusion {
 
   /// The first one that applies is taken.
   static let rewrites: [Rewrite] = [
-    ("conv [relu] maxpool", { site, kernels in
-      guard let conv = site.layer as? Conv, let pool = site.next as? MaxPool,
-        site.activation is Identity || site.activation is ReLU,
-        let layer = BlockedConvMaxPool(conv, pool, isRectified: site.activation is ReLU, kernels)
-      else { return nil }
-      return Replacement(layer: layer, doesActivation: true, doesNext: true)
-    }),
-    ("conv", { site, kernels in
-      guard let conv = site.layer as? Conv, let layer = BlockedConv(conv, kernels) else {
-        return nil
+    (
+      "conv [relu] maxpool",
+      { site, kernels in
+        guard let conv = site.layer as? Conv, let pool = site.next as? MaxPool,
+          site.activation is Identity || site.activation is ReLU,
+          let layer = BlockedConvMaxPool(conv, pool, isRectified: site.activation is ReLU, kernels)
+        else { return nil }
+        return Replacement(layer: layer, doesActivation: true, doesNext: true)
       }
-      return Replacement(layer: layer)
-    }),
-    ("[relu] maxpool", { site, kernels in
-      guard let pool = site.layer as? MaxPool,
-        let layer = BlockedMaxPool(pool, isRectified: site.hasReLUBefore, kernels)
-      else { return nil }
-      return Replacement(layer: layer)
-    }),
-    ("batchnorm relu", { site, kernels in
-      guard let norm = site.layer as? BatchNorm, site.activation is ReLU else { return nil }
-      return Replacement(
-        layer: BlockedBatchNorm(norm, isRectified: true, kernels), doesActivation: true)
-    }),
-    ("batchnorm", { site, kernels in
-      guard let norm = site.layer as? BatchNorm else { return nil }
-      return Replacement(layer: BlockedBatchNorm(norm, isRectified: false, kernels))
-    }),
-    ("add, or an activation by itself", { site, _ in
-      guard site.layer is Add || site.layer is PassThrough else { return nil }
-      return Replacement(layer: site.layer)
-    }),
+    ),
+    (
+      "conv",
+      { site, kernels in
+        guard let conv = site.layer as? Conv, let layer = BlockedConv(conv, kernels) else {
+          return nil
+        }
+        return Replacement(layer: layer)
+      }
+    ),
+    (
+      "[relu] maxpool",
+      { site, kernels in
+        guard let pool = site.layer as? MaxPool,
+          let layer = BlockedMaxPool(pool, isRectified: site.hasReLUBefore, kernels)
+        else { return nil }
+        return Replacement(layer: layer)
+      }
+    ),
+    (
+      "batchnorm relu",
+      { site, kernels in
+        guard let norm = site.layer as? BatchNorm, site.activation is ReLU else { return nil }
+        return Replacement(
+          layer: BlockedBatchNorm(norm, isRectified: true, kernels), doesActivation: true)
+      }
+    ),
+    (
+      "batchnorm",
+      { site, kernels in
+        guard let norm = site.layer as? BatchNorm else { return nil }
+        return Replacement(layer: BlockedBatchNorm(norm, isRectified: false, kernels))
+      }
+    ),
+    (
+      "add, or an activation by itself",
+      { site, _ in
+        guard site.layer is Add || site.layer is PassThrough else { return nil }
+        return Replacement(layer: site.layer)
+      }
+    ),
   ]
 
   private let network: Network
@@ -127,12 +145,12 @@ struct Fusion {
   private mutating func add(_ index: Int) {
     let node = network.nodes[index]
     guard isBlocked[index] else {
-      let sources = node.sources.map { place(of: $0, in: .byExample) }
+      let sources = node.sources.map { place(of: $0, in: .nchw) }
       nodes.append(PlannedNode(index, of: network, sources: sources))
       places.append((nodes.count - 1, nil))
       return
     }
-    let sources = node.sources.map { place(of: $0, in: .inLanes) }
+    let sources = node.sources.map { place(of: $0, in: .blocked) }
     // The `relu` before a maxpool is a part of that.
     let leavesReLU = leavesReLU(index)
     let site = Site(
@@ -145,7 +163,7 @@ struct Fusion {
     nodes.append(
       PlannedNode(
         found.layer, isDone ? Identity() : network.nodes[gives].activation, sources: sources,
-        parametersOf: index, gives: gives, .inLanes))
+        parametersOf: index, gives: gives, .blocked))
     if found.doesNext { places.append((nil, nil)) }
     places.append((nil, nodes.count - 1))
   }
@@ -166,34 +184,34 @@ struct Fusion {
   }
 
   /// The planned node that gives the output of a node, or the network's input, in this layout; nil for the input as it is.
-  private mutating func place(of node: Int?, in layout: BatchOrder) -> Int? {
+  private mutating func place(of node: Int?, in layout: BatchLayout) -> Int? {
     guard let node else {
-      guard layout == .inLanes else { return nil }
+      guard layout == .blocked else { return nil }
       let place =
         packedInput
-        ?? move(Pack(network.input, kernels), from: nil, gives: nil, .inLanes)
+        ?? move(Pack(network.input, kernels), from: nil, gives: nil, .blocked)
       packedInput = place
       return place
     }
     let output = network.nodes[node].output
     switch layout {
-    case .byExample:
+    case .nchw:
       let place =
         places[node].byExample
-        ?? move(Unpack(output, kernels), from: places[node].blocked, gives: node, .byExample)
+        ?? move(Unpack(output, kernels), from: places[node].blocked, gives: node, .nchw)
       places[node].byExample = place
       return place
-    case .inLanes:
+    case .blocked:
       let place =
         places[node].blocked
-        ?? move(Pack(output, kernels), from: places[node].byExample, gives: node, .inLanes)
+        ?? move(Pack(output, kernels), from: places[node].byExample, gives: node, .blocked)
       places[node].blocked = place
       return place
     }
   }
 
   private mutating func move(
-    _ layer: any Layer, from source: Int?, gives node: Int?, _ layout: BatchOrder
+    _ layer: any Layer, from source: Int?, gives node: Int?, _ layout: BatchLayout
   ) -> Int {
     nodes.append(
       PlannedNode(

@@ -10,7 +10,7 @@ extension Network {
   ///
   /// - Parameter dtype: F32 or F64.
   public func initialParameters(
-    seed: UInt64, dtype: DType, _ rule: StartRule = .auto
+    seed: UInt64, dtype: DType, _ rule: Initializer = .auto
   ) -> [String: Tensor] {
     var result: [String: Tensor] = [:]
     for node in nodes {

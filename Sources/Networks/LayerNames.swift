@@ -31,13 +31,13 @@ struct LayerNames {
 
   /// The name of the line that begins with `first`.
   ///
-  /// - Throws: `TopologyFault.badName`.
+  /// - Throws: `TopologyError.badName`.
   mutating func next(_ first: Word, _ words: inout LayerWords) throws -> String {
     runningNumber[first.text, default: 0] += 1
     var name = first.text + String(runningNumber[first.text, default: 0])
     var word = first
     if let option = words.option("name") { (name, word) = option }
-    func refused(_ rule: String) -> TopologyFault { .badName(word, name: name, rule: rule) }
+    func refused(_ rule: String) -> TopologyError { .badName(word, name: name, rule: rule) }
 
     if name.isEmpty || name.utf8.count > Self.longest {
       throw refused("has \(name.utf8.count) characters, expected 1 to \(Self.longest)")

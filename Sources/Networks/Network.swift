@@ -40,7 +40,7 @@ public struct Network: Sendable {
   /// Whether a training pass draws random numbers, so that it must know what to draw them by.
   public let isRandom: Bool
 
-  /// - Throws: `TopologyFault`.
+  /// - Throws: `TopologyError`.
   public init(topology: String) throws { try self.init(topology: topology, allowingGaps: false) }
 
   /// - Parameter allowingGaps: whether `normalize` may lack its constants; such a network cannot compute.
@@ -49,7 +49,7 @@ public struct Network: Sendable {
     try parser.read(topology)
     let (input, nodes, loss) = try parser.finished()
     if !allowingGaps, let gap = nodes.first(where: \.isGap) {
-      throw TopologyFault.pairing(
+      throw TopologyError.pairing(
         gap.place,
         reason: "'normalize' without 'mean=' and 'std=' (nn-init --fit DATASET finds them)")
     }
@@ -105,11 +105,11 @@ public struct Network: Sendable {
 
   /// Refuses a network that cannot learn, before anything is computed.
   ///
-  /// - Throws: `NetworkFault.noDerivative`.
+  /// - Throws: `NetworkError.noDerivative`.
   public func checkDerivatives() throws {
     for (node, carriesError) in zip(nodes, carriesError) where carriesError {
       if let reason = node.activation.reasonWithoutDerivative {
-        throw NetworkFault.noDerivative(layer: node.name, reason: reason)
+        throw NetworkError.noDerivative(layer: node.name, reason: reason)
       }
     }
   }
@@ -117,11 +117,11 @@ public struct Network: Sendable {
   /// Refuses batches of a size that a layer cannot be trained on.
   ///
   /// - Parameter batch: which one has so many examples.
-  /// - Throws: `NetworkFault.tooFewExamples`.
+  /// - Throws: `NetworkError.tooFewExamples`.
   public func checkTraining(on examples: Int, of batch: String = "the batch") throws {
     for node in nodes {
       if let reason = node.layer.objection(toTrainingOn: examples) {
-        throw NetworkFault.tooFewExamples(layer: node.name, batch: batch, reason: reason)
+        throw NetworkError.tooFewExamples(layer: node.name, batch: batch, reason: reason)
       }
     }
   }

@@ -24,16 +24,16 @@ struct TopologyParser {
     return (input, nodes, loss)
   }
 
-  private func missing(_ what: String) -> TopologyFault {
+  private func missing(_ what: String) -> TopologyError {
     .missing(line: end.line, column: end.column, what: what)
   }
 
   private mutating func read(_ line: [Word]) throws {
     let first = line[0]
     var words = try LayerWords(line)
-    if loss != nil { throw TopologyFault.misplaced(first, rule: "but 'loss' stands last") }
+    if loss != nil { throw TopologyError.misplaced(first, rule: "but 'loss' stands last") }
     if first.text == "input" {
-      if input != nil { throw TopologyFault.misplaced(first, rule: "but it stands once") }
+      if input != nil { throw TopologyError.misplaced(first, rule: "but it stands once") }
       input = try words.shape("the shape of an example")
       try words.end(known: [])
       return
@@ -44,10 +44,10 @@ struct TopologyParser {
       let known =
         (input == nil ? ["input"] : []) + layerKinds.map(\.word) + activations.map(\.word)
         + ["loss"]
-      throw TopologyFault.unknownWord(first, known: known)
+      throw TopologyError.unknownWord(first, known: known)
     }
     guard input != nil else {
-      throw TopologyFault.misplaced(first, rule: "but 'input' stands first")
+      throw TopologyError.misplaced(first, rule: "but 'input' stands first")
     }
     if first.text == "loss" {
       try readLoss(first, &words)
@@ -82,7 +82,7 @@ struct TopologyParser {
       (word, known) = (found, [])
     }
     if let objection = chosen.objection(to: layer.output) {
-      throw TopologyFault.pairing(word, reason: objection)
+      throw TopologyError.pairing(word, reason: objection)
     }
     let name = try names.next(first, &words)
     try words.end(known: known)
@@ -111,28 +111,28 @@ struct TopologyParser {
     if word.text == "input" { return nil }
     if let index = nodes.firstIndex(where: { $0.name == word.text }) { return index }
     if let line = names.lineOfAll[word.text] {
-      throw TopologyFault.cycle(
+      throw TopologyError.cycle(
         word, name: word.text, line: line, shape: nodes.last?.output ?? input ?? [])
     }
-    throw TopologyFault.unknownLayer(word, known: nodes.map(\.name) + ["input"])
+    throw TopologyError.unknownLayer(word, known: nodes.map(\.name) + ["input"])
   }
 
   private mutating func readLoss(_ first: Word, _ words: inout LayerWords) throws {
     guard let last = nodes.last else {
-      throw TopologyFault.misplaced(first, rule: "expected a layer before it")
+      throw TopologyError.misplaced(first, rule: "expected a layer before it")
     }
     if !nodes.contains(where: { $0.layer.parameters.contains(where: \.isLearned) }) {
-      throw TopologyFault.misplaced(first, rule: "expected a layer with parameters before it")
+      throw TopologyError.misplaced(first, rule: "expected a layer with parameters before it")
     }
     try refuseDeadEnds()
     let word = try words.word("one of " + losses.map { "'\($0.word)'" }.joined(separator: ", "))
     guard let kind = losses.first(where: { $0.word == word.text }) else {
-      throw TopologyFault.unknownWord(word, known: losses.map(\.word))
+      throw TopologyError.unknownWord(word, known: losses.map(\.word))
     }
     let loss = try kind.configured(&words, output: last.output)
     try words.end(known: [])
     if let objection = loss.objection(to: last.activation, output: last.output) {
-      throw TopologyFault.pairing(word, reason: objection)
+      throw TopologyError.pairing(word, reason: objection)
     }
     self.loss = loss
   }
@@ -141,7 +141,7 @@ struct TopologyParser {
   private func refuseDeadEnds() throws {
     let used = Set(nodes.flatMap { $0.sources.compactMap(\.self) })
     for index in nodes.indices.dropLast() where !used.contains(index) {
-      throw TopologyFault.leadsNowhere(nodes[index].place, name: nodes[index].name)
+      throw TopologyError.leadsNowhere(nodes[index].place, name: nodes[index].name)
     }
   }
 }

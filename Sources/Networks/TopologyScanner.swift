@@ -14,7 +14,7 @@ struct TopologyScanner {
 
   init(_ text: String, mostBytes: Int) throws {
     if text.utf8.count > mostBytes {
-      throw TopologyFault.tooLong(found: text.utf8.count, limit: mostBytes)
+      throw TopologyError.tooLong(found: text.utf8.count, limit: mostBytes)
     }
     for scalar in text.unicodeScalars { try read(scalar) }
     if isAfterReturn { throw controlCharacter("\r", column: end.column - 1) }
@@ -40,7 +40,7 @@ struct TopologyScanner {
     case _ where isInComment:
       break
     case _ where !scalar.isASCII:
-      throw TopologyFault.characterOutsideComment(
+      throw TopologyError.characterOutsideComment(
         line: end.line, column: end.column, code: scalar.value)
     default:
       word.unicodeScalars.append(scalar)
@@ -62,7 +62,7 @@ struct TopologyScanner {
     isInComment = false
   }
 
-  private func controlCharacter(_ scalar: Unicode.Scalar, column: Int) -> TopologyFault {
+  private func controlCharacter(_ scalar: Unicode.Scalar, column: Int) -> TopologyError {
     .controlCharacter(line: end.line, column: column, code: scalar.value)
   }
 }

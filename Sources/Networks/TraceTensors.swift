@@ -99,7 +99,7 @@ extension Executor {
   /// - Parameters:
   ///   - tensors: as `traceTensors` gave them, and perhaps others.
   ///   - input: that of the forward pass.
-  /// - Throws: `NetworkFault` about the first tensor that is missing, or has another shape or dtype than it would here.
+  /// - Throws: `NetworkError` about the first tensor that is missing, or has another shape or dtype than it would here.
   public mutating func load(
     _ tensors: [String: Tensor], input: Tensor, brief: Bool, _ context: Context
   ) throws {
@@ -132,7 +132,7 @@ extension Executor {
     let (shape, dtype) = (slot.shape(examples, kernels), slot.dtype ?? dtype)
     if transfer == .unread { return values[place].becomeUnread(shape, dtype) }
     values[place] = try network.required(tensors[slot.name], slot.name, shape, dtype)
-    if slot.layout == .inLanes { values[place].align() }
+    if slot.layout == .blocked { values[place].align() }
   }
 
   /// Gives up the memory of what was loaded.
@@ -146,7 +146,7 @@ extension Executor {
   ///
   /// A layer has no derivative where its outputs depend on more than their own sums (softmax); the last one has only its
   /// delta where loss and activation are differentiated in one.
-  public func deltas(_ workers: Workers) -> [String: Tensor] {
+  public func deltas(_ workers: ThreadPool) -> [String: Tensor] {
     precondition(keeping == .everything, "deltas of an executor that keeps not everything")
     var result: [String: Tensor] = [:]
     for (node, sum, output) in currentPlan.slotsOfNodes where network.carriesError[node] {

@@ -17,13 +17,13 @@ public struct Adagrad: Optimizer {
   public init(_ settings: RuleSettings) { self.settings = settings }
 
   public func correct(
-    _ correction: inout Correction, rate: Double, step: Int, _ workers: Workers
+    _ correction: inout Correction, rate: Double, step: Int, _ workers: ThreadPool
   ) {
-    correction.apply(SlowDown(rate: rate, epsilon: settings[.epsilon]), workers)
+    correction.apply(AdagradStep(rate: rate, epsilon: settings[.epsilon]), workers)
   }
 }
 
-private struct SlowDown: StepFunction {
+private struct AdagradStep: StepFunction {
   let rate, epsilon: Double
 
   func callAsFunction<R: Real>(_ gradient: R, _ squareSum: inout R, _ second: inout R) -> R {

@@ -21,14 +21,14 @@ public struct Adam: Optimizer {
   public init(_ settings: RuleSettings) { self.settings = settings }
 
   public func correct(
-    _ correction: inout Correction, rate: Double, step: Int, _ workers: Workers
+    _ correction: inout Correction, rate: Double, step: Int, _ workers: ThreadPool
   ) {
-    correction.apply(Moments(settings, rate: rate, step: step), workers)
+    correction.apply(AdamStep(settings, rate: rate, step: step), workers)
   }
 }
 
 /// The step of Adam and of AdamW.
-struct Moments: StepFunction {
+struct AdamStep: StepFunction {
   private let beta1, beta2, epsilon, size, root: Double
 
   init(_ settings: RuleSettings, rate: Double, step: Int) {

@@ -17,8 +17,8 @@ public struct AdamW: Optimizer {
   public init(_ settings: RuleSettings) { self.settings = settings }
 
   public func correct(
-    _ correction: inout Correction, rate: Double, step: Int, _ workers: Workers
+    _ correction: inout Correction, rate: Double, step: Int, _ workers: ThreadPool
   ) {
-    correction.apply(Moments(settings, rate: rate, step: step), workers)
+    correction.apply(AdamStep(settings, rate: rate, step: step), workers)
   }
 }

@@ -56,7 +56,7 @@ public struct Correction: Sendable {
 
   /// Corrects the parameter and moves the state, in one pass over all of them, in place unless others hold them: a loop that
   /// reads and writes few arrays is one that the compiler turns into vector instructions.
-  mutating func apply(_ step: some StepFunction, _ workers: Workers) {
+  mutating func apply(_ step: some StepFunction, _ workers: ThreadPool) {
     switch parameter.dtype {
     case .f32: apply(step, of: Float.self, workers)
     case .f64: apply(step, of: Double.self, workers)
@@ -65,7 +65,7 @@ public struct Correction: Sendable {
   }
 
   private mutating func apply<R: Real>(
-    _ step: some StepFunction, of type: R.Type, _ workers: Workers
+    _ step: some StepFunction, of type: R.Type, _ workers: ThreadPool
   ) {
     if let mean = Mean<R>(preparation) {
       apply(step, mean, workers)
@@ -75,7 +75,7 @@ public struct Correction: Sendable {
   }
 
   private mutating func apply<R: Real>(
-    _ step: some StepFunction, _ pass: some Preparing<R>, _ workers: Workers
+    _ step: some StepFunction, _ pass: some Preparing<R>, _ workers: ThreadPool
   ) {
     let type = R.self
     isFinite = allPieces(of: parameter.shape.count) { areFinite in
@@ -122,7 +122,7 @@ public struct Correction: Sendable {
   }
 
   /// As `LaneMicrokernels.descend`, of all elements.
-  mutating func descend(rate: Float, share: Float, _ workers: Workers, _ kernels: LaneKernels) {
+  mutating func descend(rate: Float, share: Float, _ workers: ThreadPool, _ kernels: LaneKernels) {
     isFinite = allPieces(of: parameter.shape.count) { areFinite in
       gradient.withValues(of: Float.self) { g in
         guard let start = g.baseAddress else { return }

@@ -7,7 +7,7 @@ import Tensors
 /// Added up in Double, piece by piece and tensor by tensor in the order given, so that the number of threads
 /// changes nothing.
 public func gradientNorm(
-  of gradients: [Tensor], divisor: Int, bound: Double, _ workers: Workers
+  of gradients: [Tensor], divisor: Int, bound: Double, _ workers: ThreadPool
 ) -> Double {
   gradients.reduce(0) { sum, gradient in
     sum
@@ -24,7 +24,7 @@ public func clippingFactor(norm: Double, largest: Double) -> Double {
 }
 
 private func squareSum<R: Real>(
-  of tensor: Tensor, _ type: R.Type, _ divisor: Int, _ bound: Double, _ workers: Workers
+  of tensor: Tensor, _ type: R.Type, _ divisor: Int, _ bound: Double, _ workers: ThreadPool
 ) -> Double {
   let (divisor, bound) = (R(divisor), R(bound))
   let pieces = (tensor.shape.count + elementsPerPiece - 1) / elementsPerPiece

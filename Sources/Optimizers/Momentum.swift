@@ -17,13 +17,13 @@ public struct Momentum: Optimizer {
   public init(_ settings: RuleSettings) { self.settings = settings }
 
   public func correct(
-    _ correction: inout Correction, rate: Double, step: Int, _ workers: Workers
+    _ correction: inout Correction, rate: Double, step: Int, _ workers: ThreadPool
   ) {
-    correction.apply(Roll(rate: rate, momentum: settings[.momentum]), workers)
+    correction.apply(MomentumStep(rate: rate, momentum: settings[.momentum]), workers)
   }
 }
 
-private struct Roll: StepFunction {
+private struct MomentumStep: StepFunction {
   let rate, momentum: Double
 
   func callAsFunction<R: Real>(_ gradient: R, _ velocity: inout R, _ second: inout R) -> R {

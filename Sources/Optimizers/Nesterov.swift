@@ -17,13 +17,13 @@ public struct Nesterov: Optimizer {
   public init(_ settings: RuleSettings) { self.settings = settings }
 
   public func correct(
-    _ correction: inout Correction, rate: Double, step: Int, _ workers: Workers
+    _ correction: inout Correction, rate: Double, step: Int, _ workers: ThreadPool
   ) {
-    correction.apply(LookAhead(rate: rate, momentum: settings[.momentum]), workers)
+    correction.apply(NesterovStep(rate: rate, momentum: settings[.momentum]), workers)
   }
 }
 
-private struct LookAhead: StepFunction {
+private struct NesterovStep: StepFunction {
   let rate, momentum: Double
 
   func callAsFunction<R: Real>(_ gradient: R, _ velocity: inout R, _ second: inout R) -> R {

@@ -4,7 +4,7 @@ import Tensors
 /// A rule by which gradients correct parameters. It is a value with its settings; it keeps nothing between
 /// steps but the state tensors that it is handed.
 public protocol Optimizer: Sendable {
-  /// The word for `--rule` and in a model's `nn.optimizer`.
+  /// The word for `--optimizer` and in a model's `nn.optimizer`.
   static var word: String { get }
 
   /// The settings it takes besides the learning rate, and their values unless others are given.
@@ -31,7 +31,7 @@ public protocol Optimizer: Sendable {
   ///   - rate: of this step.
   ///   - step: how often this rule has corrected this parameter, this step included; 1 for a rule that does
   ///     not count.
-  func correct(_ correction: inout Correction, rate: Double, step: Int, _ workers: Workers)
+  func correct(_ correction: inout Correction, rate: Double, step: Int, _ workers: ThreadPool)
 }
 
 extension Optimizer {
@@ -40,7 +40,7 @@ extension Optimizer {
   public static var stateNames: [String] { [] }
   public static var countsSteps: Bool { false }
 
-  /// - Throws: `OptimizerFault` for a rate or setting out of its range, or one that the rule does not take.
+  /// - Throws: `OptimizerError` for a rate or setting out of its range, or one that the rule does not take.
   public init(rate: Double, _ given: [RuleSetting: Double] = [:]) throws {
     try self.init(RuleSettings(rate: rate, given, for: Self.self))
   }
@@ -66,7 +66,7 @@ public enum RuleSetting: String, CaseIterable, Sendable {
   /// What remains of Adam's mean of squared gradients in a step.
   case beta2
   /// What remains of RMSprop's mean of squared gradients in a step.
-  case smoothing
+  case alpha
   /// Added to the root of the squares, so that a step is never divided by 0.
   case epsilon
 
@@ -87,13 +87,13 @@ public struct RuleSettings: Sendable {
   let values: [RuleSetting: Double]
 
   init(rate: Double, _ given: [RuleSetting: Double], for rule: any Optimizer.Type) throws {
-    guard rate.isFinite && rate > 0 else { throw OptimizerFault.badRate(found: rate) }
+    guard rate.isFinite && rate > 0 else { throw OptimizerError.badRate(found: rate) }
     for (setting, value) in given {
       guard rule.defaults[setting] != nil else {
-        throw OptimizerFault.foreignSetting(setting, rule: rule.word)
+        throw OptimizerError.foreignSetting(setting, rule: rule.word)
       }
       guard setting.allows(value) else {
-        throw OptimizerFault.badSetting(setting, found: value)
+        throw OptimizerError.badSetting(setting, found: value)
       }
     }
     self.rate = rate
@@ -109,7 +109,7 @@ public struct RuleSettings: Sendable {
 }
 
 /// What can be wrong with the settings of a step.
-public enum OptimizerFault: Fault, Equatable {
+public enum OptimizerError: Fault, Equatable {
   case unknownRule(found: String)
   case badRate(found: Double)
   case badSetting(RuleSetting, found: Double)
@@ -139,12 +139,12 @@ public var optimizerWords: [String] { optimizers.map { $0.word } }
 
 /// The rule that `word` names.
 ///
-/// - Throws: `OptimizerFault`.
+/// - Throws: `OptimizerError`.
 public func optimizer(
   _ word: String, rate: Double, _ given: [RuleSetting: Double] = [:]
 ) throws -> any Optimizer {
   guard let rule = optimizers.first(where: { $0.word == word }) else {
-    throw OptimizerFault.unknownRule(found: word)
+    throw OptimizerError.unknownRule(found: word)
   }
   return try rule.init(rate: rate, given)
 }

@@ -10,7 +10,7 @@ public struct SGD: Optimizer {
   public init(_ settings: RuleSettings) { self.settings = settings }
 
   public func correct(
-    _ correction: inout Correction, rate: Double, step: Int, _ workers: Workers
+    _ correction: inout Correction, rate: Double, step: Int, _ workers: ThreadPool
   ) {
     correction.descend(rate: rate, workers)
   }

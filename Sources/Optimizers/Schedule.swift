@@ -23,18 +23,18 @@ public struct TrainingPosition: Sendable, Equatable {
 /// losses so far. So every route through the same steps, and every resumed one, takes the same rates.
 public struct Schedule: Sendable, Equatable {
   /// How the factor goes once the rate is warm.
-  public let course: Course
+  public let course: Decay
   /// Epochs, also in part, in which the rate grows in equal steps to what the course says: the factor of batch k of
   /// n is k / n more. 0 for none.
   public let warmUp: Double
 
   /// A constant rate from the first step unless told otherwise.
-  public init(_ course: Course = .constant, warmUp: Double = 0) {
+  public init(_ course: Decay = .constant, warmUp: Double = 0) {
     (self.course, self.warmUp) = (course, warmUp)
   }
 
   /// The course without warm-up; every formula is PyTorch's.
-  public enum Course: Sendable, Equatable {
+  public enum Decay: Sendable, Equatable {
     /// 1.
     case constant
     /// factor^⌊(epoch − 1) / every⌋: StepLR.
@@ -60,7 +60,7 @@ public struct Schedule: Sendable, Equatable {
   /// The factor for the learning rate.
   ///
   /// - Parameter losses: validation losses by the epoch after which they were measured.
-  /// - Throws: `ScheduleFault` when the place lies behind the schedule's end, or the loss of the epoch before is missing.
+  /// - Throws: `ScheduleError` when the place lies behind the schedule's end, or the loss of the epoch before is missing.
   public func factor(at place: TrainingPosition, losses: [Int: Double]) throws -> Double {
     let warmth = warmUp == 0 ? 1 : min(1, (place.index + 1) / (warmUp * Double(place.steps)))
     return try warmth * course.factor(at: place, losses: losses)
@@ -72,7 +72,7 @@ public struct Schedule: Sendable, Equatable {
   }
 }
 
-extension Schedule.Course {
+extension Schedule.Decay {
   fileprivate func factor(at place: TrainingPosition, losses: [Int: Double]) throws -> Double {
     switch self {
     case .constant: return 1
@@ -86,7 +86,7 @@ extension Schedule.Course {
     case .plateau(let factor, let patience):
       if place.epoch == 1 { return 1 }
       guard losses[place.epoch - 1] != nil else {
-        throw ScheduleFault.noLoss(epoch: place.epoch - 1)
+        throw ScheduleError.noLoss(epoch: place.epoch - 1)
       }
       return pow(factor, Double(reductions(losses, before: place.epoch, patience: patience)))
     }
@@ -112,7 +112,7 @@ extension Schedule.Course {
 extension TrainingPosition {
   /// All batches of a training over `epochs`.
   fileprivate func total(of epochs: Int) throws -> Double {
-    guard epoch <= epochs else { throw ScheduleFault.behindEnd(epoch: epoch, epochs: epochs) }
+    guard epoch <= epochs else { throw ScheduleError.behindEnd(epoch: epoch, epochs: epochs) }
     return Double(epochs) * Double(steps)
   }
 }
@@ -143,7 +143,7 @@ private func reductions(_ losses: [Int: Double], before epoch: Int, patience: In
 }
 
 /// What can be wrong between a schedule and a batch.
-public enum ScheduleFault: Fault, Equatable {
+public enum ScheduleError: Fault, Equatable {
   case behindEnd(epoch: Int, epochs: Int)
   case noLoss(epoch: Int)
 

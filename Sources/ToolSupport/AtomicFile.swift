@@ -1,7 +1,7 @@
 import CLibrary
 import Tensors
 
-/// A file that appears under its name whole or not at all: written beside it (`SideFile`), synced, renamed.
+/// A file that appears under its name whole or not at all: written beside it (`LockedTemporaryFile`), synced, renamed.
 ///
 /// A link is followed, so that the file it points at is replaced and the link stays. What is no regular file (a
 /// device, a FIFO, anything below `/dev`) is opened and written as it is.
@@ -28,11 +28,11 @@ final class AtomicFile {
       return
     }
     let (folder, name) = AtomicFile.split(target)
-    let beside = "\(AtomicFile.canonical(folder))/\(SideFile.name(for: name))"
+    let beside = "\(AtomicFile.canonical(folder))/\(LockedTemporaryFile.name(for: name))"
     if Temporaries.contains(beside) {
       throw StageError.usage("two outputs to '\(path)'")
     }
-    let (number, side) = try SideFile.create(beside, for: printable(path))
+    let (number, side) = try LockedTemporaryFile.create(beside, for: printable(path))
     // Not before it is known to be ours: a signal would remove another process's.
     Temporaries.add(side)
     if exists { _ = fchmod(number, status.st_mode & 0o7777) }

@@ -14,12 +14,12 @@ public final class DocumentOutput {
   private var gzip: GzipWriter?
   private var writer = DocumentWriter()
   private var frames = 0
-  private let loans: Loans
+  private let loans: ZeroCopyPipe
 
   /// - Parameters:
   ///   - path: the file; nil or `-` for standard output.
   ///   - level: gzip's, 0 to 9; nil for the default: real compression into a file, none into a pipe.
-  ///   - lending: whether tensors are lent to a pipe, see `Loans`.
+  ///   - lending: whether tensors are lent to a pipe, see `ZeroCopyPipe`.
   /// - Throws: `StageError.outputNotCreated`; `.usage` when standard output is a terminal.
   public init(_ path: String?, level: Int? = nil, lending: Bool = false) throws {
     (file, descriptor) = try AtomicFile.orStandardOutput(path)
@@ -34,7 +34,7 @@ public final class DocumentOutput {
       isPlain
       ? nil
       : GzipWriter(level: level ?? (descriptor.nature == .regular ? Self.defaultLevel : 0))
-    loans = Loans(lending: lending && descriptor.nature == .pipe && gzip?.level == 0)
+    loans = ZeroCopyPipe(lending: lending && descriptor.nature == .pipe && gzip?.level == 0)
   }
 
   /// Writes a document that stands alone.

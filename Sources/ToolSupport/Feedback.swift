@@ -44,7 +44,7 @@ public final class FeedbackOutput {
   private let descriptor: Descriptor
   private var gzip = GzipWriter(level: 0)
   private var writer = DocumentWriter()
-  private let loans: Loans
+  private let loans: ZeroCopyPipe
   private var hasReader = true
 
   /// Opens the FIFO whether or not it has a reader yet.
@@ -54,7 +54,7 @@ public final class FeedbackOutput {
   /// does not watch its output.
   /// - Parameters:
   ///   - isOfStandardInput: whether the gradients come from there.
-  ///   - lending: whether tensors are lent to the FIFO, see `Loans`.
+  ///   - lending: whether tensors are lent to the FIFO, see `ZeroCopyPipe`.
   /// - Throws: `StageError.outputNotCreated`; `.usage` when the path is no FIFO.
   public init(_ path: String, isOfStandardInput: Bool, lending: Bool = false) throws {
     if !isOfStandardInput { Self.promised = nil }
@@ -66,7 +66,7 @@ public final class FeedbackOutput {
     guard descriptor.nature == .pipe else {
       throw StageError.usage("--feedback: '\(printable(path))' is no FIFO (mkfifo makes one)")
     }
-    loans = Loans(lending: lending)
+    loans = ZeroCopyPipe(lending: lending)
   }
 
   /// The FIFO whose reader must not wait for this program should it fail; nil when there is none.

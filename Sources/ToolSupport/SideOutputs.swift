@@ -20,7 +20,8 @@ extension DocumentOutput {
       return printable(path)
     }
     abandon()
-    let partial = besidePath(SideFile.shortened(partialPrefix + name, keeping: ".safetensors.gz"))
+    let partial = besidePath(
+      LockedTemporaryFile.shortened(partialPrefix + name, keeping: ".safetensors.gz"))
     let output = try beside(partial)
     try output.write(document)
     try output.finish()
@@ -48,7 +49,7 @@ extension DocumentOutput {
       .name.trimmingSuffix(".gz").trimmingSuffix(".safetensors")
     if stem.hasPrefix(partialPrefix) { stem = String(stem.dropFirst(partialPrefix.count)) }
     let ending = ".\(part).safetensors.gz"
-    return besidePath(SideFile.shortened("failed.\(stem)\(ending)", keeping: ending))
+    return besidePath(LockedTemporaryFile.shortened("failed.\(stem)\(ending)", keeping: ending))
   }
 
   private func besidePath(_ name: String) -> String {

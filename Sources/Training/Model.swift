@@ -171,6 +171,10 @@ public struct Lineage: Sendable, Equatable {
     let line = text[(start ?? text.startIndex)...]
     guard line.hasPrefix("step="), let space = line.utf8.firstIndex(of: UInt8(ascii: " "))
     else { return nil }
-    return String(line[line.utf8.index(after: space)...])
+    let settings = line[line.utf8.index(after: space)...]
+    // Models written before rmsprop's setting had PyTorch's name.
+    return settings.split(separator: " ", omittingEmptySubsequences: false)
+      .map { $0.hasPrefix("smoothing=") ? "alpha=" + $0.dropFirst(10) : String($0) }
+      .joined(separator: " ")
   }
 }

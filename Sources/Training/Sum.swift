@@ -5,9 +5,9 @@ import Tensors
 /// The sum of gradients, added in the order in which they come.
 public struct GradientSum {
   private var sum: Document?
-  private let workers: Workers
+  private let workers: ThreadPool
 
-  public init(_ workers: Workers) { self.workers = workers }
+  public init(_ workers: ThreadPool) { self.workers = workers }
 
   /// Adds one more.
   ///

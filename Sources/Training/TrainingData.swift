@@ -36,7 +36,7 @@ public struct Examples: Sendable {
 }
 
 /// A dataset in memory.
-public struct HeldData: TrainingData {
+public struct InMemoryDataset: TrainingData {
   public let digest: String
   private let dataset: Dataset
 

@@ -58,7 +58,7 @@ public enum TrainingError: Fault, Equatable {
       "tensor '\(name)': the correction makes it \(decimal(found)) at \(position), expected variances of at least 0: "
         + "the gradient is not of the model as it is now"
     case .noEpochLoss:
-      "nn.loss: the model stopped inside an epoch and does not say the loss so far, by which --until goes"
+      "nn.loss: the model stopped inside an epoch and does not say the loss so far, by which --target-loss goes"
     case .noExamples: "nn.examples: found 0, expected at least one example"
     case .noGradients: "no gradients: the stream has 0 frames"
     case .noPredictions: "no predictions: the stream has 0 frames"

@@ -9,9 +9,9 @@ extension Model {
   /// - Parameter gradient: a gradient document; sums over `nn.examples` examples.
   /// - Throws: `DocumentError` when it is none, belongs to another network, lacks a parameter, has one of another shape or
   ///   type, sums over no examples, or holds NaN or infinity; also when a corrected weight is no longer finite.
-  ///   `ScheduleFault` and `TrainingError` when settings, gradient and model do not go together.
+  ///   `ScheduleError` and `TrainingError` when settings, gradient and model do not go together.
   public mutating func learn(
-    _ gradient: Document, _ settings: UpdateSettings, _ workers: Workers
+    _ gradient: Document, _ settings: UpdateSettings, _ workers: ThreadPool
   ) throws {
     try gradient.require(.gradient)
     guard try gradient.text(.topology) == topology else {

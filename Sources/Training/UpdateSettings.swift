@@ -27,7 +27,7 @@ public struct UpdateSettings: Sendable, CustomStringConvertible {
   public var options: [String] {
     let words = description.split(separator: " ")
     let hasDecay = type(of: optimizer).defaultDecay > 0
-    return ["--rule=\(words[0])"] + words.dropFirst().map { "--\($0)" }
+    return ["--optimizer=\(words[0])"] + words.dropFirst().map { "--\($0)" }
       + (hasDecay && penalties.decay == 0 ? ["--weight-decay=0"] : [])
   }
 

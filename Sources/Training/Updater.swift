@@ -72,11 +72,11 @@ public struct Updater: Sendable {
   ///   - gradients: in the parameters' shapes, summed over the examples.
   ///   - batch: where the gradients come from. What it throws is thrown unless a gradient is not finite.
   ///   - text: `TrainingSettings.text` of the batch and the settings; nil once `isNoted`.
-  /// - Throws: as `requireFinite`; `ScheduleFault`; `TrainingError.normOverflow`, `.overflow`, `.negativeVariance` or
+  /// - Throws: as `requireFinite`; `ScheduleError`; `TrainingError.normOverflow`, `.overflow`, `.negativeVariance` or
   ///   `.lossOverflow`. Some of the parameters and of the optimizer's state may be updated then.
   public mutating func learn(
     _ parameters: inout [Tensor], by gradients: [Tensor], from batch: () throws -> LearnedBatch,
-    into model: inout Model, settings text: String?, _ workers: Workers
+    into model: inout Model, settings text: String?, _ workers: ThreadPool
   ) throws {
     let learned: LearnedBatch
     var factor = 1.0
@@ -109,7 +109,7 @@ public struct Updater: Sendable {
 
   private mutating func update(
     _ parameters: inout [Tensor], by gradients: [Tensor], examples: Int, factor: Double,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) throws {
     if mayHideGradients { try requireFinite(gradients) }
     do {
@@ -128,7 +128,7 @@ public struct Updater: Sendable {
 
   private mutating func apply(
     to parameters: inout [Tensor], _ gradients: [Tensor], examples: Int, factor: Double,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) throws {
     var preparation = try preparation(gradients, examples, workers)
     let countsSteps = type(of: settings.optimizer).countsSteps
@@ -173,7 +173,7 @@ public struct Updater: Sendable {
 
   /// What becomes of all gradients before the rule sees them.
   private func preparation(
-    _ gradients: [Tensor], _ examples: Int, _ workers: Workers
+    _ gradients: [Tensor], _ examples: Int, _ workers: ThreadPool
   ) throws -> Preparation {
     var preparation = Preparation(divisor: settings.reduction.divisor(examples: examples))
     preparation.bound = settings.clipping.value
@@ -199,7 +199,7 @@ public struct Updater: Sendable {
   /// A running statistic after a batch: statistic − sum / examples, the sum being that of momentum · (statistic −
   /// observed) over the examples. No setting of the correction applies to it.
   private func move(
-    _ statistic: inout Tensor, _ name: String, by sum: Tensor, examples: Int, _ workers: Workers
+    _ statistic: inout Tensor, _ name: String, by sum: Tensor, examples: Int, _ workers: ThreadPool
   ) throws {
     statistic.combine(with: sum, by: Move(examples: examples), workers)
     if name.hasSuffix("running_var"), let (value, position) = statistic.firstNegative() {

@@ -45,7 +45,7 @@ struct Augment: Stage {
   func run() throws {
     let output = try output.open()
     let augmentation = try augmentation
-    let workers = Workers(count: jobs.count, patience: .short)
+    let workers = ThreadPool(count: jobs.count, patience: .short)
     let input = try openInput(batches, as: "the batches", watching: output)
     try transform(input, into: output) { try augmentation.distorted($0, workers) }
   }

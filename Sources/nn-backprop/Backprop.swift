@@ -39,7 +39,7 @@ struct BackpropTool: Stage {
   func run() throws {
     let output = try output.open(lending: ring)
     var backprop = try Backprop(
-      keepingDeltas: deltas, Workers(count: jobs.count, patience: .short),
+      keepingDeltas: deltas, ThreadPool(count: jobs.count, patience: .short),
       memoryLimit: documentLimit())
     let input = try openInput(traces, as: "the traces", watching: output)
     try transform(input, into: output) { trace in

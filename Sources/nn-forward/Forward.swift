@@ -70,7 +70,7 @@ struct ForwardTool: Stage {
   func run() throws {
     let feedback = try follow.map { try FeedbackInput($0) }
     let output = try output.open(lending: ring)
-    let workers = Workers(count: jobs.count, patience: .short)
+    let workers = ThreadPool(count: jobs.count, patience: .short)
     let start = try model.read(watching: output) {
       try Forward(Model($0), workers, memoryLimit: documentLimit())
     }

@@ -51,7 +51,7 @@ struct GradCheckTool: Stage {
     let model = try model.read { try Model($0) }
     let input = try openInput(batch, as: "the batch")
     let document = try input.one()
-    let workers = Workers(count: jobs.count)
+    let workers = ThreadPool(count: jobs.count)
     let check = try input.locating {
       try GradientCheck(
         of: model, on: document, inference ? .inference : .training, tolerance: tolerance.value,

@@ -17,13 +17,13 @@ struct Init: Stage {
       the same weights. Signals should neither fade nor swell from layer to layer, so by the rule auto weights \
       are uniform within ±√(6/(in+out)) after Glorot and Bengio 2010; before relu, elu, gelu and silu, \
       which let about half of a signal pass, within ±√(6/in) after He et al. 2015, before a leaky-relu \
-      ±√(6/((1+slope²) in)), before selu ±√(3/in). Other rules of --start: uniform, within ±1; glorot-uniform and \
+      ±√(6/((1+slope²) in)), before selu ±√(3/in). Other initializers: uniform, within ±1; glorot-uniform and \
       he-uniform, whatever the activation; glorot-normal and he-normal, of the same variance; orthogonal, \
       rows or columns at right angles and of length 1 (Saxe et al. 2014); zeros, from which only a \
       network of one layer learns.
 
         nn-init pipelines/nets/digits.net --seed 1 -o model.safetensors.gz
-        nn-init pipelines/nets/digits.net --start he-normal | nn-inspect
+        nn-init pipelines/nets/digits.net --initializer he-normal | nn-inspect
 
       Exit: 0 done, 64 usage, 65 bad topology or weights, 66 file missing, 71 no memory, \
       73/74 output, 75 output taken, 80 NaN or infinity in given weights, 141 reader gone.
@@ -38,8 +38,8 @@ struct Init: Stage {
   @Option(help: "The type to compute in: \(Precision.allValueStrings.joined(separator: " or ")).")
   var dtype = Precision.f32
 
-  @Option(help: ArgumentHelp("How weights are drawn (default: auto).", valueName: "rule"))
-  var start: StartRule?
+  @Option(help: ArgumentHelp("How weights are drawn (default: auto).", valueName: "word"))
+  var initializer: Initializer?
 
   @Option(
     help: ArgumentHelp(
@@ -55,8 +55,8 @@ struct Init: Stage {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if start != nil && weights != nil {
-      throw ValidationError("--start and --weights exclude each other")
+    if initializer != nil && weights != nil {
+      throw ValidationError("--initializer and --weights exclude each other")
     }
   }
 
@@ -82,9 +82,9 @@ struct Init: Stage {
     let dataset = try input.locating { try Dataset(document) }
     return try locating(topology.name) {
       do {
-        return try NormalizationFit(Workers(count: 1), memoryLimit: documentLimit()).filled(
+        return try NormalizationFit(ThreadPool(count: 1), memoryLimit: documentLimit()).filled(
           text, with: dataset.input)
-      } catch let fault as NetworkFault {
+      } catch let fault as NetworkError {
         return try input.locating { throw fault }
       }
     }
@@ -93,7 +93,7 @@ struct Init: Stage {
   private func model(of network: Network) throws -> Model {
     guard let weights else {
       return try startModel(
-        of: network, seed: seed.seed, dtype: dtype.dtype, .drawn(start ?? .auto))
+        of: network, seed: seed.seed, dtype: dtype.dtype, .drawn(initializer ?? .auto))
     }
     let digest = Digest()
     let input = try openInput(weights, as: "--weights", digest: digest)
@@ -105,8 +105,8 @@ struct Init: Stage {
   }
 }
 
-// The rules are the words of --start.
-extension StartRule: OptionValue {}
+// The words of --initializer.
+extension Initializer: OptionValue {}
 
 /// The types that networks compute in.
 enum Precision: String, OptionValue, CaseIterable {

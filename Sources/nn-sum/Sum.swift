@@ -28,7 +28,7 @@ struct Sum: Stage {
 
   func run() throws {
     let output = try output.open()
-    var sum = try GradientSum(Workers(count: 1))
+    var sum = try GradientSum(ThreadPool(count: 1))
     for path in gradients.isEmpty ? ["-"] : gradients {
       let input = try openInput(path, as: "the gradients", watching: output)
       while let gradient = try input.next() {

@@ -70,7 +70,7 @@ struct Train: Stage {
     }
     let data = try readData(
       datasets, batching.batching, epochs: max(1, epochs.value - start.epoch), watching: output)
-    let workers = Workers(count: jobs.count)
+    let workers = ThreadPool(count: jobs.count)
     var trainer = try locating(model.model == "-" ? "<stdin>" : printable(model.model)) {
       try Trainer(
         start, on: data, batching.batching, settings, workers, distorting: distortions.augmentation,

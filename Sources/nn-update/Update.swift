@@ -58,7 +58,7 @@ struct Update: Stage {
     let output = try output.open()
     let settings = try update.settings()
     var model = try model.read(watching: output) { try update.prepared(Model($0), for: settings) }
-    let workers = Workers(count: 1)
+    let workers = ThreadPool(count: 1)
     let input = try openInput(gradient, as: "the gradient", watching: output)
     var gradients = 0
     while let gradient = try input.next() {
@@ -78,7 +78,7 @@ struct Update: Stage {
 
   /// In a ring nobody could have the model and the gradient of a step that fails; so it keeps them.
   private func learn(
-    _ model: inout Model, _ gradient: Document, _ settings: UpdateSettings, _ workers: Workers,
+    _ model: inout Model, _ gradient: Document, _ settings: UpdateSettings, _ workers: ThreadPool,
     _ output: DocumentOutput
   ) throws {
     do {

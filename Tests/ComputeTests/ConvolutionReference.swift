@@ -25,7 +25,7 @@ struct ConvolutionOperands {
     return result
   }
 
-  func products(_ convolution: Convolution, _ workers: Workers) -> [String: Tensor] {
+  func products(_ convolution: Convolution, _ workers: ThreadPool) -> [String: Tensor] {
     [
       "forward": convolution.forward(input, weight, plus: bias, workers),
       "without bias": convolution.forward(input, weight, plus: nil, workers),

@@ -12,12 +12,12 @@ struct ConvolutionTests {
     let weight = Tensor([1, 10, 100, 1000] as [Double], shape: [1, 1, 2, 2])
     // The kernel is not mirrored: its first element meets the upper left.
     #expect(
-      convolution.forward(input, weight, plus: Tensor([0.5] as [Double]), Workers(count: 1))
+      convolution.forward(input, weight, plus: Tensor([0.5] as [Double]), ThreadPool(count: 1))
         == Tensor([4010.5, 5421.5, 6532.5, 603.5] as [Double], shape: [1, 1, 1, 4]))
   }
 
   @Test func gradientsMatchHandComputedPicture() throws {
-    let workers = Workers(count: 1)
+    let workers = ThreadPool(count: 1)
     let convolution = Convolution(
       Window(height: .init(2), width: .init(2, padding: 1)), input: [1, 2, 3], outputs: 1)
     let input = Tensor([1, 2, 3, 4, 5, 6] as [Double], shape: [1, 1, 2, 3])
@@ -43,7 +43,7 @@ struct ConvolutionTests {
   /// With few channels the product is given the kernel's rows too, with many they are products of their own.
   @Test(arguments: sizes.indices, [(1, 2), (2, 2), (3, 2), (1, 16), (2, 8), (3, 6)])
   func agreesWithThePlainLoops(size: Int, grouping: (groups: Int, channels: Int)) throws {
-    let workers = Workers(count: 2)
+    let workers = ThreadPool(count: 2)
     let (kernel, picture) = Self.sizes[size]
     let (groups, channels) = grouping
     var checked = 0
@@ -71,7 +71,7 @@ struct ConvolutionTests {
   func fewerProductsAgreeWithThePlainLoops(
     picture: (Int, Int), channels: (groups: Int, input: Int, output: Int)
   ) throws {
-    let workers = Workers(count: 2)
+    let workers = ThreadPool(count: 2)
     let paddings = [(0, 0), (1, 1), (2, 0), (1, 2), (2, 2)]
     for (down, across) in paddings where picture.0 + 2 * down >= 3 && picture.1 + 2 * across >= 3 {
       let window = Window(height: .init(3, padding: down), width: .init(3, padding: across))
@@ -106,7 +106,7 @@ struct ConvolutionTests {
     let (window, input, outputs, groups, examples) = Self.larger[index]
     // As above, where the fewest products pay.
     let rounding = input[0] / groups < 16 ? 1.0 : 2
-    try check(examples: examples, rounding: rounding, Workers(count: 2)) {
+    try check(examples: examples, rounding: rounding, ThreadPool(count: 2)) {
       Convolution(window, input: input, outputs: outputs, groups: groups, $0)
     }
   }
@@ -118,16 +118,16 @@ struct ConvolutionTests {
       window, input: input, outputs: outputs, groups: groups, Self.roads[road])
     for dtype in [DType.f32, .f64] {
       let operands = ConvolutionOperands(convolution, examples: 71).converted(to: dtype)
-      let expected = operands.products(convolution, Workers(count: 1))
+      let expected = operands.products(convolution, ThreadPool(count: 1))
       for count in [2, 3, 7] {
-        #expect(operands.products(convolution, Workers(count: count)) == expected)
+        #expect(operands.products(convolution, ThreadPool(count: count)) == expected)
       }
     }
   }
 
   @Test(arguments: larger.indices, roads.indices)
   func bytesDoNotDependOnWhereABatchIsCut(index: Int, road: Int) throws {
-    let workers = Workers(count: 2)
+    let workers = ThreadPool(count: 2)
     let (window, input, outputs, groups, _) = Self.larger[index]
     let convolution = Convolution(
       window, input: input, outputs: outputs, groups: groups, Self.roads[road])
@@ -142,7 +142,7 @@ struct ConvolutionTests {
   }
 
   @Test func sumsOverMorePiecesThanAreKeptSideBySide() throws {
-    try check(examples: 33 * convolutionExamplesPerPiece + 5, Workers(count: 2)) {
+    try check(examples: 33 * convolutionExamplesPerPiece + 5, ThreadPool(count: 2)) {
       Convolution(Window(height: .init(2), width: .init(2)), input: [1, 3, 2], outputs: 2, $0)
     }
   }
@@ -160,13 +160,13 @@ struct ConvolutionTests {
         Window(height: .init(2), width: .init(2)), input: [1, 2, 5], outputs: 1)
       _ = convolution.forward(
         Tensor(zeros: [1, 1, 2, 5], .f32), Tensor(zeros: [1, 1, 2, 3], .f32), plus: nil,
-        Workers(count: 1))
+        ThreadPool(count: 1))
     }
   }
 
   /// - Parameter rounding: how many times the rounding of the plain sums is allowed.
   private func check(
-    examples: Int, rounding: Double = 1, _ workers: Workers,
+    examples: Int, rounding: Double = 1, _ workers: ThreadPool,
     _ convolution: (LaneKernels?) -> Convolution
   ) throws {
     let byIm2col = convolution(nil)

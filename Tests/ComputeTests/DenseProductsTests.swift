@@ -44,7 +44,7 @@ private struct Operands {
     delta = numbers([examples, outputs], dtype, seed: 4)
   }
 
-  func products(_ workers: Workers, with kernels: ProductKernels = .best) -> [String: Tensor] {
+  func products(_ workers: ThreadPool, with kernels: ProductKernels = .best) -> [String: Tensor] {
     [
       "forward": input.timesTransposed(weight, plus: bias, workers, with: kernels),
       "without bias": input.timesTransposed(weight, plus: nil, workers, with: kernels),
@@ -65,7 +65,7 @@ struct DenseProductsTests {
 
   @Test(arguments: shapes, roads)
   func productsAreThoseOfThePlainLoops(shape: [Int], kernels: ProductKernels) throws {
-    let workers = Workers(count: 2)
+    let workers = ThreadPool(count: 2)
     for (dtype, tolerance) in [(DType.f32, 2e-5), (.f64, 1e-13)] {
       let operands = Operands(shape[0], shape[1], shape[2], dtype)
       let (input, weight, delta) = (operands.input, operands.weight, operands.delta)
@@ -87,9 +87,9 @@ struct DenseProductsTests {
   func bytesDoNotDependOnTheThreads(dtype: DType, kernels: ProductKernels) throws {
     for outputs in [101, 131] {
       let operands = Operands(131, 67, outputs, dtype)
-      let expected = operands.products(Workers(count: 1), with: kernels)
+      let expected = operands.products(ThreadPool(count: 1), with: kernels)
       for count in [2, 3, 7] {
-        #expect(operands.products(Workers(count: count), with: kernels) == expected)
+        #expect(operands.products(ThreadPool(count: count), with: kernels) == expected)
       }
     }
   }
@@ -97,7 +97,7 @@ struct DenseProductsTests {
   /// Terms beside the last register's, and elements of other rows, must not be multiplied by 0 and added.
   @Test(arguments: ProductKernels.supported)
   func whatIsNotFiniteReachesOnlyItsOwnSums(kernels: ProductKernels) throws {
-    let workers = Workers(count: 1)
+    let workers = ThreadPool(count: 1)
     for inputs in [17, 39] {
       for place in [0, inputs - 1] {
         var values = numbers([5, inputs], .f32, seed: 1).values(of: Float.self)
@@ -125,7 +125,7 @@ struct DenseProductsTests {
 
   @Test(arguments: [DType.f32, .f64])
   func bytesDoNotDependOnHowADataSetIsCut(dtype: DType) throws {
-    let workers = Workers(count: 2)
+    let workers = ThreadPool(count: 2)
     let operands = Operands(5 * examplesPerPiece + 9, 67, 101, dtype)
     let rows = operands.input.shape[0]
     for length in [1, 7, examplesPerPiece, 2 * examplesPerPiece] {
@@ -144,7 +144,7 @@ struct DenseProductsTests {
 
   @Test(arguments: [DType.f32, .f64])
   func bytesDoNotDependOnWhereTheOperandsLie(dtype: DType) throws {
-    let workers = Workers(count: 1)
+    let workers = ThreadPool(count: 1)
     let operands = Operands(40, 67, 101, dtype)
     func moved(_ tensor: Tensor) -> Tensor {
       let offset = dtype.bitWidth / 8
@@ -168,21 +168,21 @@ struct DenseProductsTests {
 
   @Test func refusesEmptyAndUnequalDimensions() async {
     await #expect(processExitsWith: .failure) {
-      _ = Tensor(zeros: [0, 3], .f32).times(Tensor(zeros: [3, 2], .f32), Workers(count: 1))
+      _ = Tensor(zeros: [0, 3], .f32).times(Tensor(zeros: [3, 2], .f32), ThreadPool(count: 1))
     }
     await #expect(processExitsWith: .failure) {
-      _ = Tensor(zeros: [2, 3], .f32).times(Tensor(zeros: [4, 2], .f32), Workers(count: 1))
+      _ = Tensor(zeros: [2, 3], .f32).times(Tensor(zeros: [4, 2], .f32), ThreadPool(count: 1))
     }
     await #expect(processExitsWith: .failure) {
-      _ = Tensor(zeros: [2, 3], .f32).times(Tensor(zeros: [3, 2], .f64), Workers(count: 1))
+      _ = Tensor(zeros: [2, 3], .f32).times(Tensor(zeros: [3, 2], .f64), ThreadPool(count: 1))
     }
     // As wide as registers.
     await #expect(processExitsWith: .failure) {
-      _ = Tensor(zeros: [2, 31], .f32).times(Tensor(zeros: [32, 32], .f32), Workers(count: 1))
+      _ = Tensor(zeros: [2, 31], .f32).times(Tensor(zeros: [32, 32], .f32), ThreadPool(count: 1))
     }
     await #expect(processExitsWith: .failure) {
       _ = Tensor(zeros: [2, 31], .f32).timesTransposed(
-        Tensor(zeros: [32, 32], .f32), plus: nil, Workers(count: 1))
+        Tensor(zeros: [32, 32], .f32), plus: nil, ThreadPool(count: 1))
     }
   }
 }

@@ -31,11 +31,11 @@ private struct Dot: RowPairFunction {
 }
 
 struct ElementwiseTests {
-  let workers: Workers
+  let workers: ThreadPool
   let x = Tensor([1, -2, 3, 0.5, -4, 8] as [Float], shape: [2, 3])
   let y = Tensor([2, 4, -8, 1, 16, 2] as [Float], shape: [2, 3])
 
-  init() throws { workers = Workers(count: 2) }
+  init() throws { workers = ThreadPool(count: 2) }
 
   @Test(arguments: [DType.f32, .f64])
   func functionsMeetTheirElements(dtype: DType) {
@@ -89,12 +89,12 @@ struct ElementwiseTests {
 
   @Test func refusesWhatDoesNotFit() async {
     await #expect(processExitsWith: .failure) {
-      let workers = Workers(count: 1)
+      let workers = ThreadPool(count: 1)
       _ = Tensor([1, 2] as [Float]).combined(
         with: Tensor([1, 2, 3] as [Float]), by: Quotient(), workers)
     }
     await #expect(processExitsWith: .failure) {
-      let workers = Workers(count: 1)
+      let workers = ThreadPool(count: 1)
       _ = Tensor([1, 2] as [Int32]).mapped(by: Square(), workers)
     }
   }

@@ -6,7 +6,7 @@ import Testing
   /// Rows of so many elements that pieces hold one, several, and more than a row; some taken twice.
   @Test(arguments: [1, 7, 784, 9000], [1, 2])
   func takesRowsAsTheyAre(_ width: Int, _ threads: Int) throws {
-    let workers = Workers(count: threads)
+    let workers = ThreadPool(count: threads)
     let count = 40
     let bytes = Tensor(
       (0..<count * width).map { UInt8(truncatingIfNeeded: $0 &* 31) }, shape: [count, width])

@@ -6,9 +6,9 @@ import Testing
 
 /// Signals in registers: every number has the bytes that it has example after example.
 struct LaneOrderTests {
-  let workers: Workers
+  let workers: ThreadPool
 
-  init() throws { workers = Workers(count: 2) }
+  init() throws { workers = ThreadPool(count: 2) }
 
   private func spread(_ batch: Tensor, _ kernels: LaneKernels) -> Tensor {
     var result = Tensor(uninitialized: [0], .f32)
@@ -79,15 +79,15 @@ struct LaneOrderTests {
         let (x, delta) = (spread(operands.input, kernels), spread(operands.delta, kernels))
         var result = Tensor(uninitialized: [0], .f32)
         convolution.forward(
-          x, operands.weight, plus: operands.bias, into: &result, workers, in: .inLanes)
+          x, operands.weight, plus: operands.bias, into: &result, workers, in: .blocked)
         found["forward"] = collected(result, kernels)
-        convolution.forward(x, operands.weight, plus: nil, into: &result, workers, in: .inLanes)
+        convolution.forward(x, operands.weight, plus: nil, into: &result, workers, in: .blocked)
         found["without bias"] = collected(result, kernels)
         convolution.inputGradient(
-          delta: delta, operands.weight, into: &result, workers, in: .inLanes)
+          delta: delta, operands.weight, into: &result, workers, in: .blocked)
         found["input gradient"] = collected(result, kernels)
         found["weight gradient"] = convolution.weightGradient(
-          delta: delta, input: x, workers, in: .inLanes)
+          delta: delta, input: x, workers, in: .blocked)
         found["bias gradient"] = kernels.summedOverPictures(delta, workers)
         for (name, tensor) in expected { #expect(found[name] == tensor, "\(name)") }
       }

@@ -8,9 +8,9 @@ struct PooledConvolutionTests {
   private static let halving = Window(
     height: .init(2, stride: 2), width: .init(2, stride: 2))
 
-  private let workers: Workers
+  private let workers: ThreadPool
 
-  init() throws { workers = Workers(count: 2) }
+  init() throws { workers = ThreadPool(count: 2) }
 
   private func spread(_ batch: Tensor, _ kernels: LaneKernels) -> Tensor {
     var result = Tensor(uninitialized: [0], .f32)
@@ -37,7 +37,7 @@ struct PooledConvolutionTests {
 
         var (sum, pooled, winners) = (none, none, Tensor(uninitialized: [0], .u8))
         convolution.forward(
-          x, operands.weight, plus: operands.bias, into: &sum, workers, in: .inLanes)
+          x, operands.weight, plus: operands.bias, into: &sum, workers, in: .blocked)
         pooling.forward(sum, into: &pooled, noting: &winners, workers)
         var (found, noted) = (none, Tensor(uninitialized: [0], .u8))
         convolution.forward(
@@ -53,7 +53,7 @@ struct PooledConvolutionTests {
         var (error, gradient) = (none, none)
         pooling.inputGradient(delta: delta, winners: winners, into: &error, workers)
         convolution.inputGradient(
-          delta: error, operands.weight, into: &gradient, workers, in: .inLanes)
+          delta: error, operands.weight, into: &gradient, workers, in: .blocked)
         found = none
         convolution.inputGradient(
           delta: delta, winners: winners, of: pooling, operands.weight, into: &found, workers)
@@ -61,7 +61,7 @@ struct PooledConvolutionTests {
         #expect(
           convolution.weightGradient(
             delta: delta, winners: winners, of: pooling, input: x, workers)
-            == convolution.weightGradient(delta: error, input: x, workers, in: .inLanes))
+            == convolution.weightGradient(delta: error, input: x, workers, in: .blocked))
         #expect(
           pooling.summedOverPictures(delta: delta, winners: winners, workers)
             == kernels.summedOverPictures(error, workers))

@@ -4,10 +4,10 @@ import Tensors
 import Testing
 
 struct PoolingTests {
-  let workers: Workers
+  let workers: ThreadPool
   let halving = Window(height: .init(2, stride: 2), width: .init(2, stride: 2))
 
-  init() throws { workers = Workers(count: 2) }
+  init() throws { workers = ThreadPool(count: 2) }
 
   @Test func matchesHandComputedPicture() {
     // 3 × 5: the last row and column belong to no place.
@@ -119,7 +119,7 @@ struct PoolingTests {
     let overlapping = Window(
       height: .init(3, stride: 2, padding: 1), width: .init(3, stride: 2, padding: 1))
     let x = picturesWithEquals([37, 5, 28, 27], dtype)
-    func all(_ workers: Workers) -> [Tensor] {
+    func all(_ workers: ThreadPool) -> [Tensor] {
       [halving, overlapping].flatMap { window in
         let pooled = x.maxPooled(window, workers)
         return [
@@ -129,18 +129,18 @@ struct PoolingTests {
         ]
       }
     }
-    let expected = all(Workers(count: 1))
-    for count in [2, 3, 7] { #expect(all(Workers(count: count)) == expected) }
+    let expected = all(ThreadPool(count: 1))
+    for count in [2, 3, 7] { #expect(all(ThreadPool(count: count)) == expected) }
   }
 
   @Test func refusesWindowsThatMayLieOnPaddingAlone() async {
     await #expect(processExitsWith: .failure) {
       let window = Window(height: .init(2, padding: 2), width: .init(2))
-      _ = Tensor(zeros: [1, 1, 4, 4], .f32).maxPooled(window, Workers(count: 1))
+      _ = Tensor(zeros: [1, 1, 4, 4], .f32).maxPooled(window, ThreadPool(count: 1))
     }
     await #expect(processExitsWith: .failure) {
       let window = Window(height: .init(5), width: .init(2))
-      _ = Tensor(zeros: [1, 1, 4, 4], .f32).averagePooled(window, Workers(count: 1))
+      _ = Tensor(zeros: [1, 1, 4, 4], .f32).averagePooled(window, ThreadPool(count: 1))
     }
   }
 

@@ -34,7 +34,7 @@ COMMANDS = {
     "nn-forward": ["nn-forward -m model data", "nn-forward -m model --trace batch"],
     "nn-backprop": ["nn-backprop trace", "nn-backprop --deltas trace"],
     "nn-sum": ["nn-sum gradient gradient"],
-    "nn-update": ["nn-update -m model --rate 0.1 --rule adam gradient"],
+    "nn-update": ["nn-update -m model --rate 0.1 --optimizer adam gradient"],
     "nn-train": ["nn-train data -m model --rate 0.1 --epochs 1 --size 100"],
     "nn-eval": ["nn-eval prediction", "nn-eval prediction --append OUT"],
     "nn-inspect": ["nn-inspect --frame 0 batch"],

@@ -50,7 +50,7 @@ class Training:
     def command(self, engine):
         return [
             EPOCH, "-m", self.files.path("start.safetensors.gz"), "-o", NEXT, "--epoch", "1", "--size", "4",
-            "--rate", "0.01", "--learn", "--rule adam", "--engine", engine, self.files.path("train.safetensors.gz"),
+            "--rate", "0.01", "--learn", "--optimizer adam", "--engine", engine, self.files.path("train.safetensors.gz"),
         ]  # fmt: skip
 
     def kill(self, program, engine):

@@ -44,7 +44,7 @@ PIPELINES = {
     ),
     "ring": (
         "an epoch of the ring",
-        f"{EPOCH} -m model -o next --epoch 1 --size 8 --rate 0.01 --learn '--rule adam' train",
+        f"{EPOCH} -m model -o next --epoch 1 --size 8 --rate 0.01 --learn '--optimizer adam' train",
     ),
     "fused": (
         "an epoch of nn-train",

@@ -29,9 +29,9 @@ struct ActivationKindsTests {
     return try JSONDecoder().decode([Case].self, from: Data(contentsOf: file))
   }
 
-  let workers: Workers
+  let workers: ThreadPool
 
-  init() throws { workers = Workers(count: 2) }
+  init() throws { workers = ThreadPool(count: 2) }
 
   @Test func oracleKnowsEveryElementwiseActivation() throws {
     let known = Set(try Self.cases().map { $0.line.split(separator: " ")[0] }.map(String.init))
@@ -132,7 +132,7 @@ struct ActivationKindsTests {
   @Test func aSlopeWithoutTheSumIsABrokenPromise() async {
     await #expect(processExitsWith: .failure) {
       let one = Tensor([1] as [Double])
-      _ = GELU().delta(error: one, sum: nil, output: one, Workers(count: 1))
+      _ = GELU().delta(error: one, sum: nil, output: one, ThreadPool(count: 1))
     }
   }
 
@@ -152,7 +152,7 @@ struct ActivationKindsTests {
     let option = String(line.split(separator: " ")[1])
     let column = line.count - option.count + 1
     #expect(
-      throws: TopologyFault.badValue(
+      throws: TopologyError.badValue(
         Word(option, line: 1, column: column), what: "'\(key)='", expected: expected)
     ) {
       try activation(line)
@@ -161,6 +161,6 @@ struct ActivationKindsTests {
 
   @Test(arguments: ["relu slope=0.1", "elu slope=0.1", "gelu approximate=tanh"])
   func refusesOptionsOfOthers(line: String) {
-    #expect(throws: TopologyFault.self) { try activation(line) }
+    #expect(throws: TopologyError.self) { try activation(line) }
   }
 }

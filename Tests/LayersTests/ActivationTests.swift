@@ -5,9 +5,9 @@ import Tensors
 import Testing
 
 struct ActivationTests {
-  let workers: Workers
+  let workers: ThreadPool
 
-  init() throws { workers = Workers(count: 2) }
+  init() throws { workers = ThreadPool(count: 2) }
 
   private func forward(_ activation: any Activation, _ sums: [Double]) -> [Double] {
     activation.forward(Tensor(sums, shape: [1, sums.count]), workers).doubles()
@@ -104,7 +104,7 @@ struct ActivationTests {
     }
     await #expect(processExitsWith: .failure) {
       let one = Tensor([1] as [Double])
-      _ = Step().delta(error: one, sum: one, output: one, Workers(count: 1))
+      _ = Step().delta(error: one, sum: one, output: one, ThreadPool(count: 1))
     }
   }
 
@@ -114,14 +114,14 @@ struct ActivationTests {
   }
 
   @Test func startsAreSpreadByGlorotHeOrLeCun() {
-    #expect(Spread.glorot.limit(fanIn: 4, fanOut: 2) == 1)
-    #expect(Spread.he().limit(fanIn: 6, fanOut: 999) == 1)
-    #expect(Spread.he(slope: 0.5).limit(fanIn: 24, fanOut: 999) == 0.2.squareRoot())
-    #expect(Spread.leCun.limit(fanIn: 12, fanOut: 999) == 0.5)
-    #expect(Spread.glorot.deviation(fanIn: 5, fanOut: 3) == 0.5)
-    #expect(Spread.he().deviation(fanIn: 8, fanOut: 999) == 0.5)
-    #expect(Spread.leCun.deviation(fanIn: 4, fanOut: 999) == 0.5)
-    let others: [String: Spread] = [
+    #expect(VarianceScaling.glorot.limit(fanIn: 4, fanOut: 2) == 1)
+    #expect(VarianceScaling.he().limit(fanIn: 6, fanOut: 999) == 1)
+    #expect(VarianceScaling.he(slope: 0.5).limit(fanIn: 24, fanOut: 999) == 0.2.squareRoot())
+    #expect(VarianceScaling.leCun.limit(fanIn: 12, fanOut: 999) == 0.5)
+    #expect(VarianceScaling.glorot.deviation(fanIn: 5, fanOut: 3) == 0.5)
+    #expect(VarianceScaling.he().deviation(fanIn: 8, fanOut: 999) == 0.5)
+    #expect(VarianceScaling.leCun.deviation(fanIn: 4, fanOut: 999) == 0.5)
+    let others: [String: VarianceScaling] = [
       "relu": .he(), "leaky-relu": .he(slope: 0.01), "elu": .he(), "gelu": .he(), "silu": .he(),
       "selu": .leCun,
     ]

@@ -9,7 +9,7 @@ struct BatchNormTests {
   let inference: Context
 
   init() throws {
-    let workers = Workers(count: 2)
+    let workers = ThreadPool(count: 2)
     (training, inference) = (Context(.training, workers), Context(.inference, workers))
   }
 
@@ -87,7 +87,7 @@ struct BatchNormTests {
         ($0.name, Tensor([Float](repeating: 1.5, count: 37)))
       })
     func results(_ threads: Int) throws -> [Tensor] {
-      let pass = Context(.training, Workers(count: threads))
+      let pass = Context(.training, ThreadPool(count: threads))
       let forward = layer.forward(input, parameters, pass)
       let back = layer.backward(
         delta: delta, input: input, kept: forward.kept, parameters, wantsInputGradient: true, pass)
@@ -119,7 +119,7 @@ struct BatchNormTests {
 
   @Test(arguments: ["momentum=0", "momentum=1", "epsilon=0", "epsilon=-1", "momentum=x"])
   func refuses(option: String) {
-    #expect(throws: TopologyFault.self) {
+    #expect(throws: TopologyError.self) {
       try layer(BatchNorm.self, "batchnorm \(option)", input: [3])
     }
   }

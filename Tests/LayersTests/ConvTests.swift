@@ -7,7 +7,7 @@ import Testing
 struct ConvTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, Workers(count: 2)) }
+  init() throws { pass = Context(.training, ThreadPool(count: 2)) }
 
   @Test func forwardMatchesHandComputedPicture() throws {
     let conv = try layer(Conv.self, "conv 1 2x2 pad=0x1", input: [1, 2, 3])
@@ -174,7 +174,7 @@ struct ConvTests {
   @Test(arguments: ["3", "x3", "3x", "0x3", "3x3x3", "-1x3", "3X3", "2147483648x1"])
   func refusesWindow(text: String) {
     #expect(
-      throws: TopologyFault.badValue(
+      throws: TopologyError.badValue(
         Word(text, line: 1, column: 8), what: "the window's height x width",
         expected: "two whole numbers of at least 1, as in 3x3")
     ) {

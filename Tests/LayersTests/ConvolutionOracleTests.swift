@@ -43,7 +43,7 @@ struct ConvolutionOracleTests {
   private func check(
     _ expected: Case, _ dtype: DType, relative: Double, absolute: Double
   ) throws {
-    let pass = Context(.training, Workers(count: 2))
+    let pass = Context(.training, ThreadPool(count: 2))
     let input = expected.input.tensor.converted(to: dtype)
     let layer = try layer(
       expected.line, inputs: [LayerInput(name: "input", shape: input.shape.perExample)])

@@ -7,7 +7,7 @@ import Testing
 struct DenseTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, Workers(count: 2)) }
+  init() throws { pass = Context(.training, ThreadPool(count: 2)) }
 
   @Test func forwardMatchesHandComputedBatch() throws {
     let dense = try layer(Dense.self, "dense 2", input: [3])
@@ -78,7 +78,7 @@ struct DenseTests {
   }
 
   @Test func refusesMoreWeightsThanCanBeCounted() {
-    #expect(throws: TopologyFault.self) {
+    #expect(throws: TopologyError.self) {
       try layer(Dense.self, "dense 65536", input: [65_536])
     }
     #expect(throws: Never.self) { try layer(Dense.self, "dense 32767", input: [65_536]) }

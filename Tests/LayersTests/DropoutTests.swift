@@ -5,9 +5,9 @@ import Tensors
 import Testing
 
 struct DropoutTests {
-  let workers: Workers
+  let workers: ThreadPool
 
-  init() throws { workers = Workers(count: 2) }
+  init() throws { workers = ThreadPool(count: 2) }
 
   private func pass(
     seed: UInt64 = 1, epoch: Int = 1, step: Int = 1, rows: [UInt64], layer: String = "dropout1"
@@ -16,7 +16,8 @@ struct DropoutTests {
       .forLayer(named: layer)
   }
 
-  private func mask(_ pass: Context, _ probability: String = "0.5", width: Int = 40) throws -> [Double]
+  private func mask(_ pass: Context, _ probability: String = "0.5", width: Int = 40) throws
+    -> [Double]
   {
     let layer = try layer(Dropout.self, "dropout \(probability)", input: [width])
     let examples = try #require(pass.draws).rows.count
@@ -60,7 +61,7 @@ struct DropoutTests {
 
   @Test(arguments: ["1", "-0.1", "half", "nan"])
   func refuses(probability: String) {
-    #expect(throws: TopologyFault.self) {
+    #expect(throws: TopologyError.self) {
       try layer(Dropout.self, "dropout \(probability)", input: [3])
     }
   }

@@ -8,7 +8,7 @@ import Testing
 struct LSTMTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, Workers(count: 1)) }
+  init() throws { pass = Context(.training, ThreadPool(count: 1)) }
 
   /// One unit and one feature.
   @Test func twoStepsMatchHandComputedGatesAndStates() throws {

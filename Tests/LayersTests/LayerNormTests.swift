@@ -7,7 +7,7 @@ import Testing
 struct LayerNormTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, Workers(count: 2)) }
+  init() throws { pass = Context(.training, ThreadPool(count: 2)) }
 
   @Test func forwardMatchesHandComputedBatch() throws {
     let layer = try layer(LayerNorm.self, "layernorm epsilon=1", input: [2])
@@ -37,12 +37,12 @@ struct LayerNormTests {
 
   @Test(arguments: ["axes=0", "axes=3", "axes=1.5", "epsilon=0"])
   func refuses(option: String) {
-    #expect(throws: TopologyFault.self) {
+    #expect(throws: TopologyError.self) {
       try layer(LayerNorm.self, "layernorm \(option)", input: [2, 3])
     }
   }
 
   @Test func refusesASingleNumber() {
-    #expect(throws: TopologyFault.self) { try layer(LayerNorm.self, "layernorm", input: [1, 1]) }
+    #expect(throws: TopologyError.self) { try layer(LayerNorm.self, "layernorm", input: [1, 1]) }
   }
 }

@@ -196,7 +196,7 @@ func withTensors(_ lists: [[Tensor]], _ body: ([TensorList]) -> Void) -> [[Tenso
 
 extension Activation {
   /// As `makeDelta`, leaving the error as it is.
-  func delta(error: Tensor, sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor {
+  func delta(error: Tensor, sum: Tensor?, output: Tensor, _ workers: ThreadPool) -> Tensor {
     var delta = error
     makeDelta(of: &delta, sum: sum, output: output, workers)
     return delta

@@ -35,9 +35,9 @@ struct LossKindsTests {
     return try JSONDecoder().decode([Case].self, from: Data(contentsOf: file))
   }
 
-  let workers: Workers
+  let workers: ThreadPool
 
-  init() throws { workers = Workers(count: 2) }
+  init() throws { workers = ThreadPool(count: 2) }
 
   /// What the last activation makes of sums that the loss is taken from.
   private func output(of loss: any Loss, _ sum: Tensor) -> Tensor {
@@ -179,18 +179,18 @@ struct LossKindsTests {
     let loss = Hinge()
     try loss.check(target: Tensor([0, 1, 1, 0] as [Float], shape: [2, 2]))
     try loss.check(target: Tensor([0, 1, 1, 1] as [Float], shape: [4, 1]))
-    let two = LossFault.noSingleClass(row: 1, found: 2, loss: "hinge")
+    let two = LossError.noSingleClass(row: 1, found: 2, loss: "hinge")
     #expect(throws: two) {
       try loss.check(target: Tensor([0, 1, 1, 1] as [Float], shape: [2, 2]))
     }
     #expect(
       "\(two)" == "tensor 'target': found 2 ones in row 1, expected a single one among zeros "
         + "for loss 'hinge'")
-    #expect(throws: LossFault.noSingleClass(row: 0, found: 0, loss: "hinge")) {
+    #expect(throws: LossError.noSingleClass(row: 0, found: 0, loss: "hinge")) {
       try loss.check(target: Tensor([0, 0] as [Float], shape: [1, 2]))
     }
     #expect(
-      throws: LossFault.targetOutOfRange(
+      throws: LossError.targetOutOfRange(
         found: -1, row: 1, position: [0], expected: "0 or 1", loss: "hinge")
     ) {
       try loss.check(target: Tensor([1, -1] as [Float], shape: [2, 1]))
@@ -226,7 +226,7 @@ struct LossKindsTests {
     let option = String(line.split(separator: " ")[1])
     let column = "loss ".count + line.count - option.count + 1
     #expect(
-      throws: TopologyFault.badValue(
+      throws: TopologyError.badValue(
         Word(option, line: 1, column: column), what: "'\(key)='", expected: expected)
     ) {
       try loss(line, outputs: 3)
@@ -235,6 +235,6 @@ struct LossKindsTests {
 
   @Test(arguments: ["squared delta=1", "absolute smoothing=0.1", "binary-cross-entropy weights=1"])
   func refusesOptionsOfOthers(line: String) {
-    #expect(throws: TopologyFault.self) { try loss(line, outputs: 1) }
+    #expect(throws: TopologyError.self) { try loss(line, outputs: 1) }
   }
 }

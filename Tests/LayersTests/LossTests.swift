@@ -5,9 +5,9 @@ import Tensors
 import Testing
 
 struct LossTests {
-  let workers: Workers
+  let workers: ThreadPool
 
-  init() throws { workers = Workers(count: 2) }
+  init() throws { workers = ThreadPool(count: 2) }
 
   @Test func squaredErrorIsHalfTheSumOfSquares() {
     let output = Tensor([1, 2, 3, 0, -1, 0.5] as [Float], shape: [2, 3])
@@ -78,14 +78,14 @@ struct LossTests {
   @Test func targetsOfCrossEntropyMustBeProbabilities() throws {
     let loss = CrossEntropy()
     try loss.check(target: Tensor([0, 1, 0.333, 0.667, 0.9995, 0] as [Float], shape: [3, 2]))
-    #expect(throws: LossFault.probabilitiesDoNotAddUp(row: 1, sum: 0.5)) {
+    #expect(throws: LossError.probabilitiesDoNotAddUp(row: 1, sum: 0.5)) {
       try loss.check(target: Tensor([0, 1, 0.25, 0.25] as [Float], shape: [2, 2]))
     }
     #expect(
-      "\(LossFault.probabilitiesDoNotAddUp(row: 1, sum: 0.5))"
+      "\(LossError.probabilitiesDoNotAddUp(row: 1, sum: 0.5))"
         == "tensor 'target': row 1 adds up to 0.5, expected 1 for loss 'cross-entropy'")
     #expect(
-      throws: LossFault.targetOutOfRange(
+      throws: LossError.targetOutOfRange(
         found: -0.5, row: 1, position: [1], expected: "at least 0", loss: "cross-entropy")
     ) {
       try loss.check(target: Tensor([0, 1, 1.5, -0.5] as [Float], shape: [2, 2]))
@@ -95,7 +95,7 @@ struct LossTests {
   @Test func targetsOfBinaryCrossEntropyMustLieBetweenZeroAndOne() throws {
     let loss = BinaryCrossEntropy()
     try loss.check(target: Tensor([0, 1, 0.5, 1] as [Float], shape: [2, 2]))
-    let fault = LossFault.targetOutOfRange(
+    let fault = LossError.targetOutOfRange(
       found: 1.5, row: 1, position: [0], expected: "from 0 to 1", loss: "binary-cross-entropy")
     #expect(throws: fault) {
       try loss.check(target: Tensor([0, 1, 1.5, 0] as [Float], shape: [2, 2]))

@@ -7,7 +7,7 @@ import Testing
 struct NormalizeTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, Workers(count: 2)) }
+  init() throws { pass = Context(.training, ThreadPool(count: 2)) }
 
   @Test func everyChannelHasItsOwnConstants() throws {
     let layer = try layer(Normalize.self, "normalize mean=1,-2 std=2,0.5", input: [2, 1, 2])
@@ -33,7 +33,7 @@ struct NormalizeTests {
     "mean=a std=1", "mean=1,,2 std=1", "mean=1e300 std=1",
   ])
   func refuses(options: String) {
-    #expect(throws: TopologyFault.self) {
+    #expect(throws: TopologyError.self) {
       try layer(Normalize.self, "normalize \(options)", input: [3])
     }
   }

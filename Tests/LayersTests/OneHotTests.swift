@@ -23,15 +23,15 @@ struct OneHotTests {
   }
 
   @Test func refusesIdsOutOfRangeWithTheirRow() throws {
-    let large = LossFault.classOutOfRange(id: "10", row: 7, classes: 10)
+    let large = LossError.classOutOfRange(id: "10", row: 7, classes: 10)
     #expect(throws: large) {
       try oneHot(ids: Tensor([0, 1, 2, 3, 4, 5, 9, 10] as [UInt8]), classes: 10, dtype: .f32)
     }
     #expect("\(large)" == "tensor 'target': class id 10 in row 7, expected 0 to 9")
-    #expect(throws: LossFault.classOutOfRange(id: "-1", row: 0, classes: 10)) {
+    #expect(throws: LossError.classOutOfRange(id: "-1", row: 0, classes: 10)) {
       try oneHot(ids: Tensor([-1] as [Int8]), classes: 10, dtype: .f32)
     }
-    #expect(throws: LossFault.classOutOfRange(id: "\(UInt64.max)", row: 0, classes: 10)) {
+    #expect(throws: LossError.classOutOfRange(id: "\(UInt64.max)", row: 0, classes: 10)) {
       try oneHot(ids: Tensor([UInt64.max]), classes: 10, dtype: .f32)
     }
   }

@@ -9,7 +9,7 @@ import Testing
 struct PoolTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, Workers(count: 2)) }
+  init() throws { pass = Context(.training, ThreadPool(count: 2)) }
 
   @Test func windowMovesByItsOwnSizeUnlessToldOtherwise() throws {
     #expect(try layer(MaxPool.self, "maxpool 2x3", input: [5, 7, 7]).output == [5, 3, 2])
@@ -106,7 +106,7 @@ struct PoolTests {
   }
 
   @Test func refusesDilation() {
-    #expect(throws: TopologyFault.self) {
+    #expect(throws: TopologyError.self) {
       try layer(MaxPool.self, "maxpool 2x2 dilation=2", input: [1, 5, 5])
     }
   }

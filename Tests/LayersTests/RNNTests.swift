@@ -15,7 +15,7 @@ struct RNNTests {
     "bias_hh": Tensor([-0.375] as [Double]),
   ]
 
-  init() throws { pass = Context(.training, Workers(count: 1)) }
+  init() throws { pass = Context(.training, ThreadPool(count: 1)) }
 
   @Test func twoStepsMatchHandComputedStates() throws {
     let rnn = try layer(RNN.self, "rnn 1 return=all", input: [2, 2])

@@ -6,7 +6,7 @@ import Testing
 struct ScaleTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, Workers(count: 1)) }
+  init() throws { pass = Context(.training, ThreadPool(count: 1)) }
 
   @Test func multipliesByAQuotientRoundedToTheModelsType() throws {
     let scale = try layer(Scale.self, "scale 1/255", input: [2])
@@ -35,7 +35,7 @@ struct ScaleTests {
     let bytes = Tensor(
       (0..<120 * 300).map { UInt8(truncatingIfNeeded: $0 &* 31) }, shape: [120, 3, 100])
     for threads in [1, 2] {
-      let pass = Context(.training, Workers(count: threads))
+      let pass = Context(.training, ThreadPool(count: threads))
       let made = withTensors([[bytes], [], [Tensor(zeros: [5], dtype)]]) {
         scale.forward(
           ForwardCall(inputs: $0[0], parameters: $0[1], outputs: $0[2], saved: $0[1], pass))
@@ -47,7 +47,7 @@ struct ScaleTests {
   @Test(arguments: ["nan", "1/2", "", "1e300", "0x1"])
   func refusesOffset(text: String) {
     #expect(
-      throws: TopologyFault.badValue(
+      throws: TopologyError.badValue(
         Word("offset=\(text)", line: 1, column: 9), what: "'offset='",
         expected: "a decimal number within F32")
     ) {
@@ -74,7 +74,7 @@ struct ScaleTests {
   ])
   func refusesFactor(text: String) {
     #expect(
-      throws: TopologyFault.badValue(
+      throws: TopologyError.badValue(
         Word(text, line: 1, column: 7), what: "the factor",
         expected: "a decimal number or a quotient like 1/255, not 0, within F32")
     ) {

@@ -10,7 +10,7 @@ import Testing
 struct SequenceTests {
   let pass: Context
 
-  init() throws { pass = Context(.training, Workers(count: 2)) }
+  init() throws { pass = Context(.training, ThreadPool(count: 2)) }
 
   static let kinds = layerKinds.filter { ["rnn", "gru", "lstm"].contains($0.word) }
   static let gates = ["rnn": 1, "gru": 3, "lstm": 4]
@@ -193,7 +193,7 @@ struct SequenceTests {
     let kind = Self.kinds[kind]
     let layer = try layer(kind, "", input: [28, 28], units: 128)
     func bytes(_ threads: Int) -> Double {
-      layer.workingMemory(examples: 64, .f32, threads: threads, .backToInput).passing
+      layer.scratchBytes(examples: 64, .f32, threads: threads)
     }
     // At least the gates of all steps, and no more than four times as much.
     let gates = Double(32 * 28 * (Self.gates[kind.word] ?? 0) * 128 * 4)
@@ -213,7 +213,7 @@ struct SequenceTests {
     let input = numbers([examples, 3, 2], seed: 1).converted(to: .f32)
     let delta = numbers([examples, 3, 5], seed: 2).converted(to: .f32)
     let results = try [1, 2, 5].map { threads in
-      let pass = Context(.training, Workers(count: threads))
+      let pass = Context(.training, ThreadPool(count: threads))
       let forward = layer.forward(input, parameters, pass)
       let backward = layer.backward(
         delta: delta, input: input, kept: forward.kept, parameters, wantsInputGradient: true, pass)
@@ -305,7 +305,7 @@ struct SequenceTests {
   func refusesWhatIsNoSequence(kind: Int, dimensions: [Int]) {
     let kind = Self.kinds[kind]
     #expect(
-      throws: TopologyFault.pairing(
+      throws: TopologyError.pairing(
         Word(kind.word, line: 1, column: 1),
         reason: "'\(kind.word)' with an input of shape \(Shape(dimensions)), expected "
           + "[steps, features] or a picture [channels, height, width]")
@@ -319,7 +319,7 @@ struct SequenceTests {
     ["", "0", "x", "3 4", "3 return=first", "3 reverse=1", "3 bias=no", "3 return=all return=all"])
   func refusesWords(kind: Int, words: String) {
     let kind = Self.kinds[kind]
-    #expect(throws: TopologyFault.self) {
+    #expect(throws: TopologyError.self) {
       try layer(kind, "\(kind.word) \(words)", input: [3, 2])
     }
   }
@@ -329,7 +329,7 @@ struct SequenceTests {
     [([2, 1 << 20], 1 << 12), ([2, 1], 1 << 16), ([1 << 20, 1], 1 << 12)])
   func refusesMoreNumbersThanCanBeCounted(kind: Int, size: (input: [Int], units: Int)) {
     let kind = Self.kinds[kind]
-    #expect(throws: TopologyFault.self) {
+    #expect(throws: TopologyError.self) {
       try layer(kind, "", input: Shape(size.input), units: size.units)
     }
   }

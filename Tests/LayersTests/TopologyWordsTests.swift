@@ -31,7 +31,7 @@ struct TopologyWordsTests {
   func refusesCount(text: String) throws {
     var words = try LayerWords(words("kind \(text)"))
     #expect(
-      throws: TopologyFault.badValue(
+      throws: TopologyError.badValue(
         Word(text, line: 1, column: 6), what: "things",
         expected: "a whole number from 1 to 2147483647")
     ) {
@@ -42,7 +42,7 @@ struct TopologyWordsTests {
   @Test(arguments: ["x", "1x", "x1", "1xx2", "0x2", "1X2", "65536x65536", "3000000000", "2*3"])
   func refusesShape(text: String) throws {
     var words = try LayerWords(words("kind \(text)"))
-    #expect(throws: TopologyFault.self) { try words.shape("extents") }
+    #expect(throws: TopologyError.self) { try words.shape("extents") }
   }
 
   @Test(arguments: [

@@ -54,7 +54,7 @@ struct AutogradTests {
   private func check(
     _ expected: Case, _ problem: Problem, relative: Double, absolute: Double
   ) throws {
-    let workers = Workers(count: 2)
+    let workers = ThreadPool(count: 2)
     let network = problem.network
     let signals = problem.signals(workers)
     func compare(_ found: [String: Tensor], _ expected: [String: Numbers]) {

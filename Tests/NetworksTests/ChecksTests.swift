@@ -68,7 +68,7 @@ struct ChecksTests {
     ]
     let input = try network.prepared(input: Tensor(zeros: [2, 6], .f32), dtype: .f32)
     func read(_ changes: [String: Tensor?]) throws -> String {
-      let context = Context(.training, Workers(count: 1))
+      let context = Context(.training, ThreadPool(count: 1))
       var executor = Executor(network, .training, .f32, keeping: .training, nil)
       var changed = tensors
       for (name, tensor) in changes { changed[name] = tensor }

@@ -35,9 +35,9 @@ struct DifferencesTests {
     }
   }()
 
-  let workers: Workers
+  let workers: ThreadPool
 
-  init() throws { workers = Workers(count: 1) }
+  init() throws { workers = ThreadPool(count: 1) }
 
   @Test func everyPairingIsThere() {
     #expect(Self.kinds.count == 16 * 40)

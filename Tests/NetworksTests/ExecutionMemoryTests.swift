@@ -80,20 +80,20 @@ struct ExecutionMemoryTests {
         limit: limit)
     }
     try admit(limit: 480)
-    let fault = #expect(throws: NetworkFault.self) { try admit(limit: 479) }
+    let fault = #expect(throws: NetworkError.self) { try admit(limit: 479) }
     #expect(
       fault?.description
         == "layer 'dense2': found signals of 200 bytes, 480 in all layers, for a batch of 10, expected at "
         + "most 479 in all (NN_MAX_DOCUMENT_BYTES sets the limit)")
     // Class ids become rows of outputs.
     try admit(hasClassIDs: true, limit: 640)
-    #expect(throws: NetworkFault.self) { try admit(hasClassIDs: true, limit: 639) }
+    #expect(throws: NetworkError.self) { try admit(hasClassIDs: true, limit: 639) }
     // The parameters' gradients: weights and biases, 3 · 2 + 3, 5 · 3 + 5, 4 · 5 + 4.
     try admit(goesBack: true, limit: 960 + 4 * 53)
-    #expect(throws: NetworkFault.self) { try admit(goesBack: true, limit: 959 + 4 * 53) }
+    #expect(throws: NetworkError.self) { try admit(goesBack: true, limit: 959 + 4 * 53) }
     // Four at once, 80 + 64, and the answers of the six others.
     try admit(10, .answers, atOnce: 4, limit: 144 + 6 * 16)
-    #expect(throws: NetworkFault.self) { try admit(10, .answers, atOnce: 4, limit: 239) }
+    #expect(throws: NetworkError.self) { try admit(10, .answers, atOnce: 4, limit: 239) }
   }
 
   @Test func whatWasAdmittedOnceSaysNothingOfMore() throws {
@@ -110,7 +110,7 @@ struct ExecutionMemoryTests {
     let network = try Network(topology: "input 1x1x1\nconv 1 1x1 pad=20000\nloss squared")
     for dtype in [DType.f32, .f64] {
       var executor = Executor(network, .training, dtype, keeping: .training)
-      let fault = #expect(throws: NetworkFault.self) {
+      let fault = #expect(throws: NetworkError.self) {
         // 40,001² numbers, of each of 2⁶⁰ examples.
         try executor.admit(1 << 60, hasClassIDs: false, goesBack: true, threads: 1, limit: .max)
       }
@@ -119,7 +119,7 @@ struct ExecutionMemoryTests {
           == .tooMuchMemory(
             layer: "conv1", ofLayer: nil, found: nil, examples: 1 << 60, limit: .max))
     }
-    #expect(throws: NetworkFault.self) {
+    #expect(throws: NetworkError.self) {
       try network.checkMemory(ofTargets: .max, .f64, limit: .max)
     }
   }

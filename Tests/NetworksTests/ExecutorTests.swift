@@ -32,7 +32,7 @@ struct ExecutorTests {
   /// Batches that fill registers and such that do not.
   @Test(arguments: [Mode.training, .inference], [16, 17, 48])
   func answersAreThoseOfThePassThatKeepsAll(mode: Mode, examples: Int) throws {
-    let workers = Workers(count: 2)
+    let workers = ThreadPool(count: 2)
     let network = try Network(topology: Self.pictures)
     for dtype in [DType.f32, .f64] {
       var parameters = network.initialParameters(seed: 1, dtype: dtype)
@@ -61,7 +61,7 @@ struct ExecutorTests {
 
   /// Backward in blocked layout, in place and with memory that is used again, gives the gradients of the plain plan.
   @Test(arguments: [16, 17]) func gradientsAreThoseOfThePlainPlan(examples: Int) throws {
-    let workers = Workers(count: 2)
+    let workers = ThreadPool(count: 2)
     let network = try Network(topology: Self.pictures)
     var plain: [String: Tensor] = [:]
     for kernels in [nil, LaneKernels.best] {
@@ -86,7 +86,7 @@ struct ExecutorTests {
 
   /// Bytes become numbers in the first layers, of which there may be several, and not before.
   @Test(arguments: [16, 5]) func bytesAreTakenAsTheNumbersThatTheyAre(examples: Int) throws {
-    let workers = Workers(count: 2)
+    let workers = ThreadPool(count: 2)
     let network = try Network(
       topology: """
         input 1x4x4

@@ -6,9 +6,9 @@ import Tensors
 import Testing
 
 struct FittingTests {
-  let workers: Workers
+  let workers: ThreadPool
 
-  init() throws { workers = Workers(count: 2) }
+  init() throws { workers = ThreadPool(count: 2) }
 
   @Test func fillsGapsWithTheDatasMeansAndDeviations() throws {
     // Channel 0: 0, 2, 4, 6 after scaling: mean 3, deviation √5; channel 1: 1 and 3: mean 2, deviation 1.
@@ -53,7 +53,7 @@ struct FittingTests {
         Tensor([1, 2] as [Float], shape: [1, 2]))
         == "line 3, column 1: what reaches this 'normalize' depends on parameters: 'batchnorm' is for that"
     )
-    let fault = #expect(throws: TopologyFault.self) {
+    let fault = #expect(throws: TopologyError.self) {
       try Network(topology: "input 2\nnormalize\ndense 1\nloss squared")
     }
     #expect(

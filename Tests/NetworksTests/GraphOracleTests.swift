@@ -47,7 +47,7 @@ struct GraphOracleTests {
   private func check(
     _ expected: Case, _ dtype: DType, relative: Double, absolute: Double
   ) throws {
-    let workers = Workers(count: 2)
+    let workers = ThreadPool(count: 2)
     let network = try Network(topology: expected.topology)
     let problem = Problem(
       network: network, input: expected.input.tensor.converted(to: dtype),

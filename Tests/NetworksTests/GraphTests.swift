@@ -7,9 +7,9 @@ import Testing
 
 /// Networks whose layers take from other layers than the one before.
 struct GraphTests {
-  let workers: Workers
+  let workers: ThreadPool
 
-  init() throws { workers = Workers(count: 2) }
+  init() throws { workers = ThreadPool(count: 2) }
 
   @Test func layersTakeFromThoseThatTheyName() throws {
     let network = try Network(
@@ -120,7 +120,7 @@ struct GraphTests {
     ),
   ])
   func refuses(topology: String, message: String) {
-    let fault = #expect(throws: TopologyFault.self) { try Network(topology: topology) }
+    let fault = #expect(throws: TopologyError.self) { try Network(topology: topology) }
     #expect(fault?.description == message)
   }
 }

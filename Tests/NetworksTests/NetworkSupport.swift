@@ -31,20 +31,20 @@ struct Problem {
   }
 
   /// What a forward pass that keeps everything computes.
-  func signals(_ workers: Workers) -> Signals {
+  func signals(_ workers: ThreadPool) -> Signals {
     var executor = executor(.everything)
     executor.forward(input, target: target, context(workers))
     return Signals(of: executor)
   }
 
   /// A context in the problem's mode; the rows are the batch's own.
-  func context(_ workers: Workers) -> Context {
+  func context(_ workers: ThreadPool) -> Context {
     let rows = (0..<input.shape[0]).map { UInt64($0) }
     return Context(mode, draws: Draws(seed: 1, epoch: 1, step: 1, rows: rows), workers)
   }
 
   /// The loss summed over the batch.
-  func loss(_ parameters: [String: Tensor], _ workers: Workers) -> Double {
+  func loss(_ parameters: [String: Tensor], _ workers: ThreadPool) -> Double {
     var executor = executor(.answers)
     executor.use(parameters)
     executor.forward(input, target: target, context(workers))
@@ -52,7 +52,7 @@ struct Problem {
   }
 
   /// The gradients, from only what a trace carries.
-  func gradients(keepingDeltas: Bool = false, _ workers: Workers) throws -> Gradients {
+  func gradients(keepingDeltas: Bool = false, _ workers: ThreadPool) throws -> Gradients {
     try network.checkDerivatives()
     var forward = executor(.training)
     forward.forward(input, target: target, context(workers))
@@ -74,7 +74,7 @@ struct Problem {
 }
 
 /// Compares every gradient of a problem in F64 with central differences.
-func expectGradientsOfDifferences(_ problem: Problem, _ workers: Workers) throws {
+func expectGradientsOfDifferences(_ problem: Problem, _ workers: ThreadPool) throws {
   let gradients = try problem.gradients(workers).parameters
   #expect(gradients.keys.sorted() == problem.network.parameters.map(\.name).sorted())
   #expect(gradients.values.contains { $0.doubles().contains { abs($0) > 1e-3 } })
@@ -87,7 +87,7 @@ func expectGradientsOfDifferences(_ problem: Problem, _ workers: Workers) throws
 }
 
 /// ∂loss/∂parameter by differences of fourth order, whose error is about 1e-12.
-func differences(_ problem: Problem, _ name: String, _ workers: Workers) -> Tensor {
+func differences(_ problem: Problem, _ name: String, _ workers: ThreadPool) -> Tensor {
   let h = 1e-3
   let tensor = problem.parameters[name]!
   let values = tensor.doubles()
@@ -127,7 +127,7 @@ struct Gradients {
 extension Network {
   /// The answer to an input, in use.
   func answer(
-    to input: Tensor, _ parameters: [String: Tensor], _ workers: Workers, _ dtype: DType? = nil
+    to input: Tensor, _ parameters: [String: Tensor], _ workers: ThreadPool, _ dtype: DType? = nil
   ) -> Tensor {
     var executor = Executor(
       self, .inference, dtype ?? input.dtype, keeping: .answers, nil)

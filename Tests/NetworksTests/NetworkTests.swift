@@ -6,9 +6,9 @@ import Tensors
 import Testing
 
 struct NetworkTests {
-  let workers: Workers
+  let workers: ThreadPool
 
-  init() throws { workers = Workers(count: 2) }
+  init() throws { workers = ThreadPool(count: 2) }
 
   @Test func oneNeuronMatchesTheStepByHand() throws {
     let network = try Network(topology: "input 2\ndense 1 sigmoid bias=no\nloss squared\n")
@@ -84,7 +84,7 @@ struct NetworkTests {
       parameters: network.initialParameters(seed: 1, dtype: .f64))
     #expect(
       problem.signals(workers).outputs["dense1"]!.doubles().allSatisfy { [0, 1].contains($0) })
-    let fault = #expect(throws: NetworkFault.self) { try problem.gradients(workers) }
+    let fault = #expect(throws: NetworkError.self) { try problem.gradients(workers) }
     #expect(
       fault?.description == "layer 'dense1': 'step' has no derivative to learn by: it is flat "
         + "everywhere but at 0, where it jumps")
@@ -112,7 +112,7 @@ struct NetworkTests {
         target: Tensor((0..<131).map { UInt8($0 % 9) }), examples: 131, dtype: dtype),
       parameters: network.initialParameters(seed: 2, dtype: dtype))
     func everything(_ count: Int) throws -> [String: Tensor] {
-      let workers = Workers(count: count)
+      let workers = ThreadPool(count: count)
       let signals = problem.signals(workers)
       let gradients = try problem.gradients(keepingDeltas: true, workers)
       let losses = signals.losses

@@ -161,12 +161,12 @@ struct TopologyTests {
     ),
   ])
   func refuses(topology: String, message: String) {
-    let fault = #expect(throws: TopologyFault.self) { try Network(topology: topology) }
+    let fault = #expect(throws: TopologyError.self) { try Network(topology: topology) }
     #expect(fault?.description == message)
   }
 
   @Test func refusesATextWithoutEnd() {
-    let fault = #expect(throws: TopologyFault.self) {
+    let fault = #expect(throws: TopologyError.self) {
       try Network(topology: String(repeating: "#", count: 1 << 20 | 1))
     }
     #expect(fault?.description == "topology: found 1048577 bytes, expected at most 1048576")
@@ -174,7 +174,7 @@ struct TopologyTests {
 
   @Test func everyReservedNameIsRefused() {
     for name in ["input", "target", "index", "output", "loss", "optimizer"] {
-      #expect(throws: TopologyFault.self) {
+      #expect(throws: TopologyError.self) {
         try Network(topology: "input 2\ndense 1 name=\(name)\nloss squared")
       }
     }

@@ -19,11 +19,11 @@ struct TraceTensorsTests {
     loss cross-entropy
     """
 
-  private let workers: Workers
+  private let workers: ThreadPool
   private let network: Network
 
   init() throws {
-    workers = Workers(count: 2)
+    workers = ThreadPool(count: 2)
     network = try Network(topology: Self.pictures)
   }
 
@@ -63,7 +63,8 @@ struct TraceTensorsTests {
       #expect(
         found.keys.sorted()
           == (known + [
-            "batchnorm1.output", "conv2.output.blocked", "conv2.sum.blocked", "maxpool1.output.blocked",
+            "batchnorm1.output", "conv2.output.blocked", "conv2.sum.blocked",
+            "maxpool1.output.blocked",
             "maxpool1.argmax.blocked",
           ]).sorted())
       #expect(found["maxpool1.argmax.blocked"]?.dtype == .u8)
@@ -120,7 +121,7 @@ struct TraceTensorsTests {
       ] {
         var broken = handed
         broken[name] = change
-        let error = #expect(throws: NetworkFault.self) {
+        let error = #expect(throws: NetworkError.self) {
           try executor.load(broken, input: input, brief: true, Context(.training, workers))
         }
         #expect(error?.description.hasPrefix("tensor '\(name)': ") == true)
@@ -128,7 +129,7 @@ struct TraceTensorsTests {
     }
     // A program without those registers says what it expected.
     var plain = Executor(network, .training, .f32, keeping: .training, nil)
-    let error = #expect(throws: NetworkFault.self) {
+    let error = #expect(throws: NetworkError.self) {
       try plain.load(handed, input: input, brief: true, Context(.training, workers))
     }
     #expect(error == .missing(tensor: "conv1.output", expected: [examples, 3, 6, 6]))

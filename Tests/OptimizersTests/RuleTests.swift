@@ -39,7 +39,7 @@ private let threeSteps: [Steps] = [
     weights: [0.625, 0.625 - third, 0.625 - third], state: [25]),
   // Means 1, 1, 0.75: 2 / 2, 1 / 2 and 0, times the rate.
   Steps(
-    rule: "rmsprop", settings: [.smoothing: 0.75, .epsilon: 1], gradients: [2, 1, 0],
+    rule: "rmsprop", settings: [.alpha: 0.75, .epsilon: 1], gradients: [2, 1, 0],
     weights: [0.5, 0.25, 0.25], state: [0.75]),
   // First moments 1, 0.5, −0.75 over 0.5, 0.75, 0.875; second ones 1, 0.75, 1.5625 over 1/4, 7/16, 37/64.
   Steps(
@@ -49,9 +49,9 @@ private let threeSteps: [Steps] = [
 ]
 
 struct RuleTests {
-  let workers: Workers
+  let workers: ThreadPool
 
-  init() throws { workers = Workers(count: 2) }
+  init() throws { workers = ThreadPool(count: 2) }
 
   @Test(arguments: threeSteps, [DType.f32, .f64])
   private func threeStepsMatchThoseByHand(_ expected: Steps, _ dtype: DType) throws {
@@ -148,7 +148,7 @@ struct RuleTests {
       for step in 1...2 {
         var corrected = Correction(
           of: weight, by: tensor(101 * step), state: state, Preparation(divisor: examples))
-        rule.correct(&corrected, rate: 0.1, step: step, Workers(count: threads))
+        rule.correct(&corrected, rate: 0.1, step: step, ThreadPool(count: threads))
         (weight, state) = (corrected.parameter, corrected.state)
       }
       states.append([weight] + state)
@@ -177,7 +177,7 @@ struct RuleTests {
     #expect(try optimizer("sgd", rate: 0.1).description == "sgd rate=0.1")
     #expect(
       try optimizer("rmsprop", rate: 1, [.epsilon: 0.25]).description
-        == "rmsprop rate=1 smoothing=0.99 epsilon=0.25")
+        == "rmsprop rate=1 alpha=0.99 epsilon=0.25")
     #expect(
       try optimizer("adam", rate: 0.001).description
         == "adam rate=0.001 beta1=0.9 beta2=0.999 epsilon=1e-08")
@@ -185,18 +185,18 @@ struct RuleTests {
 
   @Test(arguments: [0, -0.1, Double.nan, .infinity])
   func refusesRate(rate: Double) {
-    let fault = #expect(throws: OptimizerFault.self) { try SGD(rate: rate) }
+    let fault = #expect(throws: OptimizerError.self) { try SGD(rate: rate) }
     #expect(fault?.description == "found learning rate \(rate), expected a finite number above 0")
   }
 
   @Test func refusesSettingsOutOfRangeOrOfAnotherRule() {
     func message(_ word: String, _ given: [RuleSetting: Double]) -> String? {
-      #expect(throws: OptimizerFault.self) { try optimizer(word, rate: 1, given) }?.description
+      #expect(throws: OptimizerError.self) { try optimizer(word, rate: 1, given) }?.description
     }
     let part = "expected a number from 0 to below 1"
     #expect(message("momentum", [.momentum: 1]) == "found momentum 1.0, \(part)")
     #expect(message("adam", [.beta1: -0.1]) == "found beta1 -0.1, \(part)")
-    #expect(message("rmsprop", [.smoothing: .nan]) == "found smoothing nan, \(part)")
+    #expect(message("rmsprop", [.alpha: .nan]) == "found alpha nan, \(part)")
     #expect(
       message("adam", [.epsilon: 0]) == "found epsilon 0.0, expected a finite number above 0")
     #expect(
@@ -205,7 +205,7 @@ struct RuleTests {
   }
 
   @Test func refusesAnUnknownRule() {
-    let fault = OptimizerFault.unknownRule(found: "adamm")
+    let fault = OptimizerError.unknownRule(found: "adamm")
     #expect(throws: fault) { try optimizer("adamm", rate: 1) }
     #expect(
       fault.description == "found rule 'adamm', expected one of: sgd momentum nesterov adagrad "
@@ -215,7 +215,7 @@ struct RuleTests {
 
 struct GradientNormTests {
   @Test func normIsThatOfAllTensorsTogether() throws {
-    let workers = Workers(count: 2)
+    let workers = ThreadPool(count: 2)
     let gradients = [Tensor([6, 0] as [Float]), Tensor([-8] as [Double])]
     #expect(gradientNorm(of: gradients, divisor: 1, bound: .infinity, workers) == 10)
     #expect(gradientNorm(of: gradients, divisor: 2, bound: .infinity, workers) == 5)
@@ -231,7 +231,7 @@ struct GradientNormTests {
     let values = [1] + [Float](repeating: 0x1p-13, count: count)
     for threads in [1, 3] {
       let norm = gradientNorm(
-        of: [Tensor(values)], divisor: 1, bound: .infinity, Workers(count: threads))
+        of: [Tensor(values)], divisor: 1, bound: .infinity, ThreadPool(count: threads))
       #expect(norm == (1 + Double(count) * 0x1p-26).squareRoot())
     }
   }

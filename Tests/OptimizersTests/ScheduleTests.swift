@@ -23,7 +23,7 @@ struct ScheduleTests {
     var testDescription: String { "\(options), \(epochs) x \(steps)" }
 
     func schedule() throws -> Schedule {
-      let course: Schedule.Course
+      let course: Schedule.Decay
       switch options.schedule {
       case "constant": course = .constant
       case "step":
@@ -88,19 +88,19 @@ struct ScheduleTests {
 
   @Test func refusesToGuess() throws {
     let place = TrainingPosition(epoch: 4, step: 1, steps: 2)
-    for course in [Schedule.Course.cosine(epochs: 3, final: 0), .oneCycle(epochs: 3)] {
-      #expect(throws: ScheduleFault.behindEnd(epoch: 4, epochs: 3)) {
+    for course in [Schedule.Decay.cosine(epochs: 3, final: 0), .oneCycle(epochs: 3)] {
+      #expect(throws: ScheduleError.behindEnd(epoch: 4, epochs: 3)) {
         try Schedule(course).factor(at: place, losses: [:])
       }
     }
-    #expect(throws: ScheduleFault.noLoss(epoch: 3)) {
+    #expect(throws: ScheduleError.noLoss(epoch: 3)) {
       try Schedule(.plateau(factor: 0.5, patience: 2)).factor(at: place, losses: [2: 1])
     }
     #expect(
-      ScheduleFault.behindEnd(epoch: 4, epochs: 3).description
+      ScheduleError.behindEnd(epoch: 4, epochs: 3).description
         == "nn.epoch: found 4, but the schedule ends with epoch 3 (--schedule-epochs)")
     #expect(
-      ScheduleFault.noLoss(epoch: 3).description
+      ScheduleError.noLoss(epoch: 3).description
         == "nn.validation: no loss for epoch 3, by which --schedule plateau goes (--validation-loss)"
     )
   }

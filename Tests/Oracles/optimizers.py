@@ -30,7 +30,7 @@ CASES = [
     ("adagrad", 0.1, {}, {}),
     ("adagrad", 0.3, {"epsilon": 0.001}, {"l2": 0.05, "clip-norm": 0.5}),
     ("rmsprop", 0.01, {}, {}),
-    ("rmsprop", 0.02, {"smoothing": 0.8, "epsilon": 0.01}, {"l2": 0.05, "clip-value": 0.3}),
+    ("rmsprop", 0.02, {"alpha": 0.8, "epsilon": 0.01}, {"l2": 0.05, "clip-value": 0.3}),
     ("adam", 0.01, {}, {}),
     ("adam", 0.1, {"beta1": 0.5, "beta2": 0.9, "epsilon": 0.001}, {"l2": 0.05, "clip-norm": 1.0}),
     ("adam", 0.05, {}, {"clip-value": 0.5, "clip-norm": 0.9, "l1": 0.01}),
@@ -74,8 +74,8 @@ def optimizer_of(rule, parameters, rate, settings, options):
     if rule == "adagrad":
         return torch.optim.Adagrad(parameters, rate, eps=settings.get("epsilon", 1e-10), weight_decay=l2)
     if rule == "rmsprop":
-        smoothing, epsilon = settings.get("smoothing", 0.99), settings.get("epsilon", 1e-8)
-        return torch.optim.RMSprop(parameters, rate, alpha=smoothing, eps=epsilon, weight_decay=l2)
+        alpha, epsilon = settings.get("alpha", 0.99), settings.get("epsilon", 1e-8)
+        return torch.optim.RMSprop(parameters, rate, alpha=alpha, eps=epsilon, weight_decay=l2)
     if rule == "adam":
         return torch.optim.Adam(parameters, rate, weight_decay=l2, **adam)
     return torch.optim.AdamW(parameters, rate, weight_decay=options.get("weight-decay", 0.01), **adam)

@@ -30,8 +30,8 @@ private let badCommands = [
   BadCommand("\(update) --rate 0,1", "--rate: found '0,1', expected a finite number above 0"),
   BadCommand("\(update) --rate=", "missing value for '--rate <number>'"),
   BadCommand(
-    "\(update) --rate 1 --rule adm",
-    "--rule: found 'adm', expected sgd or momentum or nesterov or adagrad or rmsprop or adam or adamw"
+    "\(update) --rate 1 --optimizer adm",
+    "--optimizer: found 'adm', expected sgd or momentum or nesterov or adagrad or rmsprop or adam or adamw"
   ),
   BadCommand("\(update) --rate 1 --reduce max", "--reduce: found 'max', expected mean or sum"),
   BadCommand(update, "missing expected argument '--rate <number>'"),
@@ -47,12 +47,12 @@ private let badCommands = [
   BadCommand("nn-init net --seed -1 -o out.gz", "--seed: found '-1', \(seed)"),
   BadCommand("nn-init net -s x -o out.gz", "-s: found 'x', \(seed)"),
   BadCommand(
-    "nn-init net --start he -o out.gz",
-    "--start: found 'he', expected auto or uniform or glorot-uniform or glorot-normal or he-uniform "
+    "nn-init net --initializer he -o out.gz",
+    "--initializer: found 'he', expected auto or uniform or glorot-uniform or glorot-normal or he-uniform "
       + "or he-normal or orthogonal or zeros"),
   BadCommand(
-    "nn-init net --start auto --weights model.safetensors.gz -o out.gz",
-    "--start and --weights exclude each other"),
+    "nn-init net --initializer auto --weights model.safetensors.gz -o out.gz",
+    "--initializer and --weights exclude each other"),
   BadCommand(
     "nn-batch data.safetensors --size 0 -o out.gz", "--size: found '0', \(number), or all"),
   BadCommand(

@@ -8,16 +8,19 @@ import Testing
     "nn-update -m model.safetensors.gz gradient.safetensors.gz -o out.gz --rate 1"
 
   private static let together: [(options: String, message: String)] = [
-    ("--beta1 0.9", "--beta1 goes with --rule adam or adamw"),
-    ("--beta2 0.9 --rule rmsprop", "--beta2 goes with --rule adam or adamw"),
-    ("--momentum 0.9", "--momentum goes with --rule momentum or nesterov"),
-    ("--smoothing 0.9 --rule adam", "--smoothing goes with --rule rmsprop"),
+    ("--beta1 0.9", "--beta1 goes with --optimizer adam or adamw"),
+    ("--beta2 0.9 --optimizer rmsprop", "--beta2 goes with --optimizer adam or adamw"),
+    ("--momentum 0.9", "--momentum goes with --optimizer momentum or nesterov"),
+    ("--alpha 0.9 --optimizer adam", "--alpha goes with --optimizer rmsprop"),
     (
-      "--epsilon 1 --rule nesterov",
-      "--epsilon goes with --rule adagrad or rmsprop or adam or adamw"
+      "--epsilon 1 --optimizer nesterov",
+      "--epsilon goes with --optimizer adagrad or rmsprop or adam or adamw"
     ),
-    ("--rule momentum --momentum 1", "--momentum: found '1', expected a number from 0 to below 1"),
-    ("--rule adam --epsilon 0", "--epsilon: found '0', expected a finite number above 0"),
+    (
+      "--optimizer momentum --momentum 1",
+      "--momentum: found '1', expected a number from 0 to below 1"
+    ),
+    ("--optimizer adam --epsilon 0", "--epsilon: found '0', expected a finite number above 0"),
     ("--schedule-epochs 3", "--schedule-epochs goes with --schedule cosine or one-cycle"),
     ("--schedule cosine --schedule-every 3", "--schedule-every goes with --schedule step"),
     (
@@ -42,7 +45,7 @@ import Testing
       "--rate 1 times --weight-decay 1.5 is 1.5, expected less than 1, or no weight keeps its sign"
     ),
     (
-      "--rule adamw --layer-rate dense1=200",
+      "--optimizer adamw --layer-rate dense1=200",
       "--layer-rate dense1=200 times --weight-decay 0.01 is 2, expected less than 1, or no weight "
         + "keeps its sign"
     ),
@@ -111,7 +114,7 @@ import Testing
   @Test func stateOfAnotherRuleIsDroppedOnlyWhenToldSo() throws {
     let folder = try Step.folder()
     let adam = try Tool.sh(
-      "nn-update -m model.safetensors.gz --rate 1 --rule adam gradient.safetensors.gz -o adam.gz",
+      "nn-update -m model.safetensors.gz --rate 1 --optimizer adam gradient.safetensors.gz -o adam.gz",
       in: folder)
     #expect(adam.status == 0, "\(adam.message)")
     let reason =

@@ -47,7 +47,7 @@ import Testing
     Failure(
       testDescription: "state", weights: [1e10, 0, 0, 0], input: [0, 0, 1, 1e12, 0, 0],
       options:
-        "--rule adamw --rate 0.1 --weight-decay 0 --beta1 0.8 --clip-value 1e30 --freeze dense2",
+        "--optimizer adamw --rate 0.1 --weight-decay 0 --beta1 0.8 --clip-value 1e30 --freeze dense2",
       tool: "nn-update",
       message:
         "after the correction: tensor 'optimizer.dense1.weight.second_moment': found inf at [0, 1], "
@@ -59,7 +59,7 @@ import Testing
       message: "tensor 'loss': found inf at [0], expected finite numbers: layer 'dense1', row "),
     Failure(
       testDescription: "divergence on a schedule", layers: "dense 1 identity bias=no",
-      options: "--rate 3 --rule sgd --schedule exponential --schedule-factor 0.999", size: 2,
+      options: "--rate 3 --optimizer sgd --schedule exponential --schedule-factor 0.999", size: 2,
       isLate: true, tool: "nn-forward", message: "tensor 'loss': found inf at [0]"),
   ]
 

@@ -17,7 +17,7 @@ import Testing
     var weights: [Tensor] = []
     for rule in rules {
       let outcome = try Tool.run(
-        "nn-init", ["net", "--dtype", "f64", "--start", rule, "-o", "a.gz"], in: folder)
+        "nn-init", ["net", "--dtype", "f64", "--initializer", rule, "-o", "a.gz"], in: folder)
       #expect(outcome.status == 0 && outcome.message == "")
       let model = try folder.document("a.gz")
       #expect(model.metadata["nn.lineage"] == "start seed=1 dtype=f64 rule=\(rule)")
@@ -30,7 +30,7 @@ import Testing
 
   @Test func autoIsTheDefault() throws {
     let given = try Tool.run(
-      "nn-init", ["net", "--dtype", "f64", "--start", "auto", "-o", "a.gz"], in: folder)
+      "nn-init", ["net", "--dtype", "f64", "--initializer", "auto", "-o", "a.gz"], in: folder)
     #expect(given.status == 0)
     #expect(try folder.read("a.gz") == folder.read("model.safetensors.gz"))
   }
@@ -52,7 +52,7 @@ import Testing
     let outcome = try Tool.sh(
       """
       set -e
-      nn-init own.net --start he-normal -o start.gz
+      nn-init own.net --initializer he-normal -o start.gz
       nn-batch ids.safetensors --size all --limit 1 | nn-forward -m start.gz --trace -o trace.gz
       nn-backprop trace.gz | nn-update --rate 0.5 -m start.gz -o steps.gz
       nn-train ids.safetensors -m start.gz --size all --rate 0.5 --epochs 1 -q -o fused.gz
@@ -76,7 +76,7 @@ import Testing
     let outcome = try Tool.sh(
       """
       set -e
-      nn-init own.net --start zeros -o start.gz
+      nn-init own.net --initializer zeros -o start.gz
       nn-train and.safetensors -m start.gz --size all --rate 0.5 --epochs 100 -q -o trained.gz
       nn-forward -m trained.gz and.safetensors -o prediction.gz
       nn-eval prediction.gz

@@ -23,7 +23,8 @@ import Testing
     -> Outcome
   {
     try Tool.sh(
-      "'\(Tool.project.path)/pipelines/scripts/patience.sh' --patience \(patience) \(tables)", in: folder)
+      "'\(Tool.project.path)/pipelines/scripts/patience.sh' --patience \(patience) \(tables)",
+      in: folder)
   }
 
   @Test(arguments: [

@@ -20,7 +20,7 @@ extension RingTestsUnderFaults {
           layers: "dense 8\nbatchnorm relu\ndropout 0.2\ndense 2 softmax")
       let rule =
         network == "ring"
-        ? "" : "--rule adam --warmup-epochs 3 --schedule exponential --schedule-factor 0.99999"
+        ? "" : "--optimizer adam --warmup-epochs 3 --schedule exponential --schedule-factor 0.99999"
       try ring.folder.write("next.safetensors", "old")
       let training = try HeldTraining(
         "\(rule) -m start.safetensors --epochs 1 -o next.safetensors", in: ring)

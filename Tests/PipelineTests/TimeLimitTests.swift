@@ -72,7 +72,7 @@ import Testing
     // Exactly reached is not below.
     for goal in losses.flatMap({ [$0, $0.nextUp] }) {
       guard let index = losses.firstIndex(where: { $0 < goal }) else { continue }
-      let model = try train("start.safetensors", epochs: 9, "--until", "loss<\(goal)")
+      let model = try train("start.safetensors", epochs: 9, "--target-loss", "\(goal)")
       #expect(model.metadata["nn.epoch"] == "\(index + 1)", "\(goal) of \(losses)")
       #expect(model.metadata["nn.position"] == nil)
       #expect(try train("start.safetensors", epochs: index + 1) == model)
@@ -83,18 +83,19 @@ import Testing
 
   /// What it goes by is in the model: an interruption at any step, also behind the epoch that reaches the loss, moves nothing.
   @Test func theLossIsReachedWhereverTheRunWasInterrupted() throws {
-    let goal = "loss<\(try losses(2)[1].nextUp)"
-    let whole = try train("start.safetensors", epochs: 9, "--until", goal)
+    let goal = "\(try losses(2)[1].nextUp)"
+    let whole = try train("start.safetensors", epochs: 9, "--target-loss", goal)
     #expect(whole.metadata["nn.step"] == "80")
     for limit in [0, 1, 20, 39, 40, 41, 60, 79, 80] {
       let stopped = try train(
-        "start.safetensors", epochs: 9, "--until", goal, "--limit", "\(limit)")
+        "start.safetensors", epochs: 9, "--target-loss", goal, "--limit", "\(limit)")
       try ring.folder.write("stopped.safetensors", stopped)
       #expect(
-        try train("stopped.safetensors", epochs: 9, "--until", goal) == whole, "after \(limit)")
+        try train("stopped.safetensors", epochs: 9, "--target-loss", goal) == whole,
+        "after \(limit)")
     }
     // Other settings are another training, whose loss is still to be seen.
-    let other = try train("end.safetensors", epochs: 9, "--until", goal, "--l2", "0.001")
+    let other = try train("end.safetensors", epochs: 9, "--target-loss", goal, "--l2", "0.001")
     #expect(other.metadata["nn.epoch"] == "3")
   }
 
@@ -104,12 +105,12 @@ import Testing
     try ring.folder.write("old.safetensors", from: "stopped.safetensors") {
       ($0.metadata["nn.loss"], $0.metadata["nn.examples"]) = (nil, nil)
     }
-    let arguments = ["-m", "old.safetensors", "--epochs", "9", "--until", "loss<9"] + options
+    let arguments = ["-m", "old.safetensors", "--epochs", "9", "--target-loss", "9"] + options
     try expectRefusal(
       "nn-train", arguments, 65,
       "old.safetensors: nn.loss: the model stopped inside an epoch and does not say the loss so far, "
-        + "by which --until goes", overOldFile: false, in: ring.folder)
-    // Without --until it goes on, and the next epoch is known again.
+        + "by which --target-loss goes", overOldFile: false, in: ring.folder)
+    // Without --target-loss it goes on, and the next epoch is known again.
     let model = try train("old.safetensors", epochs: 1)
     #expect(model.metadata["nn.loss"] == nil && model.metadata["nn.step"] == "40")
     try ring.folder.write("old.safetensors", model)
@@ -117,11 +118,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("--until", "loss<", "loss<NUMBER, such as 'loss<0.05'"),
-    ("--until", "loss<nan", "loss<NUMBER, such as 'loss<0.05'"),
-    ("--until", "loss < 0.05", "loss<NUMBER, such as 'loss<0.05'"),
-    ("--until", "loss>0.05", "loss<NUMBER, such as 'loss<0.05'"),
-    ("--until", "accuracy>0.9", "loss<NUMBER, such as 'loss<0.05'"),
+    ("--target-loss", "loss<0.05", "a finite number"), ("--target-loss", "nan", "a finite number"),
+    ("--target-loss", "", "a finite number"), ("--target-loss", "inf", "a finite number"),
     ("--time-limit", "0", "a finite number above 0"),
     ("--time-limit", "-1", "a finite number above 0"),
     ("--time-limit", "1m", "a finite number above 0"),

@@ -121,7 +121,7 @@ final class RegistryFixture {
       case .write(let name, _), .copy(_, let name, _):
         let (folder, file) = AtomicFile.split("\(path)/\(name)")
         try Data("half of it".utf8).write(
-          to: URL(fileURLWithPath: "\(folder)/\(SideFile.name(for: file))"))
+          to: URL(fileURLWithPath: "\(folder)/\(LockedTemporaryFile.name(for: file))"))
       case .point(let name, _):
         let (folder, file) = AtomicFile.split("\(path)/\(name)")
         try FileManager.default.createSymbolicLink(

@@ -27,7 +27,7 @@ import Testing
     let settings = try read(
       """
       # a remark
-      train \t --rate 0.1  --size 16 --rule adam   # another
+      train \t --rate 0.1  --size 16 --optimizer adam   # another
         epochs 7
       replay .50
       check --outside 0.5 --range 0..255

@@ -22,7 +22,7 @@ func distorted(
 ) throws -> Tensor {
   var augmentation = Augmentation()
   change(&augmentation)
-  return try augmentation.distorted(batch, Workers(count: threads)).tensor("input")
+  return try augmentation.distorted(batch, ThreadPool(count: threads)).tensor("input")
 }
 
 func distorted(_ input: Tensor, _ change: (inout Augmentation) -> Void) throws -> Tensor {

@@ -34,7 +34,7 @@ import Testing
     batch.tensors["weights"] = Tensor([0.5] as [Float])
     batch[.classes] = "a\nb"
     batch.metadata["license"] = "CC0"
-    let result = try everything().distorted(batch, Workers(count: 1))
+    let result = try everything().distorted(batch, ThreadPool(count: 1))
     #expect(result.tensors["input"] != batch.tensors["input"])
     var others = result
     others.tensors["input"] = batch.tensors["input"]
@@ -51,7 +51,7 @@ import Testing
     flat.flip = 1
     flat.shape = [1, 5, 5]
     #expect(flat.description == "flip=1 shape=1x5x5")
-    let result = try flat.distorted(makeBatch(bytes([2, 25])), Workers(count: 1))
+    let result = try flat.distorted(makeBatch(bytes([2, 25])), ThreadPool(count: 1))
     #expect(result.metadata["nn.augmentation"] == "flip=1 shape=1x5x5")
   }
 
@@ -59,13 +59,13 @@ import Testing
   @Test func aPictureDependsOnSeedEpochAndRowAlone() throws {
     let all = bytes([40, 2, 7, 6])
     let augmentation = everything()
-    let expected = try augmentation.distorted(makeBatch(all), Workers(count: 1)).tensor("input")
+    let expected = try augmentation.distorted(makeBatch(all), ThreadPool(count: 1)).tensor("input")
     for (threads, size) in [(1, 1), (2, 3), (3, 40), (4, 17)] {
       let order = (0..<40).map { $0 * 7 % 40 }
       for start in stride(from: 0, to: 40, by: size) {
         let rows = Array(order[start..<min(start + size, 40)])
         let batch = makeBatch(all.gathered(rows), rows: rows.map(Int64.init))
-        let found = try augmentation.distorted(batch, Workers(count: threads)).tensor("input")
+        let found = try augmentation.distorted(batch, ThreadPool(count: threads)).tensor("input")
         #expect(found == expected.gathered(rows))
       }
     }
@@ -80,7 +80,7 @@ import Testing
       ("1", "1", Int64.max),
     ] {
       let batch = makeBatch(input, rows: [row], seed: seed, epoch: epoch)
-      found.append(try augmentation.distorted(batch, Workers(count: 1)).tensor("input"))
+      found.append(try augmentation.distorted(batch, ThreadPool(count: 1)).tensor("input"))
     }
     for (place, tensor) in found.enumerated() {
       #expect(!found[..<place].contains(tensor))
@@ -120,7 +120,7 @@ import Testing
     _ batch: Document, _ augmentation: Augmentation = everything()
   ) throws -> String {
     let error = try #require(throws: (any Error).self) {
-      try augmentation.distorted(batch, Workers(count: 1))
+      try augmentation.distorted(batch, ThreadPool(count: 1))
     }
     return String(describing: error)
   }
@@ -203,7 +203,7 @@ import Testing
     var loud = Augmentation()
     loud.noise = 1e308...1e308
     let error = try #require(throws: DocumentError.self) {
-      try loud.distorted(makeBatch(Tensor(zeros: [40, 5, 5], .f64)), Workers(count: 1))
+      try loud.distorted(makeBatch(Tensor(zeros: [40, 5, 5], .f64)), ThreadPool(count: 1))
     }
     #expect(error.isNumerical)
   }

@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct BackpropTests {
   @Test func aGradientSumsOverItsExamples() throws {
-    var forward = try Forward(makeModel(dtype: .f64), makeWorkers())
+    var forward = try Forward(startedModel(dtype: .f64), makeWorkers())
     var backprop = Backprop(try makeWorkers())
     let batch = makeBatch(6)
     let gradient = try backprop.gradient(of: forward.trace(of: batch))
@@ -36,7 +36,7 @@ import Testing
   }
 
   @Test func itIsTheSlopeOfTheLoss() throws {
-    var model = try makeModel(dtype: .f64)
+    var model = try startedModel(dtype: .f64)
     let batch = makeBatch(5)
     var backprop = Backprop(try makeWorkers())
     let gradient = try backprop.gradient(of: makeTrace(model, of: batch))
@@ -62,7 +62,7 @@ import Testing
     var batch = makeBatch(5)
     batch.metadata["license"] = "CC0"
     batch.tensors["weather"] = Tensor([1] as [Float])
-    let trace = try makeTrace(makeModel(), of: batch)
+    let trace = try makeTrace(startedModel(), of: batch)
     #expect(trace.tensors["weather"] != nil)
     var backprop = Backprop(try makeWorkers())
     let gradient = try backprop.gradient(of: trace)
@@ -71,7 +71,7 @@ import Testing
 
   @Test func deltasAreThereForPeople() throws {
     var backprop = Backprop(keepingDeltas: true, try makeWorkers())
-    let trace = try makeTrace(makeModel(), of: makeBatch(5))
+    let trace = try makeTrace(startedModel(), of: makeBatch(5))
     let gradient = try backprop.gradient(of: trace)
     #expect(try gradient.tensor("dense1.error").shape == [5, 3])
     #expect(try gradient.tensor("dense1.derivative").shape == [5, 3])
@@ -82,7 +82,7 @@ import Testing
   }
 
   @Test func refusesATraceWithSomethingMissing() throws {
-    let trace = try makeTrace(makeModel(), of: makeBatch(5))
+    let trace = try makeTrace(startedModel(), of: makeBatch(5))
     func message(without name: String) throws -> String {
       var broken = trace
       broken.tensors[name] = nil
@@ -101,7 +101,7 @@ import Testing
   }
 
   @Test func refusesATraceThatClaimsWhatItDoesNotHold() throws {
-    let trace = try makeTrace(makeModel(dtype: .f64), of: makeBatch(5))
+    let trace = try makeTrace(startedModel(dtype: .f64), of: makeBatch(5))
     func message(_ change: (inout Document) -> Void) throws -> String {
       var broken = trace
       change(&broken)
@@ -137,7 +137,7 @@ import Testing
   }
 
   @Test func refusesMoreOfABriefTraceThanItHas() throws {
-    var forward = try Forward(makeModel(), makeWorkers())
+    var forward = try Forward(startedModel(), makeWorkers())
     let trace = try forward.trace(of: forward.prepared(makeBatch(5), .training, .brief))
     #expect(trace[.signals] == "brief" && trace.tensors["scale1.output"] == nil)
     func error(keepingDeltas: Bool = false, _ change: (inout Document) -> Void) throws -> any Error
@@ -166,9 +166,9 @@ import Testing
 
   @Test func refusesToDifferentiateAThreshold() throws {
     let topology = "input 4\ndense 3 step\ndense 2 softmax\nloss cross-entropy\n"
-    let trace = try makeTrace(makeModel(topology), of: makeBatch(5))
+    let trace = try makeTrace(startedModel(topology), of: makeBatch(5))
     var backprop = Backprop(try makeWorkers())
-    #expect(throws: NetworkFault.self) { try backprop.gradient(of: trace) }
+    #expect(throws: NetworkError.self) { try backprop.gradient(of: trace) }
   }
 }
 
@@ -185,8 +185,9 @@ import Testing
     _ model: Model, epochs: Int, limit: Int? = nil, threads: Int = 1, rate: Double = 0.5
   ) throws -> Model {
     var trainer = try Trainer(
-      model, on: HeldData(dataset(), digest: "abc"), Batching(size: 6, isShuffled: true, seed: 4),
-      UpdateSettings(optimizer("sgd", rate: rate), .mean), Workers(count: threads))
+      model, on: InMemoryDataset(dataset(), digest: "abc"),
+      Batching(size: 6, isShuffled: true, seed: 4),
+      UpdateSettings(optimizer("sgd", rate: rate), .mean), ThreadPool(count: threads))
     try trainer.run(untilEpoch: epochs, limit: limit) { _ in }
     return trainer.model
   }
@@ -194,9 +195,9 @@ import Testing
   @Test func theLossFalls() throws {
     var losses = [Double]()
     var trainer = try Trainer(
-      makeModel(), on: HeldData(dataset(), digest: "abc"),
+      startedModel(), on: InMemoryDataset(dataset(), digest: "abc"),
       Batching(size: nil, isShuffled: false, seed: 1),
-      UpdateSettings(optimizer("sgd", rate: 0.5), .mean), Workers(count: 1))
+      UpdateSettings(optimizer("sgd", rate: 0.5), .mean), ThreadPool(count: 1))
     try trainer.run(untilEpoch: 500) { losses.append($0.loss) }
     #expect(losses.count == 500)
     let (first, last) = (try #require(losses.first), try #require(losses.last))
@@ -204,9 +205,9 @@ import Testing
   }
 
   @Test func stoppedAnywhereAndContinuedIsTheSame() throws {
-    let straight = try trained(makeModel(), epochs: 3).document()
+    let straight = try trained(startedModel(), epochs: 3).document()
     for limit in 1...11 {
-      let stopped = try trained(makeModel(), epochs: 3, limit: limit)
+      let stopped = try trained(startedModel(), epochs: 3, limit: limit)
       #expect(stopped.step == limit)
       let saved = try Model(stopped.document())
       #expect(try trained(saved, epochs: 3).document() == straight, "stopped after \(limit)")
@@ -214,19 +215,19 @@ import Testing
   }
 
   @Test func threadsChangeNothing() throws {
-    let one = try trained(makeModel(), epochs: 2).document()
+    let one = try trained(startedModel(), epochs: 2).document()
     for threads in 2...3 {
-      #expect(try trained(makeModel(), epochs: 2, threads: threads).document() == one)
+      #expect(try trained(startedModel(), epochs: 2, threads: threads).document() == one)
     }
   }
 
   @Test func refusesToGoOnInsideAnEpochWithOtherSettings() throws {
-    let stopped = try trained(makeModel(), epochs: 1, limit: 2)
+    let stopped = try trained(startedModel(), epochs: 1, limit: 2)
     #expect(throws: TrainingError.self) { try trained(stopped, epochs: 1, rate: 0.25) }
   }
 
   @Test func refusesAModelThatIsFartherThanAsked() throws {
-    let model = try trained(makeModel(), epochs: 2)
+    let model = try trained(startedModel(), epochs: 2)
     #expect(throws: TrainingError.alreadyTrained(epoch: 2, asked: 1)) {
       try trained(model, epochs: 1)
     }
@@ -236,12 +237,12 @@ import Testing
 
 @Suite struct StartTests {
   @Test func theSameSeedDrawsTheSame() throws {
-    #expect(try makeModel(seed: 3).document() == makeModel(seed: 3).document())
-    #expect(try makeModel(seed: 3).parameters != makeModel(seed: 4).parameters)
+    #expect(try startedModel(seed: 3).document() == startedModel(seed: 3).document())
+    #expect(try startedModel(seed: 3).parameters != startedModel(seed: 4).parameters)
   }
 
   @Test func givenWeightsAreTakenByName() throws {
-    let drawn = try makeModel(dtype: .f64)
+    let drawn = try startedModel(dtype: .f64)
     let given = try startModel(
       of: Network(topology: digitsTopology), seed: 1, dtype: .f64,
       .given(drawn.document(), digest: "beef"))
@@ -250,15 +251,15 @@ import Testing
   }
 
   @Test func refusesWeightsThatAreNotAllThere() throws {
-    var document = try makeModel().document()
+    var document = try startedModel().document()
     document.tensors["dense1.bias"] = nil
-    #expect(throws: NetworkFault.missing(tensor: "dense1.bias", expected: [3])) {
+    #expect(throws: NetworkError.missing(tensor: "dense1.bias", expected: [3])) {
       try startModel(
         of: Network(topology: digitsTopology), seed: 1, dtype: .f32, .given(document, digest: ""))
     }
     document.tensors["dense1.bias"] = Tensor(zeros: [3], .f32)
     document.tensors["dense9.bias"] = Tensor(zeros: [3], .f32)
-    #expect(throws: NetworkFault.unexpected(tensor: "dense9.bias")) {
+    #expect(throws: NetworkError.unexpected(tensor: "dense9.bias")) {
       try startModel(
         of: Network(topology: digitsTopology), seed: 1, dtype: .f32, .given(document, digest: ""))
     }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct BatchingTests {
   @Test func everyRowComesOnceAndTheLastBatchHasTheRest() throws {
     let epoch = Epoch(
-      1, of: HeldData(try Dataset(makeDataset(10)), digest: "abc"),
+      1, of: InMemoryDataset(try Dataset(makeDataset(10)), digest: "abc"),
       Batching(size: 4, isShuffled: true, seed: 1))
     #expect(epoch.steps == 3)
     let batches = try (1...3).map { try epoch.batch($0) }
@@ -26,7 +26,7 @@ import Testing
 
   @Test func aBatchSaysWhereItComesFrom() throws {
     let epoch = Epoch(
-      3, of: HeldData(try Dataset(makeDataset(10)), digest: "abc"),
+      3, of: InMemoryDataset(try Dataset(makeDataset(10)), digest: "abc"),
       Batching(size: 4, isShuffled: true, seed: 5))
     let batch = try epoch.batch(2)
     #expect(
@@ -40,7 +40,7 @@ import Testing
     var document = makeDataset(10)
     document.metadata["license"] = "CC0"
     let epoch = Epoch(
-      1, of: HeldData(try Dataset(document), digest: ""),
+      1, of: InMemoryDataset(try Dataset(document), digest: ""),
       Batching(size: 4, isShuffled: true, seed: 5))
     #expect(try epoch.batch(1).metadata["license"] == "CC0")
   }
@@ -48,7 +48,7 @@ import Testing
   @Test func theOrderIsAFunctionOfSeedAndEpoch() throws {
     func rows(seed: UInt64, epoch: Int) throws -> [Int64] {
       try Epoch(
-        epoch, of: HeldData(try Dataset(makeDataset(50)), digest: ""),
+        epoch, of: InMemoryDataset(try Dataset(makeDataset(50)), digest: ""),
         Batching(size: nil, isShuffled: true, seed: seed)
       ).batch(1).tensor("index").values(of: Int64.self)
     }
@@ -59,7 +59,7 @@ import Testing
 
   @Test func withoutShufflingTheDatasetsOrderStays() throws {
     let epoch = Epoch(
-      9, of: HeldData(try Dataset(makeDataset(5)), digest: ""),
+      9, of: InMemoryDataset(try Dataset(makeDataset(5)), digest: ""),
       Batching(size: nil, isShuffled: false, seed: 1))
     #expect(epoch.steps == 1)
     #expect(try epoch.batch(1).tensor("index").values(of: Int64.self) == [0, 1, 2, 3, 4])

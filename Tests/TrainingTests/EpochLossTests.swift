@@ -12,7 +12,7 @@ import Testing
     let settings = UpdateSettings(try optimizer("sgd", rate: 0.1), .mean)
     // Through the document after every step, as a run by hand goes.
     for gradient in gradients {
-      try model.learn(gradient, settings, Workers(count: 1))
+      try model.learn(gradient, settings, ThreadPool(count: 1))
       model = try Model(model.document())
     }
     return model
@@ -80,7 +80,7 @@ import Testing
     settings.penalties = Penalties(decay: 0)
     #expect(
       settings.options == [
-        "--rule=adamw", "--rate=0.1", "--beta1=0.8", "--beta2=0.999", "--epsilon=1e-07",
+        "--optimizer=adamw", "--rate=0.1", "--beta1=0.8", "--beta2=0.999", "--epsilon=1e-07",
         "--reduce=sum", "--schedule=step", "--schedule-every=2", "--schedule-factor=0.25",
         "--warmup-epochs=1.5", "--clip-norm=0.5", "--freeze=a,b", "--layer-rate=c=0.01",
         "--weight-decay=0",

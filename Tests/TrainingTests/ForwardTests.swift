@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct ForwardTests {
   @Test func aPredictionHoldsTheAnswerAndWhatItCameFrom() throws {
-    var forward = try Forward(makeModel(), makeWorkers())
+    var forward = try Forward(startedModel(), makeWorkers())
     var batch = makeBatch(5)
     batch.metadata["author"] = "me"
     batch.tensors["mask"] = Tensor([1, 2] as [Float])
@@ -27,14 +27,14 @@ import Testing
   @Test func withoutATargetThereIsNoLoss() throws {
     var batch = makeBatch(3)
     batch.tensors["target"] = nil
-    var forward = try Forward(makeModel(), makeWorkers())
+    var forward = try Forward(startedModel(), makeWorkers())
     #expect(try forward.prediction(of: batch).tensors.keys.sorted() == ["index", "output"])
     #expect(try forward.trace(of: batch).tensors["loss"] == nil)
   }
 
   @Test func cuttingADatasetChangesNothing() throws {
     let whole = makeBatch(2 * Forward.chunk + 77)
-    var forward = try Forward(makeModel(), makeWorkers())
+    var forward = try Forward(startedModel(), makeWorkers())
     let all = try forward.prediction(of: whole)
     let chunk = Forward.chunk
     for rows in [0..<chunk, chunk..<2 * chunk, 2 * chunk..<2 * chunk + 77] {
@@ -49,7 +49,7 @@ import Testing
   }
 
   @Test func aTraceHoldsEverySignal() throws {
-    var forward = try Forward(makeModel(), makeWorkers())
+    var forward = try Forward(startedModel(), makeWorkers())
     let trace = try forward.trace(of: makeBatch(5))
     #expect(
       trace.tensors.keys.sorted() == [
@@ -62,8 +62,8 @@ import Testing
   }
 
   @Test func refusesABatchOfAnotherWidth() throws {
-    var forward = try Forward(makeModel(), makeWorkers())
-    let error = #expect(throws: NetworkFault.self) {
+    var forward = try Forward(startedModel(), makeWorkers())
+    let error = #expect(throws: NetworkError.self) {
       try forward.prediction(of: makeBatch(5, width: 3))
     }
     #expect(
@@ -74,22 +74,22 @@ import Testing
   @Test func refusesInputThatIsNotFinite() throws {
     var batch = makeBatch(2)
     batch.tensors["input"] = Tensor([1, 2, 3, 4, 5, .nan, 7, 8] as [Float], shape: [2, 4])
-    var forward = try Forward(makeModel(), makeWorkers())
-    let error = #expect(throws: NetworkFault.self) { try forward.prediction(of: batch) }
+    var forward = try Forward(startedModel(), makeWorkers())
+    let error = #expect(throws: NetworkError.self) { try forward.prediction(of: batch) }
     #expect(error?.isNumerical == false)
   }
 
   @Test func refusesAnEmptyBatchAndAnotherKind() throws {
-    var forward = try Forward(makeModel(), makeWorkers())
+    var forward = try Forward(startedModel(), makeWorkers())
     #expect(throws: DocumentError.noExamples("input")) {
       try forward.prediction(of: makeBatch(0))
     }
-    #expect(throws: DocumentError.self) { try forward.prediction(of: makeModel().document()) }
+    #expect(throws: DocumentError.self) { try forward.prediction(of: startedModel().document()) }
   }
 
   @Test func aLossThatOverflowsIsANumericalFault() throws {
     let topology = "input 1\ndense 1 identity bias=no\nloss squared\n"
-    var model = try makeModel(topology)
+    var model = try startedModel(topology)
     model.parameters["dense1.weight"] = Tensor([1e30] as [Float], shape: [1, 1])
     var batch = makeBatch(1, width: 1)
     batch.tensors["input"] = Tensor([1] as [Float], shape: [1, 1])
@@ -101,15 +101,15 @@ import Testing
   }
 
   @Test func refusesAModelWhoseWeightsAreNotTheNetworks() throws {
-    var model = try makeModel()
+    var model = try startedModel()
     model.parameters["dense1.weight"] = Tensor(zeros: [4, 3], .f32)
-    #expect(throws: NetworkFault.self) { try Forward(model, makeWorkers()) }
-    var forward = try Forward(makeModel(), makeWorkers())
+    #expect(throws: NetworkError.self) { try Forward(model, makeWorkers()) }
+    var forward = try Forward(startedModel(), makeWorkers())
     #expect(throws: PropagationError.otherModel) {
-      try forward.follow(makeModel("input 4\ndense 1 sigmoid\nloss squared\n").document())
+      try forward.follow(startedModel("input 4\ndense 1 sigmoid\nloss squared\n").document())
     }
     #expect(throws: PropagationError.otherModel) {
-      try forward.follow(makeModel(dtype: .f64).document())
+      try forward.follow(startedModel(dtype: .f64).document())
     }
   }
 }

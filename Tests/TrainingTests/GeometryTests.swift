@@ -91,8 +91,8 @@ import Testing
     ).reshaped([12, 2, 7, 6])
     var augmentation = everything()
     augmentation.noise = nil
-    let one = try augmentation.distorted(makeBatch(plane), Workers(count: 1)).tensor("input")
-    let both = try augmentation.distorted(makeBatch(two), Workers(count: 1)).tensor("input")
+    let one = try augmentation.distorted(makeBatch(plane), ThreadPool(count: 1)).tensor("input")
+    let both = try augmentation.distorted(makeBatch(two), ThreadPool(count: 1)).tensor("input")
       .reshaped([24, 1, 7, 6])
     #expect(both.gathered((0..<12).map { 2 * $0 }) == one)
     #expect(both.gathered((0..<12).map { 2 * $0 + 1 }) == one)
@@ -101,7 +101,7 @@ import Testing
   @Test func theShapeOfPicturesMayBeStated() throws {
     let pictures = bytes([5, 1, 7, 6])
     let augmentation = everything()
-    let expected = try augmentation.distorted(makeBatch(pictures), Workers(count: 1))
+    let expected = try augmentation.distorted(makeBatch(pictures), ThreadPool(count: 1))
       .tensor("input")
     for (shape, stated) in [
       ([5, 42], [7, 6]), ([5, 42], [1, 7, 6]), ([5, 7, 6], nil), ([5, 7, 6], [1, 7, 6]),
@@ -110,7 +110,7 @@ import Testing
       var augmentation = augmentation
       augmentation.shape = stated
       let batch = makeBatch(pictures.reshaped(shape))
-      let found = try augmentation.distorted(batch, Workers(count: 1)).tensor("input")
+      let found = try augmentation.distorted(batch, ThreadPool(count: 1)).tensor("input")
       #expect(found == expected.reshaped(shape))
     }
   }

@@ -70,7 +70,7 @@ import Testing
     var straight = try Model(document)
     var saved = straight
     let settings = try expected.updateSettings()
-    let workers = Workers(count: 2)
+    let workers = ThreadPool(count: 2)
     for (gradient, after) in zip(expected.gradients, expected.after) {
       var document = makeGradient()
       document.tensors = tensors(gradient)

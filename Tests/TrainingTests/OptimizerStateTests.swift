@@ -7,11 +7,11 @@ import Testing
 @testable import Training
 
 @Suite struct OptimizerStateTests {
-  private let workers: Workers
+  private let workers: ThreadPool
   private let adam: UpdateSettings
 
   init() throws {
-    workers = Workers(count: 1)
+    workers = ThreadPool(count: 1)
     adam = UpdateSettings(try Adam(rate: 0.5), .mean)
   }
 
@@ -98,11 +98,11 @@ import Testing
 }
 
 @Suite struct ValidationLossTests {
-  private let workers: Workers
+  private let workers: ThreadPool
   private var plateau: UpdateSettings
 
   init() throws {
-    workers = Workers(count: 1)
+    workers = ThreadPool(count: 1)
     plateau = UpdateSettings(try SGD(rate: 0.5), .mean)
     plateau.schedule = Schedule(.plateau(factor: 0.5, patience: 0))
   }
@@ -129,7 +129,7 @@ import Testing
     var model = try Model(makeLayers())
     #expect(throws: TrainingError.nothingToValidate) { try model.note(validationLoss: 1) }
     for step in 1...2 { try model.learn(makeLayersGradient(step: step), plateau, workers) }
-    #expect(throws: ScheduleFault.noLoss(epoch: 1)) {
+    #expect(throws: ScheduleError.noLoss(epoch: 1)) {
       try model.learn(makeLayersGradient(epoch: 2), plateau, workers)
     }
     try model.note(validationLoss: 0.5)

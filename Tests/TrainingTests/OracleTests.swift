@@ -51,7 +51,7 @@ import Testing
   @Test(arguments: try cases().filter { $0.field == nil })
   func mapsAreThoseOfPyTorch(_ expected: Case) throws {
     let augmentation = expected.settings.augmentation
-    let workers = Workers(count: 1)
+    let workers = ThreadPool(count: 1)
     let found = try augmentation.distorted(makeBatch(expected.input.tensor), workers)
       .tensor("input")
     #expect(mismatch(found, expected.output.tensor, absolute: 1e-13) == nil)
@@ -79,7 +79,8 @@ import Testing
 
     var places = Places<Double>(height: height, width: width)
     places.find(
-      Geometry(settings.augmentation, try AugmentationDraws(for: makeBatch(bytes([1, 1]))), row: 0),
+      Geometry(
+        settings.augmentation, try AugmentationDraws(for: makeBatch(bytes([1, 1]))), row: 0),
       displacement)
     var output = [Double]()
     for channel in 0..<channels {

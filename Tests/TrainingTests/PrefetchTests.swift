@@ -32,10 +32,11 @@ import Testing
     var document = Document(kind: .dataset)
     document.tensors["input"] = Tensor((0..<80).map { Float($0 % 7) }, shape: [20, 4])
     document.tensors["target"] = Tensor((0..<20).map { UInt8($0 % 2) })
-    let data = LoggedData(HeldData(try Dataset(document), digest: "abc"), areAtHand: areAtHand)
+    let data = LoggedData(
+      InMemoryDataset(try Dataset(document), digest: "abc"), areAtHand: areAtHand)
     var trainer = try Trainer(
-      makeModel(), on: data, Batching(size: 6, isShuffled: true, seed: 4),
-      UpdateSettings(optimizer("sgd", rate: 0.05), .mean), Workers(count: 2))
+      startedModel(), on: data, Batching(size: 6, isShuffled: true, seed: 4),
+      UpdateSettings(optimizer("sgd", rate: 0.05), .mean), ThreadPool(count: 2))
     trainer.fewestNumbersAhead = 0
     try trainer.run(untilEpoch: 1, limit: 3) { step in data.log("made \(step.step)") }
     let taken = ["taken 1", "taken 2", "taken 3"]
@@ -49,12 +50,12 @@ import Testing
 
 /// Data that note when examples are taken.
 private final class LoggedData: TrainingData, @unchecked Sendable {
-  private let held: HeldData
+  private let held: InMemoryDataset
   private let areAtHand: Bool
   private let lock = Lock()
   private var logged: [String] = []
 
-  init(_ held: HeldData, areAtHand: Bool) { (self.held, self.areAtHand) = (held, areAtHand) }
+  init(_ held: InMemoryDataset, areAtHand: Bool) { (self.held, self.areAtHand) = (held, areAtHand) }
 
   var events: [String] { lock.withLock { logged } }
   func log(_ event: String) { lock.withLock { logged.append(event) } }

@@ -29,13 +29,13 @@ func makeBatch(_ count: Int, width: Int = 4) -> Document {
   return document
 }
 
-func makeModel(
+func startedModel(
   _ topology: String = digitsTopology, dtype: DType = .f32, seed: UInt64 = 1
 ) throws -> Model {
   try startModel(of: Network(topology: topology), seed: seed, dtype: dtype, .drawn())
 }
 
-func makeWorkers() throws -> Workers { Workers(count: 1) }
+func makeWorkers() throws -> ThreadPool { ThreadPool(count: 1) }
 
 /// The trace of a batch.
 func makeTrace(_ model: Model, of batch: Document) throws -> Document {

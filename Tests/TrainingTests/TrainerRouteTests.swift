@@ -181,14 +181,14 @@ import Testing
     _ training: Training, _ model: Model, epochs: Int, on dataset: Dataset,
     _ signals: Forward.TraceKind = .outputs
   ) throws -> (models: [Document], losses: [Double]) {
-    let (workers, settings) = (Workers(count: 1), try training.settings)
+    let (workers, settings) = (ThreadPool(count: 1), try training.settings)
     var model = model
     var forward = try Forward(model, workers)
     var backprop = Backprop(workers)
     var (models, losses) = ([Document](), [Double]())
     let batching = Batching(size: training.size, isShuffled: training.isShuffled, seed: 4)
     for number in 1...epochs {
-      let epoch = Epoch(number, of: HeldData(dataset, digest: "abc"), batching)
+      let epoch = Epoch(number, of: InMemoryDataset(dataset, digest: "abc"), batching)
       for step in 1...epoch.steps {
         var batch = try epoch.batch(step)
         if let augmentation = training.augmentation {
@@ -221,16 +221,16 @@ import Testing
     _ training: Training, _ model: Model, on dataset: Dataset, threads: Int = 2
   ) throws -> Trainer {
     var trainer = try Trainer(
-      model, on: HeldData(dataset, digest: "abc"),
+      model, on: InMemoryDataset(dataset, digest: "abc"),
       Batching(size: training.size, isShuffled: training.isShuffled, seed: 4), training.settings,
-      Workers(count: threads), distorting: training.augmentation)
+      ThreadPool(count: threads), distorting: training.augmentation)
     // However few numbers a batch has.
     trainer.fewestNumbersAhead = 0
     return trainer
   }
 
   @Test(arguments: trainings) func everyStepIsThatOfTheDocuments(_ training: Training) throws {
-    let model = try makeModel(training.topology, dtype: training.dtype)
+    let model = try startedModel(training.topology, dtype: training.dtype)
     let dataset = try Self.dataset(training.examples)
     let expected = try Self.documents(training, model, epochs: 2, on: dataset)
     #expect(expected.models.count == (training.size == nil ? 2 : 8))
@@ -253,7 +253,7 @@ import Testing
   }
 
   @Test(arguments: trainings) func briefTracesTrainTheSame(_ training: Training) throws {
-    let model = try makeModel(training.topology, dtype: training.dtype)
+    let model = try startedModel(training.topology, dtype: training.dtype)
     let dataset = try Self.dataset(training.examples)
     let expected = try Self.documents(training, model, epochs: 2, on: dataset)
     let found = try Self.documents(training, model, epochs: 2, on: dataset, .brief)
@@ -262,7 +262,7 @@ import Testing
 
   /// What a batch brings along under the names of signals does not take their place.
   @Test func aBriefTraceHasItsOwnSignals() throws {
-    let model = try makeModel("input 4\ndense 3 relu\ndense 2 softmax\nloss cross-entropy\n")
+    let model = try startedModel("input 4\ndense 3 relu\ndense 2 softmax\nloss cross-entropy\n")
     var forward = try Forward(model, makeWorkers())
     var backprop = Backprop(try makeWorkers())
     var gradients = [Document]()
@@ -279,7 +279,7 @@ import Testing
   }
 
   @Test(arguments: trainings) func savedAfterAnyStepItGoesOnTheSame(_ training: Training) throws {
-    let model = try makeModel(training.topology, dtype: training.dtype)
+    let model = try startedModel(training.topology, dtype: training.dtype)
     let dataset = try Self.dataset(training.examples)
     var straight = try Self.trainer(training, model, on: dataset)
     try straight.run(untilEpoch: 2) { _ in }
@@ -298,7 +298,7 @@ import Testing
     let topology = "input 1x4x4\ndense 4 softmax\nloss cross-entropy\n"
     let dataset = try Self.dataset()
     let training = Training(testDescription: "", topology: topology, rule: "sgd", size: 7)
-    let start = try makeModel(topology)
+    let start = try startedModel(topology)
     func run(_ stop: Int?, limit: Int?) throws -> (Trainer.Ending, made: Int, Document) {
       var trainer = try Self.trainer(training, start, on: dataset, threads: threads)
       var made = 0
@@ -349,7 +349,7 @@ import Testing
         }
         return model.document()
       }
-      let start = try makeModel(topology)
+      let start = try startedModel(topology)
       let whole = try trained(start, pieces: [])
       #expect(whole[.epoch] == "2" && whole[.step] == "6")
       for step in 1...5 {
@@ -361,7 +361,7 @@ import Testing
   }
 
   @Test func noStepChangesNothing() throws {
-    let model = try makeModel(Self.trainings[0].topology)
+    let model = try startedModel(Self.trainings[0].topology)
     var trainer = try Self.trainer(Self.trainings[0], model, on: Self.dataset())
     try trainer.run(untilEpoch: 2, limit: 0) { _ in }
     #expect(trainer.model.document() == model.document())
@@ -415,7 +415,7 @@ import Testing
     document.tensors["input"] = Tensor(failure.input, shape: [rows, 2])
     document.tensors["target"] = Tensor(failure.target, shape: [rows, 1])
     let dataset = try Dataset(document)
-    var model = try makeModel(topology)
+    var model = try startedModel(topology)
     model.parameters["dense1.weight"] = Tensor(failure.weights, shape: [2, 2])
     model.parameters["dense2.weight"] = Tensor([1, 1] as [Float], shape: [1, 2])
     var update = UpdateSettings(try optimizer(failure.rule, rate: failure.rate), .sum)

@@ -7,12 +7,12 @@ import Testing
 @testable import Training
 
 @Suite struct UpdateSettingsTests {
-  private let workers: Workers
+  private let workers: ThreadPool
   private var sgd: UpdateSettings
   private let adam: UpdateSettings
 
   init() throws {
-    workers = Workers(count: 1)
+    workers = ThreadPool(count: 1)
     sgd = UpdateSettings(try SGD(rate: 0.5), .mean)
     adam = UpdateSettings(try Adam(rate: 0.5), .mean)
   }

@@ -8,11 +8,11 @@ import Testing
 
 @Suite struct UpdateTests {
   private let mean: UpdateSettings
-  private let workers: Workers
+  private let workers: ThreadPool
 
   init() throws {
     mean = UpdateSettings(try SGD(rate: 0.1), .mean)
-    workers = Workers(count: 1)
+    workers = ThreadPool(count: 1)
   }
 
   @Test func threeStepsMatchAHandComputation() throws {
@@ -153,7 +153,7 @@ import Testing
   }
 
   @Test func gradientsAddUpToThatOfTheWholeBatch() throws {
-    var sum = try GradientSum(Workers(count: 1))
+    var sum = try GradientSum(ThreadPool(count: 1))
     try sum.add(makeGradient([0.5, -1], step: 1))
     try sum.add(makeGradient([0.25, 4], step: 2))
     let total = try sum.result()
@@ -164,7 +164,7 @@ import Testing
   }
 
   @Test func refusesToAddWhatItCannotAdd() throws {
-    var sum = try GradientSum(Workers(count: 1))
+    var sum = try GradientSum(ThreadPool(count: 1))
     var gradient = makeGradient()
     for dtype in [DType.i32, .bool, .f16, .c64] {
       gradient.tensors["dense1.weight"] = Tensor(zeros: [1, 2], dtype)
@@ -180,7 +180,7 @@ import Testing
   }
 
   @Test func refusesToAddWhatIsNoFiniteSumOfExamples() throws {
-    var sum = try GradientSum(Workers(count: 1))
+    var sum = try GradientSum(ThreadPool(count: 1))
     var gradient = makeGradient([.nan, 0])
     #expect(throws: DocumentError.self) { try sum.add(gradient) }
     gradient = makeGradient()
@@ -199,7 +199,7 @@ import Testing
   }
 
   @Test func refusesToAddWhatDiffers() throws {
-    var sum = try GradientSum(Workers(count: 1))
+    var sum = try GradientSum(ThreadPool(count: 1))
     #expect(throws: TrainingError.noGradients) { try sum.result() }
     try sum.add(makeGradient())
     var other = makeGradient()

@@ -21,7 +21,7 @@ import Testing
     }
     var updater = try Updater(of: model, named: names, settings)
     var parameters = names.compactMap { model.parameters[$0] }
-    let workers = Workers(count: 1)
+    let workers = ThreadPool(count: 1)
     do {
       try updater.learn(
         &parameters, by: tensors,

@@ -59,7 +59,7 @@ func padded(_ text: String, _ width: Int) -> String {
   text + String(repeating: " ", count: max(0, width - text.count))
 }
 
-let workers = Workers(count: 1)
+let workers = ThreadPool(count: 1)
 
 /// Seconds of the processor that this thread has used.
 func seconds() -> Double {

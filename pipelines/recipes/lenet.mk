@@ -5,6 +5,6 @@ default-net := pipelines/nets/lenet.net
 default-epochs := 15
 default-rate := 0.003
 default-size := 128
-default-rule := adamw
+default-optimizer := adamw
 default-schedule := one-cycle
 default-engine := fused

@@ -5,6 +5,6 @@ default-net := pipelines/nets/mlp.net
 default-epochs := 12
 default-rate := 0.002
 default-size := 128
-default-rule := adamw
+default-optimizer := adamw
 default-schedule := one-cycle
 default-engine := fused

@@ -55,7 +55,7 @@ if [ -z "$net" ]; then
   trainings=(
     "$tmp/deep|f32|--rate 0.2|"
     "$tmp/deep|f64|--rate 0.2|"
-    "$tmp/every|f32|--rate 0.01 --rule adam --schedule cosine --schedule-epochs 2 --warmup-epochs 0.5 --clip-norm 0.5\
+    "$tmp/every|f32|--rate 0.01 --optimizer adam --schedule cosine --schedule-epochs 2 --warmup-epochs 0.5 --clip-norm 0.5\
 |--shift 1 --rotate 10 --shape 8x8"
   )
 fi

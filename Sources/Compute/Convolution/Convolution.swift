@@ -64,7 +64,7 @@ public struct Convolution: Sendable {
   /// sum[o, y, x] = bias[o] + Σ weight[o, c, i, j] · input[c, row, column] over the channels c of o's group and the
   /// kernel's rows i and columns j, where row = y · stride + i · dilation − padding, and column alike: [N, O, H', W'].
   public func forward(
-    _ input: Tensor, _ weight: Tensor, plus bias: Tensor?, _ workers: Workers
+    _ input: Tensor, _ weight: Tensor, plus bias: Tensor?, _ workers: ThreadPool
   ) -> Tensor {
     var result = Tensor(uninitialized: [0], input.dtype)
     forward(input, weight, plus: bias, into: &result, workers)
@@ -76,7 +76,7 @@ public struct Convolution: Sendable {
   /// - Parameter order: of input and result; in lanes only in F32, and where there are kernels. Every number is the same.
   public func forward(
     _ input: Tensor, _ weight: Tensor, plus bias: Tensor?, into result: inout Tensor,
-    _ workers: Workers, in order: BatchOrder = .byExample
+    _ workers: ThreadPool, in order: BatchLayout = .nchw
   ) {
     let examples = check(input, self.input, weight, order)
     precondition(bias.map { $0.shape == [output[0]] } ?? true, "bias of another length")
@@ -96,7 +96,7 @@ public struct Convolution: Sendable {
 
   /// ∂input[c, row, column] = Σ weight[o, c, i, j] · delta[o, y, x] over all places that saw the element: [N, C, H, W].
   public func inputGradient(
-    delta: Tensor, _ weight: Tensor, _ workers: Workers
+    delta: Tensor, _ weight: Tensor, _ workers: ThreadPool
   ) -> Tensor {
     var result = Tensor(uninitialized: [0], delta.dtype)
     inputGradient(delta: delta, weight, into: &result, workers)
@@ -107,8 +107,8 @@ public struct Convolution: Sendable {
   ///
   /// - Parameter order: as for `forward`, of delta and result.
   public func inputGradient(
-    delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ workers: Workers,
-    in order: BatchOrder = .byExample
+    delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ workers: ThreadPool,
+    in order: BatchLayout = .nchw
   ) {
     let examples = check(delta, output, weight, order)
     result.become(uninitialized: batch(of: input, examples, order), delta.dtype)
@@ -132,7 +132,7 @@ public struct Convolution: Sendable {
   ///
   /// - Parameter order: as for `forward`, of delta and input; the result is packed.
   public func weightGradient(
-    delta: Tensor, input: Tensor, _ workers: Workers, in order: BatchOrder = .byExample
+    delta: Tensor, input: Tensor, _ workers: ThreadPool, in order: BatchLayout = .nchw
   ) -> Tensor {
     let examples = check(input, self.input, nil, order)
     precondition(
@@ -156,7 +156,7 @@ public struct Convolution: Sendable {
 
   /// - Returns: how many examples there are.
   func check(
-    _ pictures: Tensor, _ shape: Shape, _ weight: Tensor?, _ order: BatchOrder
+    _ pictures: Tensor, _ shape: Shape, _ weight: Tensor?, _ order: BatchLayout
   ) -> Int {
     let examples = pictures.shape.rank == 0 ? 0 : pictures.examples(order)
     precondition(
@@ -165,12 +165,12 @@ public struct Convolution: Sendable {
     precondition(
       weight.map { $0.shape == self.weight && $0.dtype == pictures.dtype } ?? true,
       "another weight than \(self.weight)")
-    precondition(order == .byExample || pictures.dtype == .f32, "\(pictures.dtype) in lanes")
+    precondition(order == .nchw || pictures.dtype == .f32, "\(pictures.dtype) in lanes")
     return examples
   }
 
-  func batch(of picture: Shape, _ examples: Int, _ order: BatchOrder) -> Shape {
-    if order == .byExample { return picture.batched(examples) }
+  func batch(of picture: Shape, _ examples: Int, _ order: BatchLayout) -> Shape {
+    if order == .nchw { return picture.batched(examples) }
     guard let lanes else { preconditionFailure("a convolution without kernels") }
     return lanes.shape(of: picture, examples)
   }

@@ -24,7 +24,7 @@ struct ConvolutionPieces: Sendable {
   ///
   /// - Parameter compute: writes a piece's numbers, all of them, to memory whose contents are undefined.
   func summed<R: Real>(
-    _ size: Int, of type: R.Type, _ workers: Workers,
+    _ size: Int, of type: R.Type, _ workers: ThreadPool,
     _ compute: (_ blocks: [Range<Int>], _ partial: UnsafeMutablePointer<R>) -> Void
   ) -> [Double] {
     var sums = [Double](repeating: 0, count: size)

@@ -32,7 +32,7 @@ struct ConvolutionProducts: Sendable {
 
   func forward<R: ProductReal>(
     _ input: Tensor, _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor,
-    of type: R.Type, _ workers: Workers
+    of type: R.Type, _ workers: ThreadPool
   ) {
     let bias = bias?.values(of: type)
     let pieces = pieces(input.shape[0])
@@ -68,7 +68,7 @@ struct ConvolutionProducts: Sendable {
 
   func inputGradient<R: ProductReal>(
     _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, of type: R.Type,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) {
     let pieces = pieces(delta.shape[0])
     let weight = lowering.byProduct(weight.values(of: type))
@@ -103,7 +103,7 @@ struct ConvolutionProducts: Sendable {
   }
 
   func weightGradient<R: ProductReal>(
-    _ delta: Tensor, _ input: Tensor, of type: R.Type, _ workers: Workers
+    _ delta: Tensor, _ input: Tensor, of type: R.Type, _ workers: ThreadPool
   ) -> Tensor {
     let sums = withPointers(delta, input, of: type) { d, x in
       pieces(input.shape[0]).summed(weight.count, of: type, workers) { blocks, partial in

@@ -43,7 +43,7 @@ struct LaneConvolution: Sendable {
 
   func forward(
     _ input: Tensor, _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor,
-    _ order: BatchOrder, _ workers: Workers, pooled: PooledResult? = nil
+    _ order: BatchLayout, _ workers: ThreadPool, pooled: PooledResult? = nil
   ) {
     let plan = forwardPlan.value
     let packed = PackedWeight(
@@ -54,8 +54,8 @@ struct LaneConvolution: Sendable {
   }
 
   func inputGradient(
-    _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ order: BatchOrder,
-    _ workers: Workers, pooled: PooledDeltas? = nil
+    _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ order: BatchLayout,
+    _ workers: ThreadPool, pooled: PooledDeltas? = nil
   ) {
     let plan = backwardPlan.value
     let packed = PackedWeight(
@@ -67,7 +67,7 @@ struct LaneConvolution: Sendable {
   /// - Parameter shape: of an example's result.
   private func multiply(
     _ pictures: Tensor, _ plan: LanePlan, _ weight: PackedWeight, into result: inout Tensor,
-    _ shape: Shape, _ order: BatchOrder, _ workers: Workers,
+    _ shape: Shape, _ order: BatchLayout, _ workers: ThreadPool,
     picturesAre pooledDeltas: PooledDeltas? = nil, resultIs pooledResult: PooledResult? = nil
   ) {
     let (lanes, height) = (kernels.lanes, kernels.tileHeight)
@@ -133,7 +133,7 @@ struct LaneConvolution: Sendable {
   }
 
   func weightGradient(
-    _ delta: Tensor, _ input: Tensor, _ order: BatchOrder, _ workers: Workers,
+    _ delta: Tensor, _ input: Tensor, _ order: BatchLayout, _ workers: ThreadPool,
     pooled: PooledDeltas? = nil
   ) -> Tensor {
     let plan = forwardPlan.value

@@ -75,7 +75,7 @@ struct WinogradConvolution: Sendable {
 
   func forward(
     _ input: Tensor, _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor,
-    _ order: BatchOrder, _ workers: Workers, pooled: PooledResult? = nil
+    _ order: BatchLayout, _ workers: ThreadPool, pooled: PooledResult? = nil
   ) {
     let packed = WinogradWeight(
       weight, bias, groups: groups, rows: outputsPerGroup, channels: self.weight[1],
@@ -86,8 +86,8 @@ struct WinogradConvolution: Sendable {
   }
 
   func inputGradient(
-    _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ order: BatchOrder,
-    _ workers: Workers, pooled: PooledDeltas? = nil
+    _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, _ order: BatchLayout,
+    _ workers: ThreadPool, pooled: PooledDeltas? = nil
   ) {
     let packed = WinogradWeight(
       weight, nil, groups: groups, rows: self.weight[1], channels: outputsPerGroup, rowStride: 9,
@@ -99,7 +99,7 @@ struct WinogradConvolution: Sendable {
   /// - Parameter shape: of an example's result.
   private func multiply(
     _ pictures: Tensor, _ plan: WinogradPlan, _ weight: WinogradWeight, into result: inout Tensor,
-    _ shape: Shape, _ order: BatchOrder, _ workers: Workers,
+    _ shape: Shape, _ order: BatchLayout, _ workers: ThreadPool,
     picturesAre pooledDeltas: PooledDeltas? = nil, resultIs pooledResult: PooledResult? = nil
   ) {
     let height = kernels.tileHeight

@@ -4,7 +4,7 @@ import Tensors
 /// of a kernel is made.
 extension WinogradConvolution {
   func weightGradient(
-    _ delta: Tensor, _ input: Tensor, _ order: BatchOrder, _ workers: Workers,
+    _ delta: Tensor, _ input: Tensor, _ order: BatchLayout, _ workers: ThreadPool,
     pooled: PooledDeltas? = nil
   ) -> Tensor {
     let plan = gradientPlan.value

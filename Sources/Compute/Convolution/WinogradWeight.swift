@@ -15,7 +15,7 @@ struct WinogradWeight: Sendable {
   ///   - mirrored: whether the kernels are turned by half a turn.
   init(
     _ weight: Tensor, _ bias: Tensor?, groups: Int, rows: Int, channels: Int, rowStride: Int,
-    channelStride: Int, mirrored: Bool, by kernels: LaneKernels, _ workers: Workers
+    channelStride: Int, mirrored: Bool, by kernels: LaneKernels, _ workers: ThreadPool
   ) {
     let height = kernels.tileHeight
     let tiles = (rows + height - 1) / height

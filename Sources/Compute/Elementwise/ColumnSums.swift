@@ -8,14 +8,14 @@ extension Tensor {
   ///
   /// Every column is added from the first row to the last in double precision and rounded once, so that a
   /// whole data set as one batch loses nothing.
-  public func summedOverExamples(_ workers: Workers) -> Tensor {
+  public func summedOverExamples(_ workers: ThreadPool) -> Tensor {
     var result = Tensor(uninitialized: shape.perExample, dtype)
     sumOverExamples(into: &result, workers)
     return result
   }
 
   /// As `summedOverExamples`, into a tensor of as many elements.
-  public func sumOverExamples(into result: inout Tensor, _ workers: Workers) {
+  public func sumOverExamples(into result: inout Tensor, _ workers: ThreadPool) {
     precondition(
       result.shape.count * shape[0] == shape.count && result.dtype == dtype,
       "\(shape) summed over examples into \(result.shape)")
@@ -25,7 +25,7 @@ extension Tensor {
       f64: { sumRows(into: &result, of: Double.self, workers) })
   }
 
-  private func sumRows<R: Real>(into result: inout Tensor, of type: R.Type, _ workers: Workers) {
+  private func sumRows<R: Real>(into result: inout Tensor, of type: R.Type, _ workers: ThreadPool) {
     let (rows, width) = (shape[0], result.shape.count)
     withValues(of: type) { x in
       result.withMutableValues(of: type) { result in
@@ -60,7 +60,8 @@ extension Tensor {
 
 extension Tensor {
   /// scale[d] · x + offset[d] for every element x in column d: [M, D] with [D].
-  public func columnsMapped(times scale: Tensor, plus offset: Tensor, _ workers: Workers) -> Tensor
+  public func columnsMapped(times scale: Tensor, plus offset: Tensor, _ workers: ThreadPool)
+    -> Tensor
   {
     var result = Tensor(uninitialized: shape, dtype)
     dispatch(
@@ -72,7 +73,7 @@ extension Tensor {
 
   private func mapColumns<R: Real>(
     _ scale: Tensor, _ offset: Tensor, into result: inout Tensor, of type: R.Type,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) {
     let width = shape[1]
     withValues(of: type) { x in

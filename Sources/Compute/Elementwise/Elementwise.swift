@@ -10,7 +10,7 @@ public let elementsPerPiece = 16_384
 extension Tensor {
   /// f(x) for every element x.
   @inlinable
-  public func mapped(by f: some ElementFunction, _ workers: Workers) -> Tensor {
+  public func mapped(by f: some ElementFunction, _ workers: ThreadPool) -> Tensor {
     var result = Tensor(uninitialized: shape, dtype)
     map(by: f, into: &result, workers)
     return result
@@ -19,7 +19,7 @@ extension Tensor {
   /// As `mapped`, into memory that is used again.
   @inlinable
   public func map(
-    by f: some ElementFunction, into result: inout Tensor, _ workers: Workers
+    by f: some ElementFunction, into result: inout Tensor, _ workers: ThreadPool
   ) {
     result.become(uninitialized: shape, dtype)
     dispatch(
@@ -30,7 +30,7 @@ extension Tensor {
 
   @inlinable
   func fill<R: Real>(
-    _ result: inout Tensor, of type: R.Type, by f: some ElementFunction, _ workers: Workers
+    _ result: inout Tensor, of type: R.Type, by f: some ElementFunction, _ workers: ThreadPool
   ) {
     withValues(of: type) { x in
       result.withMutableValues(of: type) { result in
@@ -44,7 +44,7 @@ extension Tensor {
   /// f(x) for every byte x, as a number of the result's type.
   @inlinable
   public func mapBytes(
-    by f: some ElementFunction, into result: inout Tensor, _ workers: Workers
+    by f: some ElementFunction, into result: inout Tensor, _ workers: ThreadPool
   ) {
     result.become(uninitialized: shape, result.dtype)
     dispatch(
@@ -55,7 +55,7 @@ extension Tensor {
 
   @inlinable
   func fillFromBytes<R: Real>(
-    _ result: inout Tensor, of type: R.Type, by f: some ElementFunction, _ workers: Workers
+    _ result: inout Tensor, of type: R.Type, by f: some ElementFunction, _ workers: ThreadPool
   ) {
     withValues(of: UInt8.self) { x in
       result.withMutableValues(of: type) { result in
@@ -69,7 +69,7 @@ extension Tensor {
 
   /// f(x) in the place of every element x.
   @inlinable
-  public mutating func map(by f: some ElementFunction, _ workers: Workers) {
+  public mutating func map(by f: some ElementFunction, _ workers: ThreadPool) {
     switch dtype {
     case .f32: map(of: Float.self, by: f, workers)
     case .f64: map(of: Double.self, by: f, workers)
@@ -78,7 +78,7 @@ extension Tensor {
   }
 
   @inlinable
-  mutating func map<R: Real>(of type: R.Type, by f: some ElementFunction, _ workers: Workers) {
+  mutating func map<R: Real>(of type: R.Type, by f: some ElementFunction, _ workers: ThreadPool) {
     withMutableValues(of: type) { values in
       guard let x = values.baseAddress else { return }
       workers.run(overElements: values.count) { range in
@@ -101,7 +101,7 @@ extension Tensor {
   /// f(x, y) in the place of every element x, y being the element of `other` at the same place.
   @inlinable
   public mutating func combine(
-    with other: Tensor, by f: some PairFunction, _ workers: Workers
+    with other: Tensor, by f: some PairFunction, _ workers: ThreadPool
   ) {
     precondition(other.shape == shape, "shape \(shape) combined with \(other.shape)")
     switch dtype {
@@ -113,7 +113,7 @@ extension Tensor {
 
   @inlinable
   mutating func combine<R: Real>(
-    with other: Tensor, of type: R.Type, by f: some PairFunction, _ workers: Workers
+    with other: Tensor, of type: R.Type, by f: some PairFunction, _ workers: ThreadPool
   ) {
     withMutableValues(of: type) { x in
       other.withValues(of: type) { y in
@@ -127,7 +127,7 @@ extension Tensor {
   /// f(x, y) for every element x and the element y of `other` at the same place.
   @inlinable
   public func combined(
-    with other: Tensor, by f: some PairFunction, _ workers: Workers
+    with other: Tensor, by f: some PairFunction, _ workers: ThreadPool
   ) -> Tensor {
     var result = Tensor(uninitialized: shape, dtype)
     combine(with: other, by: f, into: &result, workers)
@@ -137,7 +137,7 @@ extension Tensor {
   /// As `combined`, into memory that is used again.
   @inlinable
   public func combine(
-    with other: Tensor, by f: some PairFunction, into result: inout Tensor, _ workers: Workers
+    with other: Tensor, by f: some PairFunction, into result: inout Tensor, _ workers: ThreadPool
   ) {
     precondition(other.shape == shape, "shape \(shape) combined with \(other.shape)")
     result.become(uninitialized: shape, dtype)
@@ -150,7 +150,7 @@ extension Tensor {
   @inlinable
   func fill<R: Real>(
     _ result: inout Tensor, with other: Tensor, of type: R.Type, by f: some PairFunction,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) {
     withValues(of: type) { x in
       other.withValues(of: type) { y in
@@ -165,7 +165,7 @@ extension Tensor {
 
   /// f of every row of `width` elements, in as many rows of the same width.
   @inlinable
-  public func mappedRows(width: Int, by f: some RowFunction, _ workers: Workers) -> Tensor {
+  public func mappedRows(width: Int, by f: some RowFunction, _ workers: ThreadPool) -> Tensor {
     precondition(width > 0 && shape.count % width == 0, "rows of \(width) in shape \(shape)")
     var result = Tensor(uninitialized: shape, dtype)
     dispatch(
@@ -178,7 +178,7 @@ extension Tensor {
   @inlinable
   func fillRows<R: Real>(
     _ result: inout Tensor, _ width: Int, of type: R.Type, by f: some RowFunction,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) {
     withValues(of: type) { x in
       result.withMutableValues(of: type) { result in
@@ -191,7 +191,7 @@ extension Tensor {
 
   /// f of every row of `width` elements in its place; f may write an element once it has read it for the last time.
   @inlinable
-  public mutating func mapRows(width: Int, by f: some RowFunction, _ workers: Workers) {
+  public mutating func mapRows(width: Int, by f: some RowFunction, _ workers: ThreadPool) {
     precondition(width > 0 && shape.count % width == 0, "rows of \(width) in shape \(shape)")
     switch dtype {
     case .f32: mapRows(width, of: Float.self, by: f, workers)
@@ -202,7 +202,7 @@ extension Tensor {
 
   @inlinable
   mutating func mapRows<R: Real>(
-    _ width: Int, of type: R.Type, by f: some RowFunction, _ workers: Workers
+    _ width: Int, of type: R.Type, by f: some RowFunction, _ workers: ThreadPool
   ) {
     withMutableValues(of: type) { x in
       workers.run(overRows: x.count / width, width: width) { row in
@@ -215,7 +215,7 @@ extension Tensor {
   /// once it has read it for the last time.
   @inlinable
   public mutating func combineRows(
-    width: Int, with other: Tensor, by f: some RowPairFunction, _ workers: Workers
+    width: Int, with other: Tensor, by f: some RowPairFunction, _ workers: ThreadPool
   ) {
     precondition(other.shape == shape, "shape \(shape) combined with \(other.shape)")
     switch dtype {
@@ -228,7 +228,7 @@ extension Tensor {
   @inlinable
   mutating func combineRows<R: Real>(
     _ width: Int, with other: Tensor, of type: R.Type, by f: some RowPairFunction,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) {
     withMutableValues(of: type) { x in
       other.withValues(of: type) { y in
@@ -244,7 +244,7 @@ extension Tensor {
   @inlinable
   public func combinedRows(
     width: Int, with other: Tensor, into shape: Shape, by f: some RowPairFunction,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) -> Tensor {
     var result = Tensor(uninitialized: shape, dtype)
     combineRows(width: width, with: other, into: &result, shape, by: f, workers)
@@ -255,7 +255,7 @@ extension Tensor {
   @inlinable
   public func combineRows(
     width: Int, with other: Tensor, into result: inout Tensor, _ shape: Shape,
-    by f: some RowPairFunction, _ workers: Workers
+    by f: some RowPairFunction, _ workers: ThreadPool
   ) {
     precondition(
       other.shape == self.shape, "rows of shape \(self.shape) combined with \(other.shape)")
@@ -273,7 +273,7 @@ extension Tensor {
   @inlinable
   func fillRows<R: Real>(
     _ result: inout Tensor, _ width: Int, with other: Tensor, of type: R.Type,
-    by f: some RowPairFunction, _ workers: Workers
+    by f: some RowPairFunction, _ workers: ThreadPool
   ) {
     withValues(of: type) { x in
       other.withValues(of: type) { y in
@@ -289,7 +289,7 @@ extension Tensor {
   }
 }
 
-extension Workers {
+extension ThreadPool {
   /// Calls `body` with ranges of fixed length that together are 0..<count.
   @inlinable
   func run(overElements count: Int, _ body: (Range<Int>) -> Void) {

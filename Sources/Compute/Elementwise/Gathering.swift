@@ -7,7 +7,7 @@ extension Tensor {
   /// - Parameter shape: of the result.
   public mutating func become(
     rows indices: ArraySlice<Int>, of source: Tensor, as dtype: DType, shape: Shape,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) {
     let width = source.shape.count / max(1, source.shape[0])
     precondition(shape.count == indices.count * width, "rows of \(source.shape) as \(shape)")
@@ -25,7 +25,7 @@ extension Tensor {
 
   private mutating func take<C: RowConversion>(
     _ indices: ArraySlice<Int>, of source: Tensor, _ width: Int, _ shape: Shape, _ dtype: DType,
-    _ conversion: C, _ workers: Workers
+    _ conversion: C, _ workers: ThreadPool
   ) {
     let bytes = width * MemoryLayout<C.From>.stride
     become(uninitialized: shape, dtype)

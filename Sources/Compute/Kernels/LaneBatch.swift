@@ -1,11 +1,11 @@
 import Tensors
 
 /// How the numbers of a batch lie in memory.
-public enum BatchOrder: Sendable {
+public enum BatchLayout: Sendable {
   /// Example after example: [N, C, H, W].
-  case byExample
+  case nchw
   /// As many examples as a register has numbers side by side: [N / lanes, C, H, W, lanes].
-  case inLanes
+  case blocked
 }
 
 /// A batch of pictures, and how kernels get those of a block into registers.
@@ -13,7 +13,7 @@ struct LaneBatch {
   let start: UnsafePointer<Float>
   /// Elements of an example, all groups together.
   let exampleSize: Int
-  let order: BatchOrder
+  let order: BatchLayout
   let kernels: LaneKernels
   /// Set for deltas that are to be passed to the winners first.
   var pooled: PooledDeltas?
@@ -41,9 +41,9 @@ struct LaneBatch {
     }
     let offset = group * pictures.count
     switch order {
-    case .byExample:
+    case .nchw:
       pictures.spread(first + offset, block.count, exampleSize, by: kernels, into: room)
-    case .inLanes:
+    case .blocked:
       let there = first + offset * kernels.lanes
       if pictures.haveNoMargin { return there }
       pictures.frame(there, by: kernels, into: room)
@@ -57,7 +57,7 @@ struct LaneResult {
   let start: UnsafeMutablePointer<Float>
   /// Elements of an example, and of a channel of it.
   let exampleSize, plane: Int
-  let order: BatchOrder
+  let order: BatchLayout
   let kernels: LaneKernels
   /// Set where only the largest elements of windows are written.
   var pooled: PooledResult?
@@ -82,9 +82,9 @@ struct LaneResult {
     let target = start + block.lowerBound * exampleSize
     let first = channels.lowerBound * plane + elements.lowerBound
     switch order {
-    case .inLanes:
+    case .blocked:
       body(target + first * kernels.lanes, plane)
-    case .byExample:
+    case .nchw:
       body(room, elements.count)
       if elements.count == plane {
         kernels.compiled.collect(
@@ -104,10 +104,10 @@ struct LaneResult {
 
 extension Tensor {
   /// The examples of a batch in this order.
-  func examples(_ order: BatchOrder) -> Int {
+  func examples(_ order: BatchLayout) -> Int {
     switch order {
-    case .byExample: shape[0]
-    case .inLanes: shape[0] * shape[shape.rank - 1]
+    case .nchw: shape[0]
+    case .blocked: shape[0] * shape[shape.rank - 1]
     }
   }
 }

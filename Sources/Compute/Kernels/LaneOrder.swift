@@ -13,7 +13,7 @@ extension LaneKernels {
   /// [N, …] in registers.
   ///
   /// - Parameter batch: of a number of examples that suits.
-  public func spread(_ batch: Tensor, into result: inout Tensor, _ workers: Workers) {
+  public func spread(_ batch: Tensor, into result: inout Tensor, _ workers: ThreadPool) {
     let (examples, example) = (batch.shape[0], batch.shape.perExample)
     precondition(suit(examples), "\(examples) examples in registers of \(lanes)")
     result.become(uninitialized: shape(of: example, examples), .f32)
@@ -33,7 +33,7 @@ extension LaneKernels {
 
   /// What `spread` was given, of examples of the shape `example`.
   public func collect(
-    _ registers: Tensor, as example: Shape, into result: inout Tensor, _ workers: Workers
+    _ registers: Tensor, as example: Shape, into result: inout Tensor, _ workers: ThreadPool
   ) {
     let blocks = registers.shape[0]
     result.become(uninitialized: example.batched(blocks * lanes), .f32)
@@ -64,7 +64,7 @@ extension LaneKernels {
 /// Of signals in registers what is added up or chosen from a channel's planes.
 extension LaneKernels {
   /// As `summedOverPictures`, with the same bytes: [N / lanes, C, …, lanes] gives [C].
-  public func summedOverPictures(_ signals: Tensor, _ workers: Workers) -> Tensor {
+  public func summedOverPictures(_ signals: Tensor, _ workers: ThreadPool) -> Tensor {
     let (blocks, channels) = (signals.shape[0], signals.shape[1])
     let size = signals.shape.count / (blocks * channels * lanes)
     return signals.withValues(of: Float.self) { x in
@@ -79,7 +79,7 @@ extension LaneKernels {
   ///
   /// - Parameter sum: writes the sum of a plane's elements of every example.
   func summedOverPlanes(
-    blocks: Int, _ channels: Int, _ workers: Workers,
+    blocks: Int, _ channels: Int, _ workers: ThreadPool,
     _ sum: (_ plane: Int, _ ofExamples: UnsafeMutablePointer<Double>) -> Void
   ) -> Tensor {
     let blocksOfPiece = picturesPerPiece / lanes

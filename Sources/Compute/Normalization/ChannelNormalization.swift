@@ -18,7 +18,7 @@ public struct ChannelNormalization: Sendable {
   /// - Returns: y in the shape of x, and the μ and σ² that it was computed with.
   public func forward(
     _ x: Tensor, weight: Tensor, bias: Tensor, known: (mean: Tensor, variance: Tensor)?,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) -> (y: Tensor, mean: Tensor, variance: Tensor) {
     var y = Tensor(uninitialized: x.shape, x.dtype)
     var mean = known?.mean ?? Tensor(uninitialized: [x.shape[1]], x.dtype)
@@ -34,7 +34,7 @@ public struct ChannelNormalization: Sendable {
   private func normalize<R: Real>(
     _ x: Tensor, _ weight: Tensor, _ bias: Tensor, _ isKnown: Bool, _ mean: inout Tensor,
     _ variance: inout Tensor,
-    _ y: inout Tensor, of type: R.Type, _ workers: Workers
+    _ y: inout Tensor, of type: R.Type, _ workers: ThreadPool
   ) {
     let planes = Planes(x.shape)
     let (weight, bias) = (weight.values(of: type), bias.values(of: type))
@@ -74,7 +74,7 @@ public struct ChannelNormalization: Sendable {
   ///   - areOfInput: whether μ and σ² are those of x.
   public func backward(
     delta: Tensor, input: Tensor, weight: Tensor?, mean: Tensor, variance: Tensor,
-    areOfInput: Bool, _ workers: Workers
+    areOfInput: Bool, _ workers: ThreadPool
   ) -> Gradients {
     let none = Tensor(uninitialized: [0], delta.dtype)
     var found = Gradients(
@@ -99,7 +99,7 @@ public struct ChannelNormalization: Sendable {
   }
 
   private func differentiate<R: Real>(
-    _ pass: BackwardPass, into found: inout Gradients, of type: R.Type, _ workers: Workers
+    _ pass: BackwardPass, into found: inout Gradients, of type: R.Type, _ workers: ThreadPool
   ) {
     let planes = Planes(pass.delta.shape)
     let weight = pass.weight?.values(of: type)

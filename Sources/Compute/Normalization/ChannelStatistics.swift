@@ -8,7 +8,7 @@ extension Tensor {
   /// The mean of every channel, and the mean of the squares of the distances to it: [C] each.
   ///
   /// Computed in two passes, as the difference of two large sums would lose what matters.
-  public func channelStatistics(_ workers: Workers) -> (mean: Tensor, variance: Tensor) {
+  public func channelStatistics(_ workers: ThreadPool) -> (mean: Tensor, variance: Tensor) {
     var mean = Tensor(uninitialized: [shape[1]], dtype)
     var variance = Tensor(uninitialized: [shape[1]], dtype)
     dispatch(
@@ -19,7 +19,7 @@ extension Tensor {
   }
 
   private func channelStatistics<R: Real>(
-    _ mean: inout Tensor, _ variance: inout Tensor, of type: R.Type, _ workers: Workers
+    _ mean: inout Tensor, _ variance: inout Tensor, of type: R.Type, _ workers: ThreadPool
   ) {
     let planes = Planes(shape)
     withValues(of: type) { x in
@@ -35,7 +35,7 @@ extension Tensor {
 
   /// scale[c] · (x − mean[c]) + offset[c] for every element x of channel c.
   public func channelsMapped(
-    minus mean: Tensor, times scale: Tensor, plus offset: Tensor, _ workers: Workers
+    minus mean: Tensor, times scale: Tensor, plus offset: Tensor, _ workers: ThreadPool
   ) -> Tensor {
     var result = Tensor(uninitialized: shape, dtype)
     dispatch(
@@ -47,7 +47,7 @@ extension Tensor {
 
   private func mapChannels<R: Real>(
     _ mean: Tensor, _ scale: Tensor, _ offset: Tensor, _ result: inout Tensor, of type: R.Type,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) {
     let planes = Planes(shape)
     let (mean, scale, offset) = (
@@ -82,7 +82,7 @@ struct Planes {
 
   /// Calls `body` with ranges of channels; short planes go several to a piece, as they lie side by side.
   func overChannels<R: Real>(
-    _ x: UnsafeBufferPointer<R>, _ workers: Workers, _ body: (Channels<R>, Planes) -> Void
+    _ x: UnsafeBufferPointer<R>, _ workers: ThreadPool, _ body: (Channels<R>, Planes) -> Void
   ) {
     guard let x = x.baseAddress else { return }
     workers.run(cutting: channels, into: max(1, 64 / size)) {

@@ -4,7 +4,7 @@ extension Tensor {
   /// The sum over everything but the second axis: [N, C, …] gives [C].
   ///
   /// Added in double precision, and rounded once.
-  public func summedOverPictures(_ workers: Workers) -> Tensor {
+  public func summedOverPictures(_ workers: ThreadPool) -> Tensor {
     precondition(shape.rank >= 2, "sum over pictures of \(shape)")
     var result = Tensor(uninitialized: [shape[1]], dtype)
     dispatch(
@@ -17,7 +17,7 @@ extension Tensor {
   /// Some examples after the other give a sum for every channel, and these are added up at the end: as a thread that
   /// computes with examples has them at hand.
   private func sumPictures<R: Real>(
-    into result: inout Tensor, of type: R.Type, _ workers: Workers
+    into result: inout Tensor, of type: R.Type, _ workers: ThreadPool
   ) {
     let (examples, channels) = (shape[0], shape[1])
     let size = shape.perExample.perExample.count

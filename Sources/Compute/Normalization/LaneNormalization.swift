@@ -19,7 +19,7 @@ public struct LaneNormalization: Sendable {
   /// As `ChannelNormalization.forward`.
   public func forward(
     _ x: Tensor, weight: Tensor, bias: Tensor, known: (mean: Tensor, variance: Tensor)?,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) -> (y: Tensor, mean: Tensor, variance: Tensor) {
     let planes = BlockedPlanes(x, kernels.lanes)
     let isKnown = known != nil
@@ -63,7 +63,7 @@ public struct LaneNormalization: Sendable {
   ///   - weight: γ; nil where it is not read: with no rectifier, if ∂x is not wanted. bias: β; nil without a rectifier.
   public func backward(
     error: Tensor, input: Tensor, weight: Tensor?, bias: Tensor?, mean: Tensor, variance: Tensor,
-    areOfInput: Bool, wantsInputGradient: Bool, _ workers: Workers
+    areOfInput: Bool, wantsInputGradient: Bool, _ workers: ThreadPool
   ) -> ChannelNormalization.Gradients {
     let planes = BlockedPlanes(input, kernels.lanes)
     var products = Tensor(uninitialized: [planes.channels], .f32)

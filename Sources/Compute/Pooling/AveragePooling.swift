@@ -8,7 +8,7 @@ extension Tensor {
   /// precision.
   ///
   /// - Parameter window: without dilation; the padding is at most half its length.
-  public func averagePooled(_ window: Window, _ workers: Workers) -> Tensor {
+  public func averagePooled(_ window: Window, _ workers: ThreadPool) -> Tensor {
     let pooling = Pooling(window, over: shape)
     var result = Tensor(uninitialized: pooling.result, dtype)
     dispatch(
@@ -19,7 +19,7 @@ extension Tensor {
   }
 
   private func averagePool<R: Real>(
-    _ pooling: Pooling, into result: inout Tensor, of type: R.Type, _ workers: Workers
+    _ pooling: Pooling, into result: inout Tensor, of type: R.Type, _ workers: ThreadPool
   ) {
     let size = Double(pooling.window.height.length * pooling.window.width.length)
     withValues(of: type) { x in
@@ -45,7 +45,7 @@ extension Tensor {
   ///
   /// - Parameter shape: the input's, [N, C, H, W].
   public func averagePoolGradient(
-    over shape: Shape, _ window: Window, _ workers: Workers
+    over shape: Shape, _ window: Window, _ workers: ThreadPool
   ) -> Tensor {
     let pooling = Pooling(window, over: shape)
     precondition(self.shape == pooling.result, "delta \(self.shape) of pooled \(shape)")
@@ -58,7 +58,7 @@ extension Tensor {
   }
 
   private func passInParts<R: Real>(
-    _ pooling: Pooling, into result: inout Tensor, of type: R.Type, _ workers: Workers
+    _ pooling: Pooling, into result: inout Tensor, of type: R.Type, _ workers: ThreadPool
   ) {
     let parts = R(pooling.window.height.length * pooling.window.width.length)
     let size = pooling.height * pooling.width

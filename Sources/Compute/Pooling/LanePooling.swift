@@ -48,7 +48,7 @@ public struct LaneMaxPooling: Sendable {
   var count: Int { output[1] * output[2] }
 
   /// As `maxPooled`.
-  public func forward(_ pictures: Tensor, into result: inout Tensor, _ workers: Workers) {
+  public func forward(_ pictures: Tensor, into result: inout Tensor, _ workers: ThreadPool) {
     pool(pictures, into: &result, winners: nil, workers)
   }
 
@@ -56,9 +56,10 @@ public struct LaneMaxPooling: Sendable {
   ///
   /// - Parameter winners: becomes their numbers, bytes in the result's shape: see `KernelsAVX512.maxPool`.
   public func forward(
-    _ pictures: Tensor, into result: inout Tensor, noting winners: inout Tensor, _ workers: Workers
+    _ pictures: Tensor, into result: inout Tensor, noting winners: inout Tensor,
+    _ workers: ThreadPool
   ) {
-    winners.become(uninitialized: shape(pooled: pictures.examples(.inLanes)), .u8)
+    winners.become(uninitialized: shape(pooled: pictures.examples(.blocked)), .u8)
     winners.withMutableValues(of: UInt8.self) {
       pool(pictures, into: &result, winners: $0.baseAddress, workers)
     }
@@ -66,11 +67,11 @@ public struct LaneMaxPooling: Sendable {
 
   private func pool(
     _ pictures: Tensor, into result: inout Tensor, winners: UnsafeMutablePointer<UInt8>?,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) {
     let pooled = PooledResult(pooling: self, winners: winners)
     let size = input.count * kernels.lanes
-    result.become(uninitialized: shape(pooled: pictures.examples(.inLanes)), .f32)
+    result.become(uninitialized: shape(pooled: pictures.examples(.blocked)), .f32)
     withPointers(pictures, into: &result, of: Float.self) { x, result in
       workers.run(pieces: pictures.shape[0]) { picture in
         pooled.pool(x + picture * size, 0..<channels, 0..<plane, of: picture, into: result)
@@ -82,10 +83,10 @@ public struct LaneMaxPooling: Sendable {
   ///
   /// - Parameter winners: as `forward` noted them.
   public func inputGradient(
-    delta: Tensor, winners: Tensor, into result: inout Tensor, _ workers: Workers
+    delta: Tensor, winners: Tensor, into result: inout Tensor, _ workers: ThreadPool
   ) {
     let size = input.count * kernels.lanes
-    result.become(uninitialized: shape(of: delta.examples(.inLanes)), .f32)
+    result.become(uninitialized: shape(of: delta.examples(.blocked)), .f32)
     withPointers(delta, into: &result, of: Float.self) { delta, result in
       withDeltas(winners) { deltas in
         workers.run(pieces: winners.shape[0]) { picture in
@@ -96,7 +97,7 @@ public struct LaneMaxPooling: Sendable {
   }
 
   /// As `summedOverPictures` of what `inputGradient` gives, which need not be there.
-  public func summedOverPictures(delta: Tensor, winners: Tensor, _ workers: Workers) -> Tensor {
+  public func summedOverPictures(delta: Tensor, winners: Tensor, _ workers: ThreadPool) -> Tensor {
     let lanes = kernels.lanes
     return delta.withValues(of: Float.self) { delta in
       guard let delta = delta.baseAddress else { preconditionFailure("no deltas") }

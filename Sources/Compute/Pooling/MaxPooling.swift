@@ -4,14 +4,14 @@ extension Tensor {
   /// The largest element under a window: [N, C, H, W] gives [N, C, H', W']. Padding counts as −∞, and NaN wins.
   ///
   /// - Parameter window: without dilation; the padding is at most half its length.
-  public func maxPooled(_ window: Window, _ workers: Workers) -> Tensor {
+  public func maxPooled(_ window: Window, _ workers: ThreadPool) -> Tensor {
     var result = Tensor(uninitialized: [0], dtype)
     maxPool(window, into: &result, workers)
     return result
   }
 
   /// As `maxPooled`, into memory that is used again.
-  public func maxPool(_ window: Window, into result: inout Tensor, _ workers: Workers) {
+  public func maxPool(_ window: Window, into result: inout Tensor, _ workers: ThreadPool) {
     let pooling = Pooling(window, over: shape)
     result.become(uninitialized: pooling.result, dtype)
     dispatch(
@@ -21,7 +21,7 @@ extension Tensor {
   }
 
   private func maxPool<R: Real>(
-    _ pooling: Pooling, into result: inout Tensor, of type: R.Type, _ workers: Workers
+    _ pooling: Pooling, into result: inout Tensor, of type: R.Type, _ workers: ThreadPool
   ) {
     withValues(of: type) { x in
       result.withMutableValues(of: type) { result in
@@ -44,7 +44,7 @@ extension Tensor {
   ///
   /// - Parameter input: what was pooled, [N, C, H, W]; the winners are found in it again.
   /// - Returns: in the input's shape.
-  public func maxPoolGradient(input: Tensor, _ window: Window, _ workers: Workers) -> Tensor {
+  public func maxPoolGradient(input: Tensor, _ window: Window, _ workers: ThreadPool) -> Tensor {
     var result = Tensor(uninitialized: [0], dtype)
     passToWinners(of: input, window, into: &result, workers)
     return result
@@ -52,7 +52,7 @@ extension Tensor {
 
   /// As `maxPoolGradient`, into memory that is used again.
   public func passToWinners(
-    of input: Tensor, _ window: Window, into result: inout Tensor, _ workers: Workers
+    of input: Tensor, _ window: Window, into result: inout Tensor, _ workers: ThreadPool
   ) {
     let pooling = Pooling(window, over: input.shape)
     precondition(shape == pooling.result, "delta \(shape) of pooled \(input.shape)")
@@ -65,7 +65,7 @@ extension Tensor {
 
   private func passToWinners<R: Real>(
     _ input: Tensor, _ pooling: Pooling, into result: inout Tensor, of type: R.Type,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) {
     withValues(of: type) { delta in
       input.withValues(of: type) { x in

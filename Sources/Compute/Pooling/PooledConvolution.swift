@@ -14,9 +14,9 @@ extension Convolution {
   ///   - winners: becomes the numbers of the elements that won.
   public func forward(
     _ input: Tensor, _ weight: Tensor, plus bias: Tensor?, pooledBy pooling: LaneMaxPooling,
-    noting winners: inout Tensor, into result: inout Tensor, _ workers: Workers
+    noting winners: inout Tensor, into result: inout Tensor, _ workers: ThreadPool
   ) {
-    winners.become(uninitialized: pooling.shape(pooled: input.examples(.inLanes)), .u8)
+    winners.become(uninitialized: pooling.shape(pooled: input.examples(.blocked)), .u8)
     winners.withMutableValues(of: UInt8.self) {
       forward(
         input, weight, bias, PooledResult(pooling: pooling, winners: $0.baseAddress),
@@ -27,7 +27,7 @@ extension Convolution {
   /// As the other, where nobody asks which elements won.
   public func forward(
     _ input: Tensor, _ weight: Tensor, plus bias: Tensor?, pooledBy pooling: LaneMaxPooling,
-    into result: inout Tensor, _ workers: Workers
+    into result: inout Tensor, _ workers: ThreadPool
   ) {
     forward(
       input, weight, bias, PooledResult(pooling: pooling, winners: nil), into: &result, workers)
@@ -35,14 +35,14 @@ extension Convolution {
 
   private func forward(
     _ input: Tensor, _ weight: Tensor, _ bias: Tensor?, _ pooled: PooledResult,
-    into result: inout Tensor, _ workers: Workers
+    into result: inout Tensor, _ workers: ThreadPool
   ) {
-    let examples = check(input, self.input, weight, .inLanes)
+    let examples = check(input, self.input, weight, .blocked)
     result.become(uninitialized: pooled.pooling.shape(pooled: examples), .f32)
     if let inTiles {
-      inTiles.forward(input, weight, bias, into: &result, .inLanes, workers, pooled: pooled)
+      inTiles.forward(input, weight, bias, into: &result, .blocked, workers, pooled: pooled)
     } else {
-      inLanes?.forward(input, weight, bias, into: &result, .inLanes, workers, pooled: pooled)
+      inLanes?.forward(input, weight, bias, into: &result, .blocked, workers, pooled: pooled)
     }
   }
 
@@ -51,14 +51,14 @@ extension Convolution {
   /// - Parameter delta: of the pooled result.
   public func inputGradient(
     delta: Tensor, winners: Tensor, of pooling: LaneMaxPooling, _ weight: Tensor,
-    into result: inout Tensor, _ workers: Workers
+    into result: inout Tensor, _ workers: ThreadPool
   ) {
-    result.become(uninitialized: batch(of: input, delta.examples(.inLanes), .inLanes), .f32)
+    result.become(uninitialized: batch(of: input, delta.examples(.blocked), .blocked), .f32)
     pooling.withDeltas(winners) { pooled in
       if let inTiles {
-        inTiles.inputGradient(delta, weight, into: &result, .inLanes, workers, pooled: pooled)
+        inTiles.inputGradient(delta, weight, into: &result, .blocked, workers, pooled: pooled)
       } else {
-        inLanes?.inputGradient(delta, weight, into: &result, .inLanes, workers, pooled: pooled)
+        inLanes?.inputGradient(delta, weight, into: &result, .blocked, workers, pooled: pooled)
       }
     }
   }
@@ -67,13 +67,13 @@ extension Convolution {
   ///
   /// - Parameter delta: of the pooled result.
   public func weightGradient(
-    delta: Tensor, winners: Tensor, of pooling: LaneMaxPooling, input: Tensor, _ workers: Workers
+    delta: Tensor, winners: Tensor, of pooling: LaneMaxPooling, input: Tensor, _ workers: ThreadPool
   ) -> Tensor {
-    _ = check(input, self.input, nil, .inLanes)
+    _ = check(input, self.input, nil, .blocked)
     return pooling.withDeltas(winners) { pooled in
       let found =
-        inTiles?.weightGradient(delta, input, .inLanes, workers, pooled: pooled)
-        ?? inLanes?.weightGradient(delta, input, .inLanes, workers, pooled: pooled)
+        inTiles?.weightGradient(delta, input, .blocked, workers, pooled: pooled)
+        ?? inLanes?.weightGradient(delta, input, .blocked, workers, pooled: pooled)
       guard let found else { preconditionFailure("a convolution without kernels") }
       return found
     }

@@ -29,7 +29,7 @@ struct Pooling {
 
   /// Calls `body` with every picture's number, many small pictures in one piece.
   @inline(__always)
-  func run(_ workers: Workers, _ body: (Int) -> Void) {
+  func run(_ workers: ThreadPool, _ body: (Int) -> Void) {
     workers.run(cutting: pictures, into: max(1, elementsPerPiece / (height * width))) {
       for picture in $0 { body(picture) }
     }

@@ -17,7 +17,7 @@ private let outputsToCut = 4 * outputsPerPiece
 extension Tensor {
   /// input · weightᵀ + bias: [N, O].
   public func timesTransposed(
-    _ weight: Tensor, plus bias: Tensor?, _ workers: Workers,
+    _ weight: Tensor, plus bias: Tensor?, _ workers: ThreadPool,
     with kernels: ProductKernels = .best
   ) -> Tensor {
     var result = Tensor(uninitialized: [shape[0], weight.shape[0]], dtype)
@@ -27,7 +27,8 @@ extension Tensor {
 
   /// As `timesTransposed`.
   public func multiply(
-    byTransposed weight: Tensor, plus bias: Tensor?, into result: inout Tensor, _ workers: Workers,
+    byTransposed weight: Tensor, plus bias: Tensor?, into result: inout Tensor,
+    _ workers: ThreadPool,
     with kernels: ProductKernels = .best
   ) {
     precondition(weight.shape.rank == 2, "\(shape) · \(weight.shape)ᵀ")
@@ -42,7 +43,7 @@ extension Tensor {
 
   private func forward<R: ProductReal>(
     _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor, of type: R.Type,
-    _ kernels: ProductKernels, _ workers: Workers
+    _ kernels: ProductKernels, _ workers: ThreadPool
   ) {
     withMatrices(self, weight, bias, into: &result, of: type) { input, weight, bias, result in
       func compute(_ examples: Range<Int>, _ outputs: Range<Int>) {
@@ -72,7 +73,7 @@ extension Tensor {
 
   /// delta · weight, the gradient that passes to the input: [N, I].
   public func times(
-    _ weight: Tensor, _ workers: Workers, with kernels: ProductKernels = .best
+    _ weight: Tensor, _ workers: ThreadPool, with kernels: ProductKernels = .best
   ) -> Tensor {
     var result = Tensor(uninitialized: [shape[0], weight.shape[1]], dtype)
     multiply(by: weight, into: &result, workers, with: kernels)
@@ -81,7 +82,7 @@ extension Tensor {
 
   /// As `times`, into a tensor of as many elements.
   public func multiply(
-    by weight: Tensor, into result: inout Tensor, _ workers: Workers,
+    by weight: Tensor, into result: inout Tensor, _ workers: ThreadPool,
     with kernels: ProductKernels = .best
   ) {
     precondition(
@@ -95,7 +96,7 @@ extension Tensor {
 
   private func inputGradient<R: ProductReal>(
     _ weight: Tensor, into result: inout Tensor, of type: R.Type, _ kernels: ProductKernels,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) {
     withMatrices(self, weight, into: &result, of: type) { delta, weight, _, result in
       let alone = isLittle(delta.rows * delta.columns * weight.columns)
@@ -110,7 +111,7 @@ extension Tensor {
 
   /// deltaᵀ · input, the weight's gradient summed over the examples: [O, I].
   public func transposedTimes(
-    _ input: Tensor, _ workers: Workers, with kernels: ProductKernels = .best
+    _ input: Tensor, _ workers: ThreadPool, with kernels: ProductKernels = .best
   ) -> Tensor {
     var result = Tensor(
       uninitialized: [shape.count / shape[0], input.shape.count / input.shape[0]], dtype)
@@ -120,7 +121,7 @@ extension Tensor {
 
   /// As `transposedTimes`, into a tensor of as many elements.
   public func multiplyTransposed(
-    by input: Tensor, into result: inout Tensor, _ workers: Workers,
+    by input: Tensor, into result: inout Tensor, _ workers: ThreadPool,
     with kernels: ProductKernels = .best
   ) {
     precondition(
@@ -134,7 +135,7 @@ extension Tensor {
 
   private func weightGradient<R: ProductReal>(
     _ input: Tensor, into result: inout Tensor, of type: R.Type, _ kernels: ProductKernels,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) {
     withMatrices(self, input, into: &result, of: type) { delta, input, _, result in
       let alone = isLittle(delta.rows * delta.columns * input.columns)

@@ -20,7 +20,7 @@ struct PackedWeight: Sendable {
   ///   - height: rows of a tile.
   init(
     _ weight: Tensor, _ bias: Tensor?, groups: Int, rows: Int, rowStride: Int, channelStride: Int,
-    _ plan: LanePlan, height: Int, _ workers: Workers
+    _ plan: LanePlan, height: Int, _ workers: ThreadPool
   ) {
     let tiles = (rows + height - 1) / height
     var starts = [Int]()

@@ -17,7 +17,7 @@ final class Crew: @unchecked Sendable {
   /// Whether there was work for helpers since they were stirred.
   private var hasShared = false
   /// What a helper does when there are no pieces, as long as none has begun with it; and whether it is done.
-  private var side: ((Workers) -> Void)?
+  private var side: ((ThreadPool) -> Void)?
   private let isSideDone = Atomic<Bool>(true)
   /// The work that it has just now, how many of its pieces nobody has begun, and how many are not done.
   private var sideBody: ((Int) -> Void)?
@@ -43,7 +43,7 @@ final class Crew: @unchecked Sendable {
   /// How many threads there are, the caller's among them.
   private let count: Int
 
-  init(threads: Int, _ patience: Workers.Patience) {
+  init(threads: Int, _ patience: ThreadPool.Patience) {
     self.patience = patience.rawValue
     count = threads
     left = Array(repeating: 0..<0, count: threads)
@@ -93,7 +93,7 @@ final class Crew: @unchecked Sendable {
   }
 
   /// Gives the helpers what one of them does when there are no pieces.
-  func leave(_ side: @escaping (Workers) -> Void) {
+  func leave(_ side: @escaping (ThreadPool) -> Void) {
     lock()
     self.side = side
     isSideDone.store(false, ordering: .relaxed)
@@ -104,7 +104,7 @@ final class Crew: @unchecked Sendable {
   /// Returns when what was left to the helpers is done.
   ///
   /// - Returns: that, if none has begun with it: it is the caller's then.
-  func takeBack() -> ((Workers) -> Void)? {
+  func takeBack() -> ((ThreadPool) -> Void)? {
     lock()
     if let side {
       self.side = nil
@@ -187,7 +187,7 @@ final class Crew: @unchecked Sendable {
   /// A helper waits until helpers are called; called and left with the lock held.
   private func waitForCall() {
     let seen = works.load(ordering: .relaxed)
-    let patience = isExpecting ? Workers.Patience.long.rawValue : patience
+    let patience = isExpecting ? ThreadPool.Patience.long.rawValue : patience
     unlock()
     wait(for: patience, until: { works.load(ordering: .acquiring) != seen })
     lock()
@@ -266,7 +266,7 @@ final class Crew: @unchecked Sendable {
   }
 
   /// Called and left with the lock held.
-  private func computeSide(with workers: Workers) {
+  private func computeSide(with workers: ThreadPool) {
     guard let side else { return }
     self.side = nil
     unlock()
@@ -278,7 +278,7 @@ final class Crew: @unchecked Sendable {
 
   /// The life of a helping thread.
   func live(as thread: Int) {
-    let workers = Workers(of: self, count: count, thread: thread)
+    let workers = ThreadPool(of: self, count: count, thread: thread)
     lock()
     while !isDismissed {
       computePieces(thread: thread)

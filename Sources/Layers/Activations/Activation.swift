@@ -8,11 +8,11 @@ public protocol Activation: Sendable {
 
   /// The activation with the options that stand in its line.
   ///
-  /// - Throws: `TopologyFault`.
+  /// - Throws: `TopologyError`.
   func configured(_ words: inout LayerWords) throws -> any Activation
 
   /// How wide the random start values of the weights before it are spread.
-  var spread: Spread { get }
+  var spread: VarianceScaling { get }
 
   /// Why no error passes back through it; nil when one does.
   var reasonWithoutDerivative: String? { get }
@@ -27,27 +27,27 @@ public protocol Activation: Sendable {
   func objection(to output: Shape) -> String?
 
   /// output = f(sum), in the sum's place.
-  func apply(to sum: inout Tensor, _ workers: Workers)
+  func apply(to sum: inout Tensor, _ workers: ThreadPool)
 
   /// ∂loss/∂sum in the place of error = ∂loss/∂output; must not be asked for where there is no derivative.
   ///
   /// - Parameter sum: nil unless `backwardNeedsSum`.
-  func makeDelta(of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: Workers)
+  func makeDelta(of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: ThreadPool)
 
   /// f′(sum) for every element, to be looked at; nil when outputs depend on more than their own sum.
-  func derivative(sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor?
+  func derivative(sum: Tensor?, output: Tensor, _ workers: ThreadPool) -> Tensor?
 }
 
 extension Activation {
   public func configured(_ words: inout LayerWords) throws -> any Activation { self }
-  public var spread: Spread { .glorot }
+  public var spread: VarianceScaling { .glorot }
   public var reasonWithoutDerivative: String? { nil }
   public var backwardNeedsSum: Bool { false }
   public var isElementwise: Bool { false }
   public func objection(to output: Shape) -> String? { nil }
 
   /// output = f(sum), of the same shape.
-  public func forward(_ sum: Tensor, _ workers: Workers) -> Tensor {
+  public func forward(_ sum: Tensor, _ workers: ThreadPool) -> Tensor {
     var output = sum
     apply(to: &output, workers)
     return output
@@ -55,7 +55,7 @@ extension Activation {
 }
 
 /// How far from 0 the random start values of weights lie, so that signals and errors keep their strength.
-public enum Spread: Sendable, Equatable {
+public enum VarianceScaling: Sendable, Equatable {
   /// Variance 2 / (fan-in + fan-out). Source: Glorot, Bengio 2010, Understanding the difficulty of training
   /// deep feedforward neural networks, equation 12.
   case glorot

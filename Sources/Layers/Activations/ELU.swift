@@ -21,7 +21,7 @@ public struct ELU: ElementwiseActivation {
       })
   }
 
-  public var spread: Spread { .he() }
+  public var spread: VarianceScaling { .he() }
 
   public func value<R: Real>(_ x: R) -> R { x > 0 ? x : R(alpha) * R.expm1(x) }
 
@@ -45,7 +45,7 @@ public struct SELU: ElementwiseActivation {
 
   public var word: String { "selu" }
 
-  public var spread: Spread { .leCun }
+  public var spread: VarianceScaling { .leCun }
 
   public func value<R: Real>(_ x: R) -> R {
     x > 0 ? R(Self.lambda) * x : R(Self.lambdaAlpha) * R.expm1(x)

@@ -13,17 +13,17 @@ public protocol ElementwiseActivation: Activation {
 extension ElementwiseActivation {
   public var isElementwise: Bool { true }
 
-  public func apply(to sum: inout Tensor, _ workers: Workers) {
+  public func apply(to sum: inout Tensor, _ workers: ThreadPool) {
     sum.map(by: Value(activation: self), workers)
   }
 
   public func makeDelta(
-    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: Workers
+    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: ThreadPool
   ) {
     error.combine(with: output, by: Delta(activation: self), workers)
   }
 
-  public func derivative(sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor? {
+  public func derivative(sum: Tensor?, output: Tensor, _ workers: ThreadPool) -> Tensor? {
     output.mapped(by: Slope(activation: self), workers)
   }
 }
@@ -41,17 +41,17 @@ extension ElementwiseActivationBySum {
   public var isElementwise: Bool { true }
   public var backwardNeedsSum: Bool { true }
 
-  public func apply(to sum: inout Tensor, _ workers: Workers) {
+  public func apply(to sum: inout Tensor, _ workers: ThreadPool) {
     sum.map(by: ValueBySum(activation: self), workers)
   }
 
   public func makeDelta(
-    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: Workers
+    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: ThreadPool
   ) {
     error.combine(with: required(sum), by: DeltaBySum(activation: self), workers)
   }
 
-  public func derivative(sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor? {
+  public func derivative(sum: Tensor?, output: Tensor, _ workers: ThreadPool) -> Tensor? {
     required(sum).mapped(by: SlopeBySum(activation: self), workers)
   }
 

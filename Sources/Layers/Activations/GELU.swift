@@ -11,7 +11,7 @@ public struct GELU: ElementwiseActivationBySum {
 
   public var word: String { "gelu" }
 
-  public var spread: Spread { .he() }
+  public var spread: VarianceScaling { .he() }
 
   public func value<R: Real>(_ x: R) -> R { x * distribution(x) }
 

@@ -11,9 +11,9 @@ public struct Identity: ElementwiseActivation {
 
   public func slope<R: Real>(output y: R) -> R { 1 }
 
-  public func apply(to sum: inout Tensor, _ workers: Workers) {}
+  public func apply(to sum: inout Tensor, _ workers: ThreadPool) {}
 
   public func makeDelta(
-    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: Workers
+    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: ThreadPool
   ) {}
 }

@@ -6,7 +6,7 @@ public struct ReLU: ElementwiseActivation {
 
   public var word: String { "relu" }
 
-  public var spread: Spread { .he() }
+  public var spread: VarianceScaling { .he() }
 
   public func value<R: Real>(_ x: R) -> R { x < 0 ? 0 : x }
 
@@ -32,7 +32,7 @@ public struct LeakyReLU: ElementwiseActivation {
       })
   }
 
-  public var spread: Spread { .he(slope: slope) }
+  public var spread: VarianceScaling { .he(slope: slope) }
 
   public func value<R: Real>(_ x: R) -> R { x < 0 ? R(slope) * x : x }
 

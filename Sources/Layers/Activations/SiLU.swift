@@ -9,7 +9,7 @@ public struct SiLU: ElementwiseActivationBySum {
 
   public var word: String { "silu" }
 
-  public var spread: Spread { .he() }
+  public var spread: VarianceScaling { .he() }
 
   public func value<R: Real>(_ x: R) -> R { x * logistic(x) }
 

@@ -11,19 +11,19 @@ public struct Softmax: Activation {
     output.dimensions.last ?? 1 > 1 ? nil : "'softmax' of a single output is always 1"
   }
 
-  public func apply(to sum: inout Tensor, _ workers: Workers) {
+  public func apply(to sum: inout Tensor, _ workers: ThreadPool) {
     let width = lastAxis(of: sum)
     sum.mapRows(width: width, by: NormalizedExponentials(), workers)
   }
 
   /// δⱼ = Σₖ eₖ ∂yₖ/∂xⱼ with ∂yₖ/∂xⱼ = yₖ (1ₖ₌ⱼ − yⱼ), so δⱼ = yⱼ (eⱼ − Σₖ eₖ yₖ).
   public func makeDelta(
-    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: Workers
+    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: ThreadPool
   ) {
     error.combineRows(width: lastAxis(of: output), with: output, by: JacobianProduct(), workers)
   }
 
-  public func derivative(sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor? { nil }
+  public func derivative(sum: Tensor?, output: Tensor, _ workers: ThreadPool) -> Tensor? { nil }
 
   private func lastAxis(of tensor: Tensor) -> Int { tensor.shape[tensor.shape.rank - 1] }
 }

@@ -13,17 +13,17 @@ public struct Step: Activation {
     "'step' has no derivative to learn by: it is flat everywhere but at 0, where it jumps"
   }
 
-  public func apply(to sum: inout Tensor, _ workers: Workers) {
+  public func apply(to sum: inout Tensor, _ workers: ThreadPool) {
     sum.map(by: Threshold(), workers)
   }
 
   public func makeDelta(
-    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: Workers
+    of error: inout Tensor, sum: Tensor?, output: Tensor, _ workers: ThreadPool
   ) {
     preconditionFailure("delta of a step")
   }
 
-  public func derivative(sum: Tensor?, output: Tensor, _ workers: Workers) -> Tensor? { nil }
+  public func derivative(sum: Tensor?, output: Tensor, _ workers: ThreadPool) -> Tensor? { nil }
 }
 
 private struct Threshold: ElementFunction {

@@ -27,17 +27,17 @@ public struct BlockedConv: Layer {
     conv.convolution.forward(
       conv.blockedImages(call.input, kernels), call.parameters[0],
       plus: conv.hasBias ? call.parameters[1] : nil, into: &call.output, call.context.workers,
-      in: .inLanes)
+      in: .blocked)
   }
 
   public func backward(_ call: BackwardCall) {
     let (delta, workers) = (call.outputGradient, call.context.workers)
     call.parameterGradients[0] = conv.convolution.weightGradient(
-      delta: delta, input: conv.blockedImages(call.input, kernels), workers, in: .inLanes)
+      delta: delta, input: conv.blockedImages(call.input, kernels), workers, in: .blocked)
     if conv.hasBias { call.parameterGradients[1] = kernels.summedOverPictures(delta, workers) }
     guard call.wantsInputGradient else { return }
     conv.convolution.inputGradient(
-      delta: delta, call.parameters[0], into: &call.inputGradient, workers, in: .inLanes)
+      delta: delta, call.parameters[0], into: &call.inputGradient, workers, in: .blocked)
     call.inputGradient = call.inputGradient.reshaped(call.input.shape)
   }
 }

@@ -22,7 +22,7 @@ public struct BinaryCrossEntropy: Loss {
 
   /// From the sums, as softplus(sumₖ) − targetₖ sumₖ, with an exponential that never overflows.
   public func values(
-    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers
+    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: ThreadPool
   ) {
     guard let sum else { preconditionFailure("binary-cross-entropy without the sum") }
     sum.perExample(target, by: SumOfTerms(term: SoftplusLoss()), into: &losses, workers)
@@ -30,7 +30,7 @@ public struct BinaryCrossEntropy: Loss {
 
   /// ∂loss/∂sumₖ = σ(sumₖ) − targetₖ
   public func derivative(
-    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers
+    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: ThreadPool
   ) {
     output.combine(with: target, by: Difference(), into: &result, workers)
   }

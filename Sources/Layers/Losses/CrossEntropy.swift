@@ -57,14 +57,14 @@ public struct CrossEntropy: Loss {
     for row in 0..<target.shape[0] {
       let sum = values[row * width..<(row + 1) * width].reduce(0, +)
       if abs(sum - 1) > Self.tolerance {
-        throw LossFault.probabilitiesDoNotAddUp(row: row, sum: sum)
+        throw LossError.probabilitiesDoNotAddUp(row: row, sum: sum)
       }
     }
   }
 
   /// From the sums, as Σₖ targetₖ (log Σⱼ e^sumⱼ − sumₖ): finite even where softmax has rounded to 0.
   public func values(
-    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers
+    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: ThreadPool
   ) {
     guard let sum else { preconditionFailure("cross-entropy without the sum") }
     sum.perExample(effective(target, workers), by: LogSumExpLoss(), into: &losses, workers)
@@ -73,7 +73,7 @@ public struct CrossEntropy: Loss {
   /// ∂loss/∂sumₖ = softmax(sum)ₖ Σⱼ weightⱼ tⱼ − weightₖ tₖ, which without options is softmax(sum)ₖ − targetₖ, as the
   /// targets add up to 1
   public func derivative(
-    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers
+    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: ThreadPool
   ) {
     if smoothing == 0 && weights == nil {
       return output.combine(with: target, by: Difference(), into: &result, workers)
@@ -84,7 +84,7 @@ public struct CrossEntropy: Loss {
   }
 
   /// weightₖ tₖ
-  private func effective(_ target: Tensor, _ workers: Workers) -> Tensor {
+  private func effective(_ target: Tensor, _ workers: ThreadPool) -> Tensor {
     if smoothing == 0 && weights == nil { return target }
     return target.mappedRows(
       width: target.shape.perExample.count,

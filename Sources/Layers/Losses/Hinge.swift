@@ -36,12 +36,12 @@ public struct Hinge: Loss {
     let values = target.doubles()
     for row in 0..<target.shape[0] {
       let sum = values[row * width..<(row + 1) * width].reduce(0, +)
-      if sum != 1 { throw LossFault.noSingleClass(row: row, found: Int(sum), loss: word) }
+      if sum != 1 { throw LossError.noSingleClass(row: row, found: Int(sum), loss: word) }
     }
   }
 
   public func values(
-    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers
+    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: ThreadPool
   ) {
     output.perExample(target, by: MarginLoss(margin: margin), into: &losses, workers)
   }
@@ -49,7 +49,7 @@ public struct Hinge: Loss {
   /// ∂loss/∂outputₖ = 1 where k ≠ c falls short, ∂loss/∂outputᶜ = −(how many do); −t for a single output that falls
   /// short. Exactly at the margin it is 0.
   public func derivative(
-    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers
+    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: ThreadPool
   ) {
     output.combineRows(
       width: output.shape.perExample.count, with: target, into: &result, output.shape,

@@ -12,7 +12,7 @@ public protocol Loss: Sendable {
   /// The loss with the options that stand in its line.
   ///
   /// - Parameter output: the shape of one example that leaves the network.
-  /// - Throws: `TopologyFault`.
+  /// - Throws: `TopologyError`.
   func configured(_ words: inout LayerWords, output: Shape) throws -> any Loss
 
   /// Whether `values` reads the sum, so that a trace must carry it.
@@ -23,7 +23,7 @@ public protocol Loss: Sendable {
 
   /// Refuses targets that the loss is not defined for.
   ///
-  /// - Throws: `LossFault`.
+  /// - Throws: `LossError`.
   func check(target: Tensor) throws
 
   /// The loss of every example: [N].
@@ -32,7 +32,7 @@ public protocol Loss: Sendable {
   ///   - sum: nil unless `needsSum`.
   ///   - losses: becomes the result, where it can in the memory that it has.
   func values(
-    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers)
+    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: ThreadPool)
 
   /// Whether `derivative` is ∂loss/∂sum: loss and activation differentiated in one, where each alone would lose
   /// precision. Else it is ∂loss/∂output, and the last activation's derivative is still to be applied.
@@ -41,7 +41,7 @@ public protocol Loss: Sendable {
   /// Where the errors start on their way back.
   ///
   /// - Parameter result: becomes the derivative in the output's shape, where it can in the memory that it has.
-  func derivative(output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers)
+  func derivative(output: Tensor, target: Tensor, into result: inout Tensor, _ workers: ThreadPool)
 }
 
 /// The derivative of a loss, per example and in the output's shape.
@@ -67,7 +67,7 @@ extension Loss {
   ///
   /// - Parameter sum: nil unless `needsSum`.
   public func values(
-    output: Tensor, sum: Tensor?, target: Tensor, _ workers: Workers
+    output: Tensor, sum: Tensor?, target: Tensor, _ workers: ThreadPool
   ) -> Tensor {
     var losses = Tensor(uninitialized: [output.shape[0]], output.dtype)
     values(output: output, sum: sum, target: target, into: &losses, workers)
@@ -76,7 +76,7 @@ extension Loss {
 
   /// Where the errors start on their way back.
   public func derivative(
-    output: Tensor, target: Tensor, _ workers: Workers
+    output: Tensor, target: Tensor, _ workers: ThreadPool
   ) -> LossDerivative {
     var result = Tensor(uninitialized: output.shape, output.dtype)
     derivative(output: output, target: target, into: &result, workers)
@@ -116,7 +116,7 @@ struct SumOfTerms<Term: PairFunction>: RowPairFunction {
 extension Tensor {
   /// A number per example from all of its elements and those of its target.
   func perExample(
-    _ target: Tensor, by f: some RowPairFunction, into losses: inout Tensor, _ workers: Workers
+    _ target: Tensor, by f: some RowPairFunction, into losses: inout Tensor, _ workers: ThreadPool
   ) {
     let isSo = losses.shape.rank == 1 && losses.shape[0] == shape[0]
     combineRows(

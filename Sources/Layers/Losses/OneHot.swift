@@ -8,7 +8,7 @@ import Tensors
 ///   - classes: at least 2; the ids go from 0 to one less.
 ///   - dtype: F32 or F64.
 /// - Returns: [N, classes].
-/// - Throws: `LossFault.classOutOfRange`.
+/// - Throws: `LossError.classOutOfRange`.
 public func oneHot(ids: Tensor, classes: Int, dtype: DType) throws -> Tensor {
   let columns = try classColumns(ids, classes: classes)
   func fill<R: Real>(_ type: R.Type) -> Tensor {
@@ -21,13 +21,13 @@ public func oneHot(ids: Tensor, classes: Int, dtype: DType) throws -> Tensor {
 
 /// Class ids of any integer type as numbers from 0 to `classes` − 1.
 ///
-/// - Throws: `LossFault.classOutOfRange`.
+/// - Throws: `LossError.classOutOfRange`.
 public func classColumns(_ ids: Tensor, classes: Int) throws -> [Int] {
   func columns<E: BinaryInteger & TensorElement>(_ type: E.Type) throws -> [Int] {
     try ids.withValues(of: type) { ids in
       try ids.enumerated().map { row, id in
         guard let column = Int(exactly: id), (0..<classes).contains(column) else {
-          throw LossFault.classOutOfRange(id: "\(id)", row: row, classes: classes)
+          throw LossError.classOutOfRange(id: "\(id)", row: row, classes: classes)
         }
         return column
       }

@@ -14,13 +14,13 @@ protocol PairLoss: Loss {
 
 extension PairLoss {
   public func values(
-    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: Workers
+    output: Tensor, sum: Tensor?, target: Tensor, into losses: inout Tensor, _ workers: ThreadPool
   ) {
     output.perExample(target, by: SumOfTerms(term: term), into: &losses, workers)
   }
 
   public func derivative(
-    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: Workers
+    output: Tensor, target: Tensor, into result: inout Tensor, _ workers: ThreadPool
   ) {
     output.combine(with: target, by: slope, into: &result, workers)
   }

@@ -10,7 +10,7 @@ import Tensors
 /// over T · n rows.
 struct Recurrence<Step: RecurrentStep> {
   let form: SequenceForm
-  let workers: Workers
+  let workers: ThreadPool
 
   /// Rows of the weights: G · U.
   var width: Int { Step.gates * form.units }

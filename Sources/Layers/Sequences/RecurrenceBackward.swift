@@ -117,7 +117,7 @@ private struct Parts {
   ///   - results: take the sums, one behind the other, so many numbers each.
   func add<R: Real>(
     _ sums: UnsafePointer<R>, _ length: Int, into results: [(UnsafeMutablePointer<R>, Int)],
-    _ workers: Workers
+    _ workers: ThreadPool
   ) {
     let chunk = 4096
     var work: [(from: UnsafePointer<R>, to: UnsafeMutablePointer<R>, count: Int)] = []

@@ -38,7 +38,7 @@ public struct LayerWords {
       guard let equals = word.text.firstIndex(of: "=") else { continue }
       let key = String(word.text[..<equals])
       if options.contains(where: { $0.key == key }) {
-        throw TopologyFault.repeatedOption(word, name: key)
+        throw TopologyError.repeatedOption(word, name: key)
       }
       options.append((key, String(word.text[word.text.index(after: equals)...]), word))
     }
@@ -47,7 +47,7 @@ public struct LayerWords {
   /// The next plain word; `what` says what is missing when there is none.
   public mutating func word(_ what: String) throws -> Word {
     guard let word = plain.popFirst() else {
-      throw TopologyFault.missing(
+      throw TopologyError.missing(
         line: end.line, column: end.column, what: "\(what) after '\(first.text)'")
     }
     return word
@@ -63,7 +63,7 @@ public struct LayerWords {
   public mutating func count(_ what: String) throws -> Int {
     let word = try word(what)
     guard let count = Self.count(word.text) else {
-      throw TopologyFault.badValue(
+      throw TopologyError.badValue(
         word, what: what, expected: "a whole number from 1 to \(Self.largest)")
     }
     return count
@@ -77,7 +77,7 @@ public struct LayerWords {
     guard !extents.contains(nil), let shape = Shape(checking: extents.compactMap(\.self)),
       shape.count <= Self.largest
     else {
-      throw TopologyFault.badValue(
+      throw TopologyError.badValue(
         word, what: what,
         expected: "whole numbers joined by x, as in 1x28x28, of at most \(Self.largest) elements")
     }
@@ -97,7 +97,7 @@ public struct LayerWords {
     default: break
     }
     guard let factor, Float(factor).isNormal else {
-      throw TopologyFault.badValue(
+      throw TopologyError.badValue(
         word, what: what, expected: "a decimal number or a quotient like 1/255, not 0, within F32")
     }
     return factor
@@ -107,7 +107,7 @@ public struct LayerWords {
   public mutating func number(_ key: String, otherwise: Double) throws -> Double {
     guard let (value, word) = option(key) else { return otherwise }
     guard let number = Self.decimal(value), Float(number).isFinite else {
-      throw TopologyFault.badValue(
+      throw TopologyError.badValue(
         word, what: "'\(key)='", expected: "a decimal number within F32")
     }
     return number
@@ -121,7 +121,7 @@ public struct LayerWords {
   ) throws -> Double {
     guard let (value, word) = option(key) else { return otherwise }
     guard let number = Self.decimal(value), Float(number).isFinite, accepts(number) else {
-      throw TopologyFault.badValue(word, what: "'\(key)='", expected: "a number \(range)")
+      throw TopologyError.badValue(word, what: "'\(key)='", expected: "a number \(range)")
     }
     return number
   }
@@ -136,7 +136,7 @@ public struct LayerWords {
   ) throws -> Double {
     let word = try word(what)
     guard let number = Self.decimal(word.text), Float(number).isFinite, accepts(number) else {
-      throw TopologyFault.badValue(word, what: what, expected: "a number \(range)")
+      throw TopologyError.badValue(word, what: what, expected: "a number \(range)")
     }
     return number
   }
@@ -152,7 +152,7 @@ public struct LayerWords {
       .map { Self.decimal(String($0)) }
     let whole = numbers.compactMap(\.self)
     guard whole.count == numbers.count, whole.allSatisfy({ Float($0).isFinite }), accepts(whole)
-    else { throw TopologyFault.badValue(word, what: "'\(key)='", expected: expected) }
+    else { throw TopologyError.badValue(word, what: "'\(key)='", expected: expected) }
     return whole
   }
 
@@ -162,7 +162,7 @@ public struct LayerWords {
   ) throws -> String {
     guard let (value, word) = option(key) else { return otherwise }
     guard values.contains(value) else {
-      throw TopologyFault.badValue(
+      throw TopologyError.badValue(
         word, what: "'\(key)='", expected: values.joined(separator: " or "))
     }
     return value
@@ -177,19 +177,19 @@ public struct LayerWords {
   }
 
   /// An error about the line as a whole, for the caller to throw.
-  public func objection(_ reason: String) -> TopologyFault { .pairing(first, reason: reason) }
+  public func objection(_ reason: String) -> TopologyError { .pairing(first, reason: reason) }
 
   /// An error about two inputs whose shapes do not go together, for the caller to throw.
   public func conflict(
     _ first: LayerInput, _ second: LayerInput, expected: String
-  ) -> TopologyFault {
+  ) -> TopologyError {
     .shapeConflict(self.first, first: first, second: second, expected: expected)
   }
 
   /// Refuses a tensor of too many elements.
   public func check(elements extents: [Int], of what: String) throws {
     guard let shape = Shape(checking: extents), shape.count <= Self.largest else {
-      throw TopologyFault.tooLarge(
+      throw TopologyError.tooLarge(
         first, what: what, size: extents.map(String.init).joined(separator: "x"))
     }
   }
@@ -198,9 +198,9 @@ public struct LayerWords {
   ///
   /// - Parameter known: the plain words that could have stood here.
   public func end(known: [String]) throws {
-    if let word = plain.first { throw TopologyFault.unknownWord(word, known: known) }
+    if let word = plain.first { throw TopologyError.unknownWord(word, known: known) }
     if let option = options.first {
-      throw TopologyFault.unknownWord(
+      throw TopologyError.unknownWord(
         Word(option.key + "=", line: option.word.line, column: option.word.column),
         known: knownOptions.map { $0 + "=" })
     }

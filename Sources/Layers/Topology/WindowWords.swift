@@ -20,7 +20,7 @@ extension LayerWords {
   ) throws -> WindowWord {
     let word = try word("the window's height x width")
     guard let size = Self.pair(word.text, from: 1), word.text.contains("x") else {
-      throw TopologyFault.badValue(
+      throw TopologyError.badValue(
         word, what: "the window's height x width",
         expected: "two whole numbers of at least 1, as in 3x3")
     }
@@ -33,7 +33,7 @@ extension LayerWords {
       width: Window.Axis(
         size.width, stride: stride.width, padding: padding.width, dilation: dilation.1))
     if window.height.places(over: picture[1]) == 0 || window.width.places(over: picture[2]) == 0 {
-      throw TopologyFault.windowTooLarge(word, window, picture: picture)
+      throw TopologyError.windowTooLarge(word, window, picture: picture)
     }
     return WindowWord(window: window, word: word)
   }
@@ -44,7 +44,7 @@ extension LayerWords {
     let found = try window(strideIsSize: true, mayHaveGaps: false, over: picture)
     let window = found.window
     if [window.height, window.width].contains(where: { 2 * $0.padding > $0.length }) {
-      throw TopologyFault.tooMuchPadding(found.word, window)
+      throw TopologyError.tooMuchPadding(found.word, window)
     }
     return window
   }
@@ -56,7 +56,7 @@ extension LayerWords {
   ) throws -> (height: Int, width: Int) {
     guard let (value, word) = option(key) else { return otherwise }
     guard let pair = Self.pair(value, from: lowest) else {
-      throw TopologyFault.badValue(
+      throw TopologyError.badValue(
         word, what: "'\(key)='",
         expected: "a whole number of at least \(lowest), or two as in 2x3")
     }
@@ -68,7 +68,7 @@ extension LayerWords {
   mutating func count(_ key: String, otherwise: Int) throws -> (count: Int, word: Word) {
     guard let (value, word) = option(key) else { return (otherwise, first) }
     guard let count = Self.count(value) else {
-      throw TopologyFault.badValue(
+      throw TopologyError.badValue(
         word, what: "'\(key)='", expected: "a whole number from 1 to \(Self.largest)")
     }
     return (count, word)
@@ -76,7 +76,7 @@ extension LayerWords {
 
   /// Refuses an input that is no picture of channels, height and width.
   func checkPicture(_ input: Shape) throws {
-    if input.rank != 3 { throw TopologyFault.noPicture(first, found: input) }
+    if input.rank != 3 { throw TopologyError.noPicture(first, found: input) }
   }
 
   private static func pair(_ text: String, from lowest: Int) -> (height: Int, width: Int)? {

@@ -128,7 +128,7 @@ private struct TrainWords: ParsableArguments {
   @OptionGroup var distortions: AugmentationOptions
   @OptionGroup var update: UpdateOptions
   @Option(parsing: .unconditional) var limit: NaturalNumber?
-  @Option(parsing: .unconditional) var until: LossGoal?
+  @Option(parsing: .unconditional) var targetLoss: FiniteNumber?
   @OptionGroup var jobs: JobsOptions
   @OptionGroup var messages: MessageOptions
   @Option(parsing: .unconditional) var level: Level?

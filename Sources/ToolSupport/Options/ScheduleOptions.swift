@@ -4,7 +4,7 @@ import Optimizers
 /// How the learning rate changes in the course of a training.
 public struct ScheduleOptions: ParsableArguments {
   @Option(help: "How the rate changes; one-cycle takes --rate for its peak.")
-  public var schedule = Course.constant
+  public var schedule = Decay.constant
 
   @Option(
     parsing: .unconditional,
@@ -51,7 +51,7 @@ public struct ScheduleOptions: ParsableArguments {
   public init() {}
 
   public func validate() throws {
-    let owned: [(option: String, isGiven: Bool, courses: [Course])] = [
+    let owned: [(option: String, isGiven: Bool, courses: [Decay])] = [
       ("--schedule-epochs", scheduleEpochs != nil, [.cosine, .oneCycle]),
       ("--schedule-every", scheduleEvery != nil, [.step]),
       ("--schedule-factor", scheduleFactor != nil, [.step, .exponential, .plateau]),
@@ -81,7 +81,7 @@ public struct ScheduleOptions: ParsableArguments {
       }
       return length
     }
-    let course: Schedule.Course
+    let course: Schedule.Decay
     switch schedule {
     case .constant: course = .constant
     case .step:

@@ -13,26 +13,14 @@ public struct StopOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Stop after an epoch whose mean loss on the training data, before each step, is below the number.",
-      valueName: "loss<number"))
-  var until: LossGoal?
+      valueName: "number"))
+  var targetLoss: FiniteNumber?
 
   public init() {}
 
   /// The loss to fall below; nil for none.
-  public var goal: Double? { until?.loss }
+  public var goal: Double? { targetLoss?.value }
 
   /// Counted from this call.
   public var limit: TimeLimit { TimeLimit(seconds: timeLimit?.value) }
-}
-
-/// A loss to fall below: `loss<0.05`.
-struct LossGoal: OptionValue {
-  static let expected = "loss<NUMBER, such as 'loss<0.05'"
-  let loss: Double
-
-  init?(text: String) {
-    guard text.hasPrefix("loss<"), let number = FiniteNumber(text: String(text.dropFirst(5)))
-    else { return nil }
-    loss = number.value
-  }
 }

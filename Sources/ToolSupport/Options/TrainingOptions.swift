@@ -50,7 +50,7 @@ public func readData(
   let paths = paths.isEmpty ? ["-"] : paths
   if batching.buffer != nil { return try ShardedData(paths, epochs: epochs, watching: output) }
   let (dataset, digest) = try readDatasets(paths, watching: output)
-  return HeldData(dataset, digest: digest)
+  return InMemoryDataset(dataset, digest: digest)
 }
 
 /// The datasets of several files, or of standard input, as one in memory, and the hash that names their data in lineages.

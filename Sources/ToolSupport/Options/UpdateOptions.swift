@@ -5,7 +5,7 @@ import Training
 
 /// How weights are corrected, for the tools that correct them.
 public struct UpdateOptions: ParsableArguments {
-  @OptionGroup(title: "Rule") var rule: RuleOptions
+  @OptionGroup(title: "Optimizer") var optimizer: OptimizerOptions
   @OptionGroup(title: "Schedule of the rate") public var schedule: ScheduleOptions
   @OptionGroup(title: "Bounds and penalties") var limits: LimitOptions
   @OptionGroup(title: "Layers") var layers: LayerOptions
@@ -13,9 +13,9 @@ public struct UpdateOptions: ParsableArguments {
   public init() {}
 
   public func validate() throws {
-    let decay = limits.penalties(decay: type(of: try rule.optimizer()).defaultDecay).decay
+    let decay = limits.penalties(decay: type(of: try optimizer.made()).defaultDecay).decay
     let rates = layers.settings.rates.sorted { $0.key < $1.key }
-    for (option, rate) in [("--rate \(decimal(rule.rate.value))", rule.rate.value)]
+    for (option, rate) in [("--rate \(decimal(optimizer.rate.value))", optimizer.rate.value)]
       + rates.map({ ("--layer-rate \($0.key)=\(decimal($0.value))", $0.value) })
     where rate * decay >= 1 {
       throw ValidationError(
@@ -27,7 +27,7 @@ public struct UpdateOptions: ParsableArguments {
   /// - Parameter epochs: the length of a schedule that is given none; nil where there is no such default.
   /// - Throws: `StageError.usage` for a schedule without its length.
   public func settings(epochs: Int? = nil) throws -> UpdateSettings {
-    var settings = UpdateSettings(try rule.optimizer(), rule.reduce)
+    var settings = UpdateSettings(try optimizer.made(), optimizer.reduce)
     settings.schedule = try schedule.schedule(epochs: epochs)
     settings.clipping = limits.clipping
     settings.penalties = limits.penalties(decay: settings.penalties.decay)
@@ -43,17 +43,17 @@ public struct UpdateOptions: ParsableArguments {
   public func prepared(_ model: Model, for settings: UpdateSettings) throws -> Model {
     var model = model
     if let loss = schedule.validationLoss?.value { try model.note(validationLoss: loss) }
-    if rule.resetOptimizer { model.resetOptimizer() }
+    if optimizer.resetOptimizer { model.resetOptimizer() }
     try model.requireLayers(of: settings)
     try model.requireState(of: settings)
     return model
   }
 }
 
-/// The rule of correction and its settings.
-struct RuleOptions: ParsableArguments {
-  @Option(help: "The rule of correction.")
-  var rule = Rule(SGD.word)
+/// The optimizer and its settings.
+struct OptimizerOptions: ParsableArguments {
+  @Option(help: "The optimizer.")
+  var optimizer = OptimizerWord(SGD.word)
 
   @Option(
     parsing: .unconditional,
@@ -72,33 +72,33 @@ struct RuleOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: help("What the mean of squares keeps", .beta2))
   var beta2: PartOfOne?
 
-  @Option(parsing: .unconditional, help: help("What the mean of squares keeps", .smoothing))
-  var smoothing: PartOfOne?
+  @Option(parsing: .unconditional, help: help("What the mean of squares keeps", .alpha))
+  var alpha: PartOfOne?
 
   @Option(parsing: .unconditional, help: help("Added to the root of the squares", .epsilon))
   var epsilon: PositiveNumber?
 
-  @Flag(help: "Drop what another rule has kept in the model.")
+  @Flag(help: "Drop what another optimizer has kept in the model.")
   var resetOptimizer = false
 
   private var given: [RuleSetting: Double] {
     let values = [
       (RuleSetting.momentum, momentum?.value), (.beta1, beta1?.value), (.beta2, beta2?.value),
-      (.smoothing, smoothing?.value), (.epsilon, epsilon?.value),
+      (.alpha, alpha?.value), (.epsilon, epsilon?.value),
     ]
     return values.reduce(into: [:]) { $0[$1.0] = $1.1 }
   }
 
   func validate() throws {
     for setting in RuleSetting.allCases
-    where given[setting] != nil && !setting.rules.contains(rule.word) {
+    where given[setting] != nil && !setting.rules.contains(optimizer.word) {
       throw ValidationError(
-        "--\(setting.rawValue) goes with --rule \(setting.rules.joined(separator: " or "))")
+        "--\(setting.rawValue) goes with --optimizer \(setting.rules.joined(separator: " or "))")
     }
   }
 
-  func optimizer() throws -> any Optimizer {
-    try Optimizers.optimizer(rule.word, rate: rate.value, given)
+  func made() throws -> any Optimizer {
+    try Optimizers.optimizer(optimizer.word, rate: rate.value, given)
   }
 }
 
@@ -138,7 +138,7 @@ struct LimitOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       """
-      Take rate times this off the weight itself, past the rule \
+      Take rate times this off the weight itself, past the optimizer \
       (default: \(decimal(AdamW.defaultDecay)) for \(AdamW.word), else 0).
       """,
       valueName: "number"))

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Optimizers
 
-/// A rule of correction by its word.
-public struct Rule: OptionValue {
+/// An optimizer by its word.
+public struct OptimizerWord: OptionValue {
   public static let expected = optimizerWords.joined(separator: " or ")
   public let word: String
 
@@ -49,6 +49,6 @@ struct LayerRates: OptionValue {
 }
 
 /// What a schedule is called.
-public enum Course: String, CaseIterable, OptionValue {
+public enum Decay: String, CaseIterable, OptionValue {
   case constant, step, exponential, cosine, oneCycle = "one-cycle", plateau
 }

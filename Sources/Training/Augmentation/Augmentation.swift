@@ -59,16 +59,17 @@ public struct Augmentation: Sendable {
   ///   of any shape. U8, I8, U16, I16, F32 or F64. The channels of a picture share its geometry. `index` [N]. Everything
   ///   but `input` stays.
   /// - Throws: `DocumentError` when it is no batch, lacks `index`, `nn.epoch` or `nn.seed`, is of another type or holds
-  ///   NaN; also when noise leaves the finite numbers. `AugmentationFault`.
-  public func distorted(_ batch: Document, _ workers: Workers) throws -> Document {
+  ///   NaN; also when noise leaves the finite numbers. `AugmentationError`.
+  public func distorted(_ batch: Document, _ workers: ThreadPool) throws -> Document {
     try batch.require(.batch)
-    if let before = batch[.augmentation] { throw AugmentationFault.distortedAlready(before) }
+    if let before = batch[.augmentation] { throw AugmentationError.distortedAlready(before) }
     let input = try batch.tensor(Role.input)
     let pictures = try PictureLayout(of: input.shape, self)
     let rows = try batch.rows(count: input.shape[0])
     try input.requireFiniteData(Role.input)
     var result = batch
-    result.tensors[Role.input] = try distorted(input, pictures, AugmentationDraws(for: batch), rows, workers)
+    result.tensors[Role.input] = try distorted(
+      input, pictures, AugmentationDraws(for: batch), rows, workers)
     mark(&result)
     return result
   }

@@ -6,14 +6,15 @@ import Tensors
 private let picturesPerPiece = 8
 
 extension Augmentation {
-  /// - Throws: `DocumentError.wrongDType`; `.notFinite`; `AugmentationFault.fillOutside`.
+  /// - Throws: `DocumentError.wrongDType`; `.notFinite`; `AugmentationError.fillOutside`.
   func distorted(
-    _ input: Tensor, _ layout: PictureLayout, _ draws: AugmentationDraws, _ rows: [UInt64], _ workers: Workers
+    _ input: Tensor, _ layout: PictureLayout, _ draws: AugmentationDraws, _ rows: [UInt64],
+    _ workers: ThreadPool
   ) throws -> Tensor {
     func result<P: Pixel>(_ type: P.Type) throws -> Tensor {
       guard let value = P.Value(exactly: P(nearest: P.Value(fill)).value), value.isFinite,
         Double(value) == fill || !(P.self is any BinaryInteger.Type)
-      else { throw AugmentationFault.fillOutside(fill, input.dtype) }
+      else { throw AugmentationError.fillOutside(fill, input.dtype) }
       var result = Tensor(uninitialized: input.shape, input.dtype)
       input.withValues(of: type) { source in
         result.withMutableValues(of: type) { result in

@@ -10,21 +10,21 @@ struct PictureLayout {
   var size: Int { channels * planeSize }
 
   /// - Parameter shape: of the whole batch.
-  /// - Throws: `AugmentationFault` when it is not that of pictures.
+  /// - Throws: `AugmentationError` when it is not that of pictures.
   init(of shape: Shape, _ augmentation: Augmentation) throws {
-    guard shape.rank > 0, shape.count > 0 else { throw AugmentationFault.noPictures(found: shape) }
+    guard shape.rank > 0, shape.count > 0 else { throw AugmentationError.noPictures(found: shape) }
     let example = shape.perExample
     let picture: Shape
     if let stated = augmentation.shape {
       guard stated.count == example.count, example.rank == 1 || example.squeezed == stated.squeezed
-      else { throw AugmentationFault.otherShape(found: shape, stated: stated) }
+      else { throw AugmentationError.otherShape(found: shape, stated: stated) }
       picture = stated
     } else if 2...3 ~= example.rank {
       picture = example
     } else if !augmentation.changesGeometry && augmentation.erasing == nil {
       picture = [1, example.count]
     } else {
-      throw AugmentationFault.noPictures(found: shape)
+      throw AugmentationError.noPictures(found: shape)
     }
     channels = picture.rank == 3 ? picture[0] : 1
     height = picture[picture.rank - 2]
@@ -32,7 +32,7 @@ struct PictureLayout {
     if let shift = augmentation.shift {
       let largest = max(abs(shift.lowerBound), abs(shift.upperBound))
       if largest >= min(height, width) {
-        throw AugmentationFault.shiftOutside(largest, height: height, width: width)
+        throw AugmentationError.shiftOutside(largest, height: height, width: width)
       }
     }
   }

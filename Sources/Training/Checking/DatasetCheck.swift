@@ -25,7 +25,7 @@ public struct DatasetCheck {
 
   /// Refuses a dataset whose targets would not fit into memory.
   ///
-  /// - Throws: `NetworkFault.tooMuchMemory`.
+  /// - Throws: `NetworkError.tooMuchMemory`.
   public func checkMemory(of dataset: Dataset) throws {
     guard dataset.target?.dtype.isInteger == true else { return }
     try network.checkMemory(ofTargets: dataset.count, dtype, limit: memoryLimit)
@@ -35,7 +35,7 @@ public struct DatasetCheck {
 
   /// Takes in what the network has learned already.
   ///
-  /// - Throws: `NetworkFault` or `LossFault` when it does not fit the network.
+  /// - Throws: `NetworkError` or `LossError` when it does not fit the network.
   public mutating func addLearned(_ dataset: Dataset) throws {
     try checkMemory(of: dataset)
     inputs.add(try network.prepared(input: dataset.input, dtype: dtype).converted(to: dtype))
@@ -52,7 +52,7 @@ public struct DatasetCheck {
 
   /// Takes in what no dataset may hold.
   ///
-  /// - Throws: `NetworkFault` when it does not fit the network.
+  /// - Throws: `NetworkError` when it does not fit the network.
   public mutating func addHoldout(_ dataset: Dataset) throws {
     heldBack.formUnion(
       RowHash.ofRows(try network.prepared(input: dataset.input, dtype: dtype).converted(to: dtype)))

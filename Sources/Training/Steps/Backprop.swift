@@ -6,7 +6,7 @@ import Tensors
 
 /// The backward stage: from the tensors of a batch's forward pass to how the loss changes with every parameter.
 public struct Backprop: Sendable {
-  private let workers: Workers
+  private let workers: ThreadPool
   private let keepsDeltas: Bool
   private let memoryLimit: Int
   /// Of the last trace, and whether that was brief; the next one usually is of the same network and kind.
@@ -16,7 +16,7 @@ public struct Backprop: Sendable {
   /// - Parameters:
   ///   - keepingDeltas: whether the errors, derivatives and deltas of every layer and example are written too.
   ///   - memoryLimit: the most bytes that a trace's gradients and what is needed to find them may take.
-  public init(keepingDeltas: Bool = false, _ workers: Workers, memoryLimit: Int = .max) {
+  public init(keepingDeltas: Bool = false, _ workers: ThreadPool, memoryLimit: Int = .max) {
     self.memoryLimit = memoryLimit
     self.workers = workers
     keepsDeltas = keepingDeltas
@@ -26,7 +26,7 @@ public struct Backprop: Sendable {
   ///
   /// - Returns: a gradient document: under each parameter's name the sum over the examples, `nn.examples`, `nn.loss`;
   ///   with deltas also `LAYER.error`, `LAYER.derivative` and `LAYER.delta`, [N, …].
-  /// - Throws: `DocumentError` for a trace without targets or with tensors missing or misshapen; `NetworkFault` for a layer
+  /// - Throws: `DocumentError` for a trace without targets or with tensors missing or misshapen; `NetworkError` for a layer
   ///   without a gradient; `DocumentError.notFinite` for the result.
   public mutating func gradient(of trace: Document) throws -> Document {
     workers.expectWork()
@@ -104,7 +104,7 @@ public struct Backprop: Sendable {
   private func computable(_ signal: Tensor?, _ name: String) throws -> DType {
     let dtype = signal?.dtype ?? .f32
     guard dtype.isComputable else {
-      throw NetworkFault.wrongDType(tensor: name, found: dtype, expected: "F32 or F64")
+      throw NetworkError.wrongDType(tensor: name, found: dtype, expected: "F32 or F64")
     }
     return dtype
   }

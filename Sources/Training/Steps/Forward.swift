@@ -8,7 +8,7 @@ import Tensors
 public struct Forward: Sendable {
   public private(set) var model: Model
   private let network: Network
-  let workers: Workers
+  let workers: ThreadPool
   private let memoryLimit: Int
   /// For predictions; nil before the first.
   private var answers: Executor?
@@ -21,8 +21,8 @@ public struct Forward: Sendable {
   static let chunk = 256
 
   /// - Parameter memoryLimit: the most bytes that a document's tensors may take.
-  /// - Throws: `TopologyFault`, `NetworkFault` when the model's parameters are not the network's.
-  public init(_ model: Model, _ workers: Workers, memoryLimit: Int = .max) throws {
+  /// - Throws: `TopologyError`, `NetworkError` when the model's parameters are not the network's.
+  public init(_ model: Model, _ workers: ThreadPool, memoryLimit: Int = .max) throws {
     self.model = model
     self.workers = workers
     self.memoryLimit = memoryLimit
@@ -46,7 +46,7 @@ public struct Forward: Sendable {
   /// What the network answers to a batch or a dataset, and how wrong that is where the target is known.
   ///
   /// - Returns: a prediction document: `output` [N, …]; `loss` [N], `target` and `index` where there are any.
-  /// - Throws: `NetworkFault` when the input or target does not fit, or the signals are too large; `DocumentError.notFinite` for
+  /// - Throws: `NetworkError` when the input or target does not fit, or the signals are too large; `DocumentError.notFinite` for
   ///   the result.
   public mutating func prediction(of batch: Document) throws -> Document {
     var executor =
@@ -83,7 +83,7 @@ public struct Forward: Sendable {
   /// Refuses an epoch in which a layer cannot be trained on the last batch, as its first one already shows.
   ///
   /// - Parameter batch: of the epoch, any but the last; a document that does not say how many rows its epoch has passes.
-  /// - Throws: `NetworkFault.tooFewExamples`.
+  /// - Throws: `NetworkError.tooFewExamples`.
   public func foresee(_ batch: Document) throws {
     guard batch[.rows] != nil, let count = batch.tensors[Role.input]?.shape.dimensions.first
     else { return }
@@ -94,7 +94,7 @@ public struct Forward: Sendable {
     if step < steps, last > 0 { try checkTraining(onLast: last) }
   }
 
-  /// - Throws: `NetworkFault.tooFewExamples` when a layer cannot be trained on a last batch of so many examples.
+  /// - Throws: `NetworkError.tooFewExamples` when a layer cannot be trained on a last batch of so many examples.
   func checkTraining(onLast examples: Int) throws {
     try network.checkTraining(on: examples, of: "the epoch's last batch")
   }
@@ -122,7 +122,7 @@ public struct Forward: Sendable {
   /// - Parameter mode: whether normalization and dropout act as in training.
   /// - Returns: a trace document: the batch, `LAYER.output` of every layer, `LAYER.sum`, what layers save for backward,
   ///   `loss` [N].
-  /// - Throws: as `prediction`; `NetworkFault.tooFewExamples`; `DocumentError` for a batch that does not say where it
+  /// - Throws: as `prediction`; `NetworkError.tooFewExamples`; `DocumentError` for a batch that does not say where it
   ///   belongs when a layer draws by that.
   public mutating func trace(
     of batch: Document, _ mode: Mode = .training, _ kind: TraceKind = .outputs

@@ -53,9 +53,9 @@ public struct GradientCheck {
   ///   - batch: a batch or a dataset with targets.
   ///   - tolerance: the relative error that is allowed.
   ///   - memoryLimit: the most bytes that the signals may take; see `Executor.admit`.
-  /// - Throws: `TopologyFault`, `NetworkFault`, `DocumentError` where model and batch do not fit or the loss is not finite.
+  /// - Throws: `TopologyError`, `NetworkError`, `DocumentError` where model and batch do not fit or the loss is not finite.
   public init(
-    of model: Model, on batch: Document, _ mode: Mode, tolerance: Double, _ workers: Workers,
+    of model: Model, on batch: Document, _ mode: Mode, tolerance: Double, _ workers: ThreadPool,
     memoryLimit: Int = .max
   ) throws {
     let network = try Network(topology: model.topology)
@@ -92,7 +92,7 @@ public struct GradientCheck {
   ///   - samples: how many elements of each tensor are moved, drawn by the seed; nil for all.
   ///   - report: is told each finding as it is made, in the topology's order.
   /// - Returns: the worst finding when its error is outside the tolerance; nil when all are within.
-  /// - Throws: `NetworkFault.noDerivative`; what `report` throws.
+  /// - Throws: `NetworkError.noDerivative`; what `report` throws.
   public func run(
     samples: Int?, seed: UInt64, report: (Finding) throws -> Void
   ) throws -> Finding? {

@@ -25,7 +25,7 @@ struct NonFiniteDiagnosis: Sendable, Equatable, CustomStringConvertible {
   ///   - fault: what was found wrong first.
   ///   - model: before the step.
   /// - Returns: nil for a step that cannot be made again.
-  init?(_ fault: any Fault, of model: Model, on batch: Document, _ workers: Workers) {
+  init?(_ fault: any Fault, of model: Model, on batch: Document, _ workers: ThreadPool) {
     guard let network = try? Network(topology: model.topology),
       let examples = try? ExampleBatch(batch, for: network, dtype: model.dtype),
       let context = try? batch.context(.training, of: network, workers)
@@ -65,7 +65,7 @@ struct NonFiniteDiagnosis: Sendable, Equatable, CustomStringConvertible {
   }
 
   /// Whether a single example leaves the finite numbers.
-  private static func fails(on batch: Document, _ model: Model, _ workers: Workers) -> Bool {
+  private static func fails(on batch: Document, _ model: Model, _ workers: ThreadPool) -> Bool {
     do {
       var backprop = Backprop(workers)
       var forward = try Forward(model, workers)
@@ -82,15 +82,17 @@ struct NonFiniteDiagnosis: Sendable, Equatable, CustomStringConvertible {
 extension Forward {
   /// A numerical fault of `trace` with the layer and the rows at fault.
   public func explained(_ fault: any Fault, by batch: Document) -> any Fault {
-    guard fault.isNumerical, let diagnosis = NonFiniteDiagnosis(fault, of: model, on: batch, workers) else {
+    guard fault.isNumerical,
+      let diagnosis = NonFiniteDiagnosis(fault, of: model, on: batch, workers)
+    else {
       return fault
     }
-    return DiagnosedFault(cause: fault, diagnosis: diagnosis)
+    return DiagnosedError(cause: fault, diagnosis: diagnosis)
   }
 }
 
 /// A numerical fault, and what is known of where it comes from.
-struct DiagnosedFault: Fault {
+struct DiagnosedError: Fault {
   let cause: any Fault
   let diagnosis: NonFiniteDiagnosis
 

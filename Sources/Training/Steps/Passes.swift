@@ -22,7 +22,7 @@ extension Document {
   /// - Throws: `PropagationError.cannotDraw` when a layer is to draw random numbers and the document does not say by what:
   ///   `nn.seed`, `nn.epoch`, `nn.step` and the rows' `index`.
   func context(
-    _ mode: Mode, of network: Network, _ workers: Workers
+    _ mode: Mode, of network: Network, _ workers: ThreadPool
   ) throws -> Context {
     guard mode == .training && network.isRandom else { return Context(mode, workers) }
     do {

@@ -37,7 +37,7 @@ struct Prefetch {
   }
 
   mutating func makeReady(
-    _ step: Int, of epoch: Epoch, distorting augmentation: Augmentation?, _ workers: Workers
+    _ step: Int, of epoch: Epoch, distorting augmentation: Augmentation?, _ workers: ThreadPool
   ) {
     (place, failure) = ((epoch.number, step), nil)
     do {

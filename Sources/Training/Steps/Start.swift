@@ -5,14 +5,14 @@ import Tensors
 /// Where a new model's parameters come from.
 public enum StartValues: Sendable {
   /// Drawn by the generator.
-  case drawn(StartRule = .auto)
+  case drawn(Initializer = .auto)
   /// Taken by name from a document, whose hash names it in the lineage.
   case given(Document, digest: String)
 }
 
 /// A model of a network that has learned nothing yet.
 ///
-/// - Throws: with given values `NetworkFault` or `DocumentError` when one is missing, misshapen or not
+/// - Throws: with given values `NetworkError` or `DocumentError` when one is missing, misshapen or not
 ///   finite, or belongs to no parameter.
 public func startModel(
   of network: Network, seed: UInt64, dtype: DType, _ values: StartValues

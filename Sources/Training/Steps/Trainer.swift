@@ -20,7 +20,7 @@ public struct Trainer {
   private let batching: Batching
   private let augmentation: Augmentation?
   private let settings: UpdateSettings
-  private let workers: Workers
+  private let workers: ThreadPool
   private let memoryLimit: Int
   /// Whether the targets are class ids, looked up once as every epoch asks for it.
   private let hasClassIDs: Bool
@@ -48,7 +48,7 @@ public struct Trainer {
   /// - Throws: as `Forward.init`.
   public init(
     _ model: Model, on data: any TrainingData, _ batching: Batching,
-    _ settings: UpdateSettings, _ workers: Workers, distorting augmentation: Augmentation? = nil,
+    _ settings: UpdateSettings, _ workers: ThreadPool, distorting augmentation: Augmentation? = nil,
     memoryLimit: Int = .max
   ) throws {
     network = try Network(topology: model.topology)
@@ -142,7 +142,7 @@ public struct Trainer {
       return Step(
         epoch: epoch.number, step: step, steps: epoch.steps, loss: loss / Double(examples.count))
     } catch let fault as any Fault {
-      throw StepFault(
+      throw StepError(
         epoch: epoch.number, step: step,
         cause: fault.isNumerical ? diagnosed(fault, epoch, step) : fault)
     }
@@ -220,14 +220,14 @@ public struct Trainer {
 
   // MARK: What is checked before
 
-  /// - Throws: `NetworkFault.tooMuchMemory`.
+  /// - Throws: `NetworkError.tooMuchMemory`.
   private mutating func checkMemory(of examples: Int) throws {
     try executor.admit(
       examples, hasClassIDs: hasClassIDs, goesBack: true, threads: workers.count,
       limit: memoryLimit)
   }
 
-  /// - Throws: `NetworkFault.tooFewExamples`.
+  /// - Throws: `NetworkError.tooFewExamples`.
   private mutating func checkTraining(on examples: Int, of batch: String = "the batch") throws {
     if knownToFit.contains(examples) { return }
     try network.checkTraining(on: examples, of: batch)
@@ -283,12 +283,12 @@ public struct Trainer {
     guard let diagnosis = NonFiniteDiagnosis(fault, of: model, on: distorted, workers) else {
       return fault
     }
-    return DiagnosedFault(cause: fault, diagnosis: diagnosis)
+    return DiagnosedError(cause: fault, diagnosis: diagnosis)
   }
 }
 
 /// A fault with the step it stopped.
-struct StepFault: Fault {
+struct StepError: Fault {
   let epoch: Int
   let step: Int
   let cause: any Fault

@@ -36,7 +36,7 @@ struct TrainingExamples {
   ///   `Network.prepared(target:examples:dtype:)`.
   mutating func take(
     _ step: Int, of epoch: Epoch, distorting augmentation: Augmentation?, stays: Bool,
-    _ workers: Workers
+    _ workers: ThreadPool
   ) throws {
     let taken = try epoch.examples(of: step)
     rows = taken.rows
@@ -48,7 +48,7 @@ struct TrainingExamples {
     }
   }
 
-  private mutating func take(_ examples: Examples, _ workers: Workers) throws {
+  private mutating func take(_ examples: Examples, _ workers: ThreadPool) throws {
     let (source, places) = (examples.input, examples.places)
     if isKnownToFit {
       let isSo = input.shape[0] == places.count

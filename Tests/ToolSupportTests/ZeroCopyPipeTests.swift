@@ -5,7 +5,7 @@
   import Tensors
   import Testing
 
-  @testable import Stages
+  @testable import ToolSupport
 
   /// Bytes as they are lent: more than a page of a pipe, and not a whole number of pages; few enough for the C library to hand the
   /// memory out again when it is freed.
@@ -54,7 +54,7 @@
   /// Lends documents to a pipe.
   private struct Lender {
     let (reading, writing): (Descriptor, Descriptor)
-    let loans = Loans(lending: true)
+    let loans = ZeroCopyPipe(lending: true)
     var gzip = GzipWriter(level: 0)
 
     init() throws {

@@ -6,7 +6,7 @@ import Testing
 struct WorkersTests {
   @Test(arguments: [1, 2, 3, 7])
   func everyPieceIsComputedOnce(count: Int) throws {
-    let workers = Workers(count: count)
+    let workers = ThreadPool(count: count)
     for pieces in [0, 1, 2, 5, 100] {
       var calls = [Int](repeating: 0, count: pieces)
       calls.withUnsafeMutableBufferPointer { calls in
@@ -18,7 +18,7 @@ struct WorkersTests {
   }
 
   @Test func everyThreadTakesPart() throws {
-    let workers = Workers(count: 3)
+    let workers = ThreadPool(count: 3)
     let threads = Mutex(Set<ObjectIdentifier>())
     // Each piece waits for the other two, so that no thread can compute two of them.
     workers.run(pieces: 3) { _ in
@@ -30,7 +30,7 @@ struct WorkersTests {
   }
 
   @Test func threadsBeginWithPiecesOfTheirOwn() throws {
-    let workers = Workers(count: 3)
+    let workers = ThreadPool(count: 3)
     let threads = Mutex([Int: ObjectIdentifier]())
     var found = [[Int: ObjectIdentifier]]()
     for _ in 0..<20 {
@@ -49,7 +49,7 @@ struct WorkersTests {
   /// Where the system says how many cores there are, and as long as it leaves the caller on one: mostly, for it may send it to another
   /// and back unseen.
   @Test(arguments: [2, 3, 5]) func helpersKeepOffTheCallersCore(count: Int) throws {
-    let workers = Workers(count: count)
+    let workers = ThreadPool(count: count)
     let all = nn_processor_core_count()
     try #require(all > 0 || nn_processor_core() < 0)
     let others = all >= count ? all - 1 : all
@@ -75,12 +75,12 @@ struct WorkersTests {
 
   @Test func oneWorkerIsTheCallingThread() throws {
     let caller = ObjectIdentifier(Thread.current)
-    Workers(count: 1).run(pieces: 10) { _ in #expect(ObjectIdentifier(Thread.current) == caller)
+    ThreadPool(count: 1).run(pieces: 10) { _ in #expect(ObjectIdentifier(Thread.current) == caller)
     }
   }
 
   @Test func manyShortRunsEnd() throws {
-    let workers = Workers(count: 4)
+    let workers = ThreadPool(count: 4)
     let sum = Mutex(0)
     for _ in 0..<5_000 { workers.run(pieces: 3) { piece in sum.update { $0 += piece } } }
     #expect(sum.value == 15_000)
@@ -88,7 +88,7 @@ struct WorkersTests {
 
   /// Awake or asleep, before works and without any.
   @Test func workMayBeExpectedAtAnyTime() throws {
-    let workers = Workers(count: 3)
+    let workers = ThreadPool(count: 3)
     for round in 0..<200 {
       for _ in 0..<round % 3 { workers.expectWork() }
       // Longer than helpers look around before they sleep.
@@ -104,7 +104,7 @@ struct WorkersTests {
   }
 
   @Test(arguments: [1, 2, 3]) func whatIsDoneBesideIsDoneOnceByTheEnd(count: Int) throws {
-    let workers = Workers(count: count)
+    let workers = ThreadPool(count: count)
     for round in 0..<500 {
       // Sometimes long enough for helpers to sleep, sometimes without any work for them.
       if round % 50 == 0 { usleep(500) }
@@ -127,7 +127,7 @@ struct WorkersTests {
   /// one is held by a piece of what is beside, and the other waits for that.
   @Test(arguments: [(2, 1), (2, 2), (3, 2)])
   func aWorkComesBeforeWhatIsBeside(count: Int, pieces: Int) throws {
-    let workers = Workers(count: count)
+    let workers = ThreadPool(count: count)
     let (isBegun, isDone, isHeld) = (Mutex(false), Mutex(false), Mutex(count == 2))
     let threads = Mutex(Set<ObjectIdentifier>())
     let end = Date(timeIntervalSinceNow: 30)
@@ -159,7 +159,7 @@ struct WorkersTests {
 
   /// Each piece of what is beside waits for the others, so that all threads must come to it, the calling one too.
   @Test(arguments: [2, 3]) func whoeverHasNothingElseToDoHelpsBeside(count: Int) throws {
-    let workers = Workers(count: count)
+    let workers = ThreadPool(count: count)
     for _ in 0..<20 {
       let (isBegun, threads) = (Mutex(false), Mutex(Set<ObjectIdentifier>()))
       let end = Date(timeIntervalSinceNow: 30)
@@ -179,7 +179,7 @@ struct WorkersTests {
 
   @Test(arguments: [1, 2]) func whatIsBesideIsDoneWhereTheOtherFails(count: Int) throws {
     struct Failure: Error {}
-    let workers = Workers(count: count)
+    let workers = ThreadPool(count: count)
     for _ in 0..<200 {
       let isDone = Mutex(false)
       #expect(throws: Failure.self) {
@@ -194,7 +194,7 @@ struct WorkersTests {
   @Test func cutsByLengthWhateverTheThreads() throws {
     for count in [1, 2, 5] {
       let ranges = Mutex([Range<Int>]())
-      Workers(count: count).run(cutting: 70, into: 32) { range in
+      ThreadPool(count: count).run(cutting: 70, into: 32) { range in
         ranges.update { $0.append(range) }
       }
       #expect(
@@ -204,17 +204,17 @@ struct WorkersTests {
 
   @Test func refusesARunInsideARun() async {
     await #expect(processExitsWith: .failure) {
-      let workers = Workers(count: 1)
+      let workers = ThreadPool(count: 1)
       workers.run(pieces: 1) { _ in workers.run(pieces: 1) { _ in } }
     }
     await #expect(processExitsWith: .failure) {
-      let workers = Workers(count: 2)
+      let workers = ThreadPool(count: 2)
       workers.run(pieces: 2) { _ in workers.run(pieces: 2) { _ in } }
     }
     await #expect(processExitsWith: .failure) {
       // On the helper's thread, and so by its own workers.
       let isBegun = Mutex(false)
-      Workers(count: 2).run(beside: { workers in
+      ThreadPool(count: 2).run(beside: { workers in
         isBegun.update { $0 = true }
         workers.run(pieces: 2) { _ in workers.run(pieces: 2) { _ in } }
       }) {
@@ -222,7 +222,7 @@ struct WorkersTests {
       }
     }
     await #expect(processExitsWith: .failure) {
-      let workers = Workers(count: 2)
+      let workers = ThreadPool(count: 2)
       workers.run(beside: { _ in }) { workers.run(beside: { _ in }) {} }
     }
   }

@@ -16,7 +16,7 @@ struct StartRuleTests {
     """
 
   private func weights(
-    _ rule: StartRule, _ name: String = "dense1.weight", seed: UInt64 = 1
+    _ rule: Initializer, _ name: String = "dense1.weight", seed: UInt64 = 1
   ) throws -> Tensor {
     let network = try Network(topology: topology)
     return try #require(network.initialParameters(seed: seed, dtype: .f64, rule)[name])
@@ -25,13 +25,13 @@ struct StartRuleTests {
   /// Variance, and kurtosis: the fourth moment by the squared second, 1.8 when uniform and 3 when normal.
   @Test(arguments: [
     // Of auto and he 2 / ((1 + 0.5²) 200), of glorot 2 / (200 + 300).
-    (StartRule.auto, 0.008, 1.8), (.uniform, 1.0 / 3, 1.8), (.glorotUniform, 0.004, 1.8),
+    (Initializer.auto, 0.008, 1.8), (.uniform, 1.0 / 3, 1.8), (.glorotUniform, 0.004, 1.8),
     (.glorotNormal, 0.004, 3), (.heUniform, 0.008, 1.8), (.heNormal, 0.008, 3),
     // Columns of length 1 with 300 elements, nearly normal.
     (.orthogonal, 1.0 / 300, 3),
   ])
   func weightsHaveTheMomentsOfTheirRule(
-    rule: StartRule, variance: Double, kurtosis: Double
+    rule: Initializer, variance: Double, kurtosis: Double
   ) throws {
     let values = try weights(rule).doubles()
     let count = Double(values.count)
@@ -56,7 +56,7 @@ struct StartRuleTests {
 
   @Test func uniformOnesReachTheirLimits() throws {
     for (rule, limit) in [
-      (StartRule.uniform, 1), (.glorotUniform, 0.012.squareRoot()),
+      (Initializer.uniform, 1), (.glorotUniform, 0.012.squareRoot()),
       (.heUniform, 0.024.squareRoot()),
     ] {
       let largest = try weights(rule).doubles().map(abs).max() ?? 0
@@ -76,13 +76,13 @@ struct StartRuleTests {
 
   @Test func zerosAreZerosAndBiasesStartAtZeroUnderEveryRule() throws {
     #expect(try weights(.zeros) == Tensor(zeros: [300, 200], .f64))
-    for rule in StartRule.allCases {
+    for rule in Initializer.allCases {
       #expect(try weights(rule, "dense1.bias") == Tensor(zeros: [300], .f64))
     }
   }
 
-  @Test(arguments: StartRule.allCases)
-  func aLayersStartDependsOnSeedAndNameOnly(rule: StartRule) throws {
+  @Test(arguments: Initializer.allCases)
+  func aLayersStartDependsOnSeedAndNameOnly(rule: Initializer) throws {
     let network = try Network(topology: topology)
     let doubles = network.initialParameters(seed: 1, dtype: .f64, rule)
     #expect(network.initialParameters(seed: 1, dtype: .f64, rule) == doubles)

@@ -4,7 +4,7 @@ import CLibrary
 ///
 /// The result must not depend on the number of threads, so what a piece is never does: kernels cut their
 /// work by constants, and a piece is computed by exactly one thread.
-public final class Workers: Sendable {
+public final class ThreadPool: Sendable {
   /// How many threads compute, the one that calls `run` among them.
   public let count: Int
 
@@ -89,7 +89,7 @@ public final class Workers: Sendable {
   /// - Parameter side: is given the workers to compute with.
   /// - Throws: what `body` throws, after both.
   public func run<Result>(
-    beside side: (Workers) -> Void, _ body: () throws -> Result
+    beside side: (ThreadPool) -> Void, _ body: () throws -> Result
   ) rethrows -> Result {
     guard count > 1 else {
       defer { side(self) }

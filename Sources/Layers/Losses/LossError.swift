@@ -1,7 +1,7 @@
 import Tensors
 
 /// What is wrong with a target; rows count from 0 within the tensor.
-public enum LossFault: Fault, Equatable {
+public enum LossError: Fault, Equatable {
   case classOutOfRange(id: String, row: Int, classes: Int)
   case targetOutOfRange(found: Double, row: Int, position: [Int], expected: String, loss: String)
   case probabilitiesDoNotAddUp(row: Int, sum: Double)
@@ -28,7 +28,7 @@ extension Loss {
     for (element, value) in target.doubles().enumerated() {
       guard let expected = expected(value) else { continue }
       let position = target.position(of: element)
-      throw LossFault.targetOutOfRange(
+      throw LossError.targetOutOfRange(
         found: value, row: position[0], position: Array(position.dropFirst()), expected: expected,
         loss: word)
     }

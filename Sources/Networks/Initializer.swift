@@ -2,7 +2,7 @@ import Layers
 import Tensors
 
 /// How the weights before the first step are drawn; biases and the like start at constants under every rule.
-public enum StartRule: String, Sendable, CaseIterable {
+public enum Initializer: String, Sendable, CaseIterable {
   /// Uniform, of the variance that the activation behind the weights asks for.
   case auto
   /// Uniform from −1 to 1.
@@ -27,7 +27,8 @@ public enum StartRule: String, Sendable, CaseIterable {
   ///   - count: how many elements.
   ///   - rows: how many rows they make.
   func values(
-    count: Int, rows: Int, fanIn: Int, fanOut: Int, _ spread: Spread, _ numbers: RandomNumbers
+    count: Int, rows: Int, fanIn: Int, fanOut: Int, _ spread: VarianceScaling,
+    _ numbers: RandomNumbers
   ) -> [Double] {
     func uniform(_ limit: Double) -> [Double] {
       (0..<count).map { limit * (2 * numbers.uniform(at: UInt64($0)) - 1) }
@@ -35,13 +36,14 @@ public enum StartRule: String, Sendable, CaseIterable {
     func normal(_ deviation: Double) -> [Double] {
       (0..<count).map { deviation * numbers.normal(at: UInt64($0)) }
     }
-    var he = Spread.he()
+    var he = VarianceScaling.he()
     if case .he = spread { he = spread }
     switch self {
     case .auto: return uniform(spread.limit(fanIn: fanIn, fanOut: fanOut))
     case .uniform: return uniform(1)
-    case .glorotUniform: return uniform(Spread.glorot.limit(fanIn: fanIn, fanOut: fanOut))
-    case .glorotNormal: return normal(Spread.glorot.deviation(fanIn: fanIn, fanOut: fanOut))
+    case .glorotUniform: return uniform(VarianceScaling.glorot.limit(fanIn: fanIn, fanOut: fanOut))
+    case .glorotNormal:
+      return normal(VarianceScaling.glorot.deviation(fanIn: fanIn, fanOut: fanOut))
     case .heUniform: return uniform(he.limit(fanIn: fanIn, fanOut: fanOut))
     case .heNormal: return normal(he.deviation(fanIn: fanIn, fanOut: fanOut))
     case .orthogonal: return orthonormalized(normal(1), rows: rows)

@@ -11,17 +11,17 @@ import Testing
 
   private func expectTaken(sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(throws: StageError.outputTaken("x"), sourceLocation: sourceLocation) {
-      try SideFile.create(folder.path(".x.tmp"), for: "x")
+      try LockedTemporaryFile.create(folder.path(".x.tmp"), for: "x")
     }
   }
 
   @Test func whoHasItKeepsOthersOut() throws {
-    let first = try SideFile.create(folder.path(".x.tmp"), for: "x")
+    let first = try LockedTemporaryFile.create(folder.path(".x.tmp"), for: "x")
     expectTaken()
     // Not even a look at it has changed anything.
     expectTaken()
     close(first.number)
-    let second = try SideFile.create(folder.path(".x.tmp"), for: "x")
+    let second = try LockedTemporaryFile.create(folder.path(".x.tmp"), for: "x")
     #expect(second.path == folder.path(".x.tmp"))
     expectTaken()
     close(second.number)
@@ -32,7 +32,7 @@ import Testing
     // Another name of the same file shows whether it was written into.
     #expect(link(folder.path(".x.tmp"), folder.path("other")) == 0)
     chmod(folder.path(".x.tmp"), 0o400)
-    let file = try SideFile.create(folder.path(".x.tmp"), for: "x")
+    let file = try LockedTemporaryFile.create(folder.path(".x.tmp"), for: "x")
     #expect(write(file.number, "new", 3) == 3)
     #expect(try folder.read("other") == Array("left".utf8))
     #expect(try folder.read(".x.tmp") == Array("new".utf8))
@@ -41,9 +41,9 @@ import Testing
 
   /// As when its owner has given it its name between another's opening and locking it.
   @Test func aFileThatHasGotItsNameIsNoLongerTheSideFile() throws {
-    let first = try SideFile.create(folder.path(".x.tmp"), for: "x")
+    let first = try LockedTemporaryFile.create(folder.path(".x.tmp"), for: "x")
     #expect(rename(folder.path(".x.tmp"), folder.path("x")) == 0)
-    let second = try SideFile.create(folder.path(".x.tmp"), for: "x")
+    let second = try LockedTemporaryFile.create(folder.path(".x.tmp"), for: "x")
     expectTaken()
     close(first.number)
     expectTaken()
@@ -51,10 +51,10 @@ import Testing
   }
 
   @Test func namesAreHiddenShortAndTheirOwn() {
-    #expect(SideFile.name(for: "model.safetensors.gz") == ".model.safetensors.gz.tmp")
+    #expect(LockedTemporaryFile.name(for: "model.safetensors.gz") == ".model.safetensors.gz.tmp")
     let long = [195, 196, 200, 255].map { String(repeating: "n", count: $0) }
     let other = String(repeating: "n", count: 199) + "m"
-    let names = (long + [other, String(repeating: "é", count: 127)]).map(SideFile.name)
+    let names = (long + [other, String(repeating: "é", count: 127)]).map(LockedTemporaryFile.name)
     #expect(Set(names).count == names.count)
     #expect(names.allSatisfy { $0.utf8.count <= 200 && $0.hasPrefix(".") && $0.hasSuffix(".tmp") })
     #expect(names[0] == ".\(long[0]).tmp")
@@ -62,11 +62,12 @@ import Testing
 
   @Test func longNamesAreShortenedBeforeTheirEnding() {
     let name = String(repeating: "é", count: 130) + ".gz"
-    let short = SideFile.shortened(name, keeping: ".gz")
+    let short = LockedTemporaryFile.shortened(name, keeping: ".gz")
     #expect(short == String(repeating: "é", count: 126) + ".gz")
-    #expect(SideFile.shortened("a.gz", keeping: ".gz") == "a.gz")
+    #expect(LockedTemporaryFile.shortened("a.gz", keeping: ".gz") == "a.gz")
     #expect(
-      SideFile.shortened(String(repeating: "n", count: 300), keeping: ".gz").utf8.count == 255)
+      LockedTemporaryFile.shortened(String(repeating: "n", count: 300), keeping: ".gz").utf8.count
+        == 255)
   }
 
   @Test(arguments: [

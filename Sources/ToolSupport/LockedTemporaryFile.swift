@@ -6,7 +6,7 @@ import Tensors
 /// The lock is the kernel's, which frees it when the process ends, however that comes about. So the name need not say who
 /// writes it, a second writer of the same output is refused at once, and what a dead one has left is known to be nobody's,
 /// whatever its number is used for now and on whatever machine it ran.
-enum SideFile {
+enum LockedTemporaryFile {
   /// Creates it anew, in the place of one that a dead process has left.
   ///
   /// - Parameters:

@@ -2,7 +2,7 @@ import Compute
 import Tensors
 
 /// What is wrong with a topology, and where: line and column count from 1, the column in Unicode scalars.
-public enum TopologyFault: Fault, Equatable {
+public enum TopologyError: Fault, Equatable {
   case tooLong(found: Int, limit: Int)
   case controlCharacter(line: Int, column: Int, code: UInt32)
   case characterOutsideComment(line: Int, column: Int, code: UInt32)

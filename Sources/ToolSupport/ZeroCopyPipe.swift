@@ -9,7 +9,7 @@ import Safetensors
 /// Who lends knows when a document must have been read, from what has come back of it, and that nobody else reads the pipe: a
 /// filter that passes its pages on to others (`splice`, `tee`) empties it and leaves them to be read there. So a user asks
 /// for it (`--ring`), as `pipelines/scripts/epoch.sh` does for its own ring.
-final class Loans {
+final class ZeroCopyPipe {
   /// Each with the bytes that had been written behind it.
   private(set) var lent: [(document: Document, end: Int)] = []
 

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Why a batch cannot be distorted.
-public enum AugmentationFault: Fault, Equatable {
+public enum AugmentationError: Fault, Equatable {
   case distortedAlready(String)
   case noPictures(found: Shape)
   case otherShape(found: Shape, stated: Shape)

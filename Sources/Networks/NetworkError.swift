@@ -2,7 +2,7 @@ import Layers
 import Tensors
 
 /// What does not fit between a network and the tensors brought to it.
-public enum NetworkFault: Fault, Equatable {
+public enum NetworkError: Fault, Equatable {
   case missing(tensor: String, expected: Shape)
   case unexpected(tensor: String)
   case wrongShape(tensor: String, found: Shape, expected: Shape, layer: String?)
