@@ -1,8 +1,7 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-/// The tools, and what each computes with besides reading and writing documents. Only those that import
-/// `Networks` or `Propagation` link a BLAS.
+/// The tools, and what each computes with besides reading and writing documents.
 let tools: [(name: String, imports: [Target.Dependency])] = [
   ("nn-import", ["CLibrary", "Formats"]),
   ("nn-split", ["Training", "TrainingOptions"]),
@@ -51,7 +50,8 @@ func lanes(_ count: Int, for processor: String) -> Target {
       "-O", "-Xcc", "-Xarch_x86_64", "-Xcc", "-march=\(processor)", "-Xcc", "-Qunused-arguments",
     ]),
   ]
-  return .target(name: "Lanes\(count)", dependencies: ["CProcessor"], swiftSettings: settings)
+  return .target(
+    name: "Lanes\(count)", dependencies: ["CProcessor", "Microkernels"], swiftSettings: settings)
 }
 
 /// The readers under fuzzing with their promises: a plain test on the corpus, or in its place, where pipelines/scripts/fuzz.sh asks for
@@ -92,13 +92,9 @@ let package = Package(
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
     .systemLibrary(
-      name: "CBLAS", pkgConfig: "openblas",
-      providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
-    .systemLibrary(
       name: "CXXHash", pkgConfig: "libxxhash",
       providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
 
-    .target(name: "CBLASThreads", dependencies: ["CBLAS"]),
     .target(name: "CProcessor"),
     .target(name: "CLibrary"),
     // A fuzzer's sanitizer is told of to the Swift compiler alone.
@@ -109,11 +105,13 @@ let package = Package(
     library("Tensors", ["CMemory"]),
     library("Random"),
     library("Kernels", ["Tensors", "CProcessor"]),
+    .target(name: "Microkernels"),
+    lanes(4, for: "x86-64"),
     lanes(8, for: "x86-64-v3"),
     lanes(16, for: "x86-64-v4"),
     library(
       "Products",
-      ["Tensors", "Kernels", "CBLAS", "CBLASThreads", "Lanes8", "Lanes16"]),
+      ["Tensors", "Kernels", "Microkernels", "Lanes4", "Lanes8", "Lanes16"]),
     library("Gzip", ["Tensors", "Kernels", "CZlib", "CDeflate", "CISAL"]),
     library("Safetensors", ["Tensors"]),
     library("Documents", ["Tensors", "Safetensors"]),
@@ -122,8 +120,7 @@ let package = Package(
     library("Losses", ["Tensors", "Kernels", "Layers"]),
     // A root of which C's errno need not hear is one instruction, for four numbers at once.
     .target(
-      name: "Optimizers",
-      dependencies: ["CLibrary", "Tensors", "Kernels", "Lanes8", "Lanes16"],
+      name: "Optimizers", dependencies: ["CLibrary", "Tensors", "Kernels", "Products"],
       swiftSettings: [.unsafeFlags(["-Xcc", "-fno-math-errno"])]),
     library("Networks", ["Tensors", "Random", "Kernels", "Products", "Layers", "Losses"]),
     library(
@@ -162,14 +159,14 @@ let package = Package(
     tests(of: "Tensors"),
     tests(of: "Random"),
     tests(of: "Kernels", ["Tensors", "CProcessor", "Comparison"]),
-    tests(of: "Products", ["Tensors", "Kernels", "CBLAS", "Comparison"]),
+    tests(of: "Products", ["Tensors", "Kernels", "Comparison"]),
     tests(of: "Gzip", ["CZlib"]),
     tests(of: "Safetensors", ["Tensors"]),
     tests(of: "Documents", ["Tensors", "Safetensors"]),
     tests(of: "Formats", ["Tensors", "CPNG"]),
     tests(of: "Layers", ["Tensors", "Kernels", "Comparison"]),
     tests(of: "Losses", ["Tensors", "Kernels", "Layers", "Comparison"]),
-    tests(of: "Optimizers", ["Tensors", "Kernels", "Comparison"]),
+    tests(of: "Optimizers", ["Tensors", "Kernels", "Products", "Comparison"]),
     tests(
       of: "Networks",
       ["Tensors", "Random", "Kernels", "Products", "Layers", "Losses", "Comparison"]),

@@ -22,9 +22,6 @@ NETWORKS = {"mlp": 2000, "lenet": 300, "cnn": 60}
 LEAST = 1.0
 # What foreign functions are for; the first pattern that fits.
 LIBRARIES = (
-    (r"libopenblas\S* .*kernel", "OpenBLAS: the products' inner loops"),
-    (r"libopenblas\S* .*(copy|beta)", "OpenBLAS: packing and clearing"),
-    (r"libopenblas", "OpenBLAS: the rest"),
     (r"libz|libdeflate|libisal", "gzip"),
     (r"libc\S* .*(memmove|memcpy|memset)", "copying and clearing memory"),
     (r"lib(c|pthread)\S* .*(malloc|free|calloc|alloc)", "allocating"),

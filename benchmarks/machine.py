@@ -1,7 +1,5 @@
 """Describes the machine and the versions that figures belong to."""
 
-import ctypes
-import ctypes.util
 import os
 import platform
 import subprocess
@@ -21,20 +19,6 @@ def fields(path):
     except OSError:
         pass
     return result
-
-
-def blas():
-    """OpenBLAS as the tools find it: version and the kernels that it chose."""
-    try:
-        library = ctypes.CDLL(ctypes.util.find_library("openblas") or "")
-        library.openblas_get_config.restype = ctypes.c_char_p
-        library.openblas_get_corename.restype = ctypes.c_char_p
-        version = " ".join(library.openblas_get_config().decode().split()[:2])
-        chosen = os.environ.get("OPENBLAS_CORETYPE")
-        by = f", set by OPENBLAS_CORETYPE={chosen}" if chosen else ""
-        return f"{version}, kernels {library.openblas_get_corename().decode()}{by}"
-    except (OSError, AttributeError):
-        return "unknown"
 
 
 def versions(python):
@@ -62,7 +46,6 @@ def lines(found, data, threads, runs, clock, peak):
     result = [
         f"- processor: {model}{family}; {os.cpu_count()} cores; {' '.join(vectors)}",
         f"- memory: {size:.1f} GiB; {platform.system()} {platform.release()}",
-        f"- BLAS of the tools: {blas()}",
         f"- peers: {', '.join(peers) or 'none'}",
         f"- data: {data}",
         f"- threads: {threads}; figures are medians, the programs taking turns {runs} times",

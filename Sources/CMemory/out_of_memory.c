@@ -118,7 +118,7 @@ void nn_memory_exhausted(size_t bytes, const char *purpose) {
 
 // ----------------------------------------------------------------------- The C library's functions
 
-// A sanitizer replaces them with its own. pipelines/fuzz.sh says so by NN_SANITIZED.
+// A sanitizer replaces them with its own. pipelines/scripts/fuzz.sh says so by NN_SANITIZED.
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define NN_SANITIZED 1

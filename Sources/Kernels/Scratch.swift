@@ -8,7 +8,15 @@ public enum Scratch {
   public static func with<E: BitwiseCopyable, Result>(
     _ count: Int, of type: E.Type, _ body: (UnsafeMutablePointer<E>) -> Result
   ) -> Result {
-    let room = pool.take(byteCount: max(1, count) * MemoryLayout<E>.stride)
+    let size = max(1, count) * MemoryLayout<E>.stride
+    if size <= 1024 {
+      // On the stack.
+      return withUnsafeTemporaryAllocation(byteCount: size, alignment: 64) { room in
+        guard let start = room.baseAddress else { preconditionFailure("no memory") }
+        return body(start.bindMemory(to: type, capacity: count))
+      }
+    }
+    let room = pool.take(byteCount: size)
     defer { pool.giveBack(room) }
     return body(room.bindMemory(to: type, capacity: count))
   }

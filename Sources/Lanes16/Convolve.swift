@@ -1,58 +1,58 @@
 /// Output channels that are computed together. Their weights lie side by side.
 #if LANES_16
-  public let tileHeight = 8
+  let rowsOfTile = 8
 #else
-  public let tileHeight = 4
+  let rowsOfTile = 4
 #endif
 
-/// Places that are computed together.
-public let placesTogether = Row3.count
-
-/// A convolution of as many examples as there are lanes, for `tileHeight` output channels:
-///
-///     output[m, targets[p]] = bias[m] + Σ weight[k, m] · x[bases[p] + taps[k]] over k
-///
-/// - Parameters:
-///   - x: registers, 64 bytes aligned: an element of the padded input of all examples each.
-///   - bases, targets: `positions` numbers of registers, one for each place of the window.
-///   - taps: `count` numbers of registers, one for each channel and element of the kernel.
-///   - weight: [count, tileHeight]
-///   - output: [rows, stride] registers.
-///   - rows: the output channels that are there; of the others nothing is written, and of most nothing computed.
-public func convolve(
-  _ x: UnsafePointer<Float>, bases: UnsafePointer<Int>, targets: UnsafePointer<Int>,
-  positions: Int, taps: UnsafePointer<Int>, count: Int, weight: UnsafePointer<Float>,
-  bias: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, stride: Int, rows: Int
-) {
-  let (x, output) = (x.inLanes, output.inLanes)
-  // As many rows are computed as the constant says.
-  @inline(__always)
-  func all(_ computed: Int) {
-    var position = 0
+extension CompiledKernels {
+  /// A convolution of as many examples as there are lanes, for `tileHeight` output channels:
+  ///
+  ///     output[m, targets[p]] = bias[m] + Σ weight[k, m] · x[bases[p] + taps[k]] over k
+  ///
+  /// - Parameters:
+  ///   - x: registers, 64 bytes aligned: an element of the padded input of all examples each.
+  ///   - bases, targets: `positions` numbers of registers, one for each place of the window.
+  ///   - taps: `count` numbers of registers, one for each channel and element of the kernel.
+  ///   - weight: [count, tileHeight]
+  ///   - output: [rows, stride] registers.
+  ///   - rows: the output channels that are there; of the others nothing is written, and of most nothing computed.
+  public static func convolve(
+    _ x: UnsafePointer<Float>, bases: UnsafePointer<Int>, targets: UnsafePointer<Int>,
+    positions: Int, taps: UnsafePointer<Int>, count: Int, weight: UnsafePointer<Float>,
+    bias: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, stride: Int, rows: Int
+  ) {
+    let (x, output) = (x.inLanes, output.inLanes)
+    // As many rows are computed as the constant says.
     @inline(__always)
-    func next<R: Row>(_ type: R.Type) {
-      tile(
-        type, computed, x, bases + position, targets + position, taps, count, weight, bias, output,
-        stride, rows)
-      position &+= R.count
+    func all(_ computed: Int) {
+      var position = 0
+      @inline(__always)
+      func next<R: Row>(_ type: R.Type) {
+        convolveTile(
+          type, computed, x, bases + position, targets + position, taps, count, weight, bias,
+          output,
+          stride, rows)
+        position &+= R.count
+      }
+      // Four are two and two: a single one leaves the processor waiting for its own sums.
+      while position &+ Row3.count <= positions && position &+ 4 != positions { next(Row3.self) }
+      while position &+ 2 <= positions { next(PairOfRows<Row1>.self) }
+      if position < positions { next(Row1.self) }
     }
-    // Four are two and two: a single one leaves the processor waiting for its own sums.
-    while position &+ Row3.count <= positions && position &+ 4 != positions { next(Row3.self) }
-    while position &+ 2 <= positions { next(PairOfRows<Row1>.self) }
-    if position < positions { next(Row1.self) }
+    #if LANES_16
+      if rows > 6 { return all(8) }
+      if rows > 4 { return all(6) }
+      if rows > 2 { return all(4) }
+    #else
+      if rows > 2 { return all(4) }
+    #endif
+    all(2)
   }
-  #if LANES_16
-    if rows > 6 { return all(8) }
-    if rows > 4 { return all(6) }
-    if rows > 2 { return all(4) }
-  #else
-    if rows > 2 { return all(4) }
-  #endif
-  all(2)
 }
 
 @inline(__always)
-private func tile<R: Row>(
+private func convolveTile<R: Row>(
   _ type: R.Type, _ computed: Int, _ x: UnsafePointer<Lane>, _ bases: UnsafePointer<Int>,
   _ targets: UnsafePointer<Int>, _ taps: UnsafePointer<Int>, _ count: Int,
   _ weight: UnsafePointer<Float>, _ bias: UnsafePointer<Float>,
@@ -84,7 +84,7 @@ private func tile<R: Row>(
         row7.add(x, times: weight[7])
       }
     #endif
-    weight += tileHeight
+    weight += rowsOfTile
     k &+= 1
   }
   row0.store(output, at: targets)

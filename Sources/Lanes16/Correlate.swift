@@ -1,47 +1,49 @@
 import CProcessor
 
-/// Elements of the kernel that are correlated with together: with the output channels, as many sums as there are lanes.
+/// Elements of the kernel that are correlated with together: with the output channels, as many sums
+/// as there are lanes.
 #if LANES_16
   typealias Taps = PairOfRows<PairOfRows<Row1>>
 #else
   typealias Taps = PairOfRows<Row1>
 #endif
-public let tapsTogether = Taps.count
 
 /// Output channels that are correlated together.
-public let deltasTogether = 4
+let rowsOfDeltas = 4
 
-/// What the deltas of `deltasTogether` output channels have to do with the inputs of a convolution, over as many examples as
-/// there are lanes:
-///
-///     sums[k, m] += Σ delta[m, p] · x[bases[p] + taps[k]] over the places p and all lanes
-///
-/// - Parameters:
-///   - delta: [rows, stride] registers, of which `positions` are read.
-///   - x, bases, taps: as for `convolve`; `count` is a multiple of `tapsTogether`.
-///   - sums: [count, deltasTogether], aligned as registers are.
-///   - adding: whether they are added to, or written.
-///   - rows: the output channels that are there; the sums of others mean nothing.
-public func correlate(
-  delta: UnsafePointer<Float>, stride: Int, x: UnsafePointer<Float>, bases: UnsafePointer<Int>,
-  positions: Int, taps: UnsafePointer<Int>, count: Int, into sums: UnsafeMutablePointer<Float>,
-  adding: Bool, rows: Int
-) {
-  let (x, delta) = (x.inLanes, delta.inLanes)
-  let second = rows > 1 ? stride : 0
-  if rows <= 2 {
-    return correlate(
-      2, delta, (second, second, second), x, bases, positions, taps, count, sums, adding)
+extension CompiledKernels {
+  /// What the deltas of `deltasTogether` output channels have to do with the inputs of a
+  /// convolution, over as many examples as there are lanes:
+  ///
+  ///     sums[k, m] += Σ delta[m, p] · x[bases[p] + taps[k]] over the places p and all lanes
+  ///
+  /// - Parameters:
+  ///   - delta: [rows, stride] registers, of which `positions` are read.
+  ///   - x, bases, taps: as for `convolve`; `count` is a multiple of `tapsTogether`.
+  ///   - sums: [count, deltasTogether], aligned as registers are.
+  ///   - adding: whether they are added to, or written.
+  ///   - rows: the output channels that are there; the sums of others mean nothing.
+  public static func correlate(
+    delta: UnsafePointer<Float>, stride: Int, x: UnsafePointer<Float>, bases: UnsafePointer<Int>,
+    positions: Int, taps: UnsafePointer<Int>, count: Int, into sums: UnsafeMutablePointer<Float>,
+    adding: Bool, rows: Int
+  ) {
+    let (x, delta) = (x.inLanes, delta.inLanes)
+    let second = rows > 1 ? stride : 0
+    if rows <= 2 {
+      return correlateRows(
+        2, delta, (second, second, second), x, bases, positions, taps, count, sums, adding)
+    }
+    let others = (second, 2 &* stride, (rows > 3 ? 3 : 2) &* stride)
+    correlateRows(deltasTogether, delta, others, x, bases, positions, taps, count, sums, adding)
   }
-  let others = (second, 2 &* stride, (rows > 3 ? 3 : 2) &* stride)
-  correlate(deltasTogether, delta, others, x, bases, positions, taps, count, sums, adding)
 }
 
 /// - Parameters:
 ///   - computed: how many output channels are.
 ///   - others: where the second one begins, the third and the fourth.
 @inline(__always)
-private func correlate(
+private func correlateRows(
   _ computed: Int, _ delta: UnsafePointer<Lane>, _ others: (Int, Int, Int),
   _ x: UnsafePointer<Lane>,
   _ bases: UnsafePointer<Int>, _ positions: Int, _ taps: UnsafePointer<Int>, _ count: Int,
@@ -63,9 +65,9 @@ private func correlate(
       position &+= 1
     }
     let all = sumsOfAll(row0, row1, row2, row3)
-    let target = (sums + tap &* deltasTogether).inLanes
+    let target = (sums + tap &* rowsOfDeltas).inLanes
     target[0] = adding ? target[0] + all : all
-    tap &+= tapsTogether
+    tap &+= Taps.count
   }
 }
 

@@ -1,6 +1,8 @@
-// Compiled twice: as `Lanes16` for processors with AVX-512 and, through links, as `Lanes8` for those with AVX2. Nothing
-// but pointers and numbers crosses the border of these modules: a generic function that both and the rest of the program
-// specialize could be linked from the wrong one.
+// Compiled twice: as `Lanes16` for processors with AVX-512 and, through links, as `Lanes8` for
+// those with AVX2. Nothing but pointers and numbers crosses the border of these modules: a generic
+// function that both and the rest of the program specialize could be linked from the wrong one.
+
+import Microkernels
 
 /// Numbers in one register: the same element of so many examples.
 #if LANES_16
@@ -18,7 +20,15 @@
 #endif
 
 /// Examples side by side in a register.
-public let lanes = Lane.scalarCount
+let lanes = Lane.scalarCount
+
+extension CompiledKernels: LaneMicrokernels {
+  public static var lanes: Int { Lane.scalarCount }
+  public static var tileHeight: Int { rowsOfTile }
+  public static var placesTogether: Int { Row3.count }
+  public static var tapsTogether: Int { Taps.count }
+  public static var deltasTogether: Int { rowsOfDeltas }
+}
 
 extension UnsafePointer<Float> {
   /// What lies here, wherever that is.
@@ -55,7 +65,8 @@ extension Lane {
   }
 }
 
-// By halves, which become one instruction each; the standard library's conversions go element by element.
+// By halves, which become one instruction each; the standard library's conversions go element by
+// element.
 extension Lane.MaskStorage {
   /// Numbers from 0 to 255.
   @inline(__always)
@@ -74,8 +85,8 @@ extension Lane.MaskStorage {
   }
 }
 
-/// Several registers that are added to together. What is written out here by hand, and not kept in an array, stays in the
-/// processor's registers.
+/// Several registers that are added to together. What is written out here by hand, and not kept in
+/// an array, stays in the processor's registers.
 protocol Row {
   static var count: Int { get }
   init(repeating number: Float)

@@ -1,4 +1,5 @@
-// The largest element under a window, of as many examples as there are lanes. Which one that is differs from lane to lane.
+// The largest element under a window, of as many examples as there are lanes. Which one that is
+// differs from lane to lane.
 
 /// Whether `y` takes the place of the largest element so far: NaN wins.
 @inline(__always)
@@ -76,8 +77,8 @@ private struct Places {
   let rows, columns: UnsafePointer<Int32>
   let height, across: Int
 
-  /// Calls `body` with every place, and with the register of the upper left that it covers, how many rows there are, and how many
-  /// columns.
+  /// Calls `body` with every place, and with the register of the upper left that it covers, how
+  /// many rows there are, and how many columns.
   @inline(__always)
   func forEach(_ body: (_ place: Int, _ first: Int, _ rows: Int, _ columns: Int) -> Void) {
     var place = 0
@@ -91,7 +92,8 @@ private struct Places {
     }
   }
 
-  /// Calls `body` with the number of every element that a place covers, row by row, and with its register.
+  /// Calls `body` with the number of every element that a place covers, row by row, and with its
+  /// register.
   @inline(__always)
   func forEachElement(
     _ first: Int, _ rows: Int, _ columns: Int, _ body: (_ number: Int32, _ register: Int) -> Void
@@ -106,86 +108,89 @@ private struct Places {
   }
 }
 
-/// The largest element of a plane under every place of a window, and which that is.
-///
-/// - Parameters:
-///   - width: registers of a row of the plane.
-///   - rows, columns: of every row of `height` ones of places the first row of the plane that it covers, and how many; columns
-///     alike, `across` of them.
-///   - areSquares: whether all places cover 2 × 2 elements.
-///   - isRectified: whether of every element max(0, x) is taken first.
-///   - winners: gets the numbers of the elements that won, row by row among those that the place covers, at most 127, of the first
-///     among equals; and 128 more where a rectifier has left nothing of it. nil where nobody asks.
-public func maxPool(
-  _ x: UnsafePointer<Float>, width: Int, rows: UnsafePointer<Int32>, height: Int,
-  columns: UnsafePointer<Int32>, across: Int, areSquares: Bool, isRectified: Bool,
-  into result: UnsafeMutablePointer<Float>, winners: UnsafeMutablePointer<UInt8>?
-) {
-  let (x, result) = (x.inLanes, result.inLanes)
-  let places = Places(width: width, rows: rows, columns: columns, height: height, across: across)
-  if areSquares {
-    places.forEach { place, first, _, _ in
-      let square = Square(x + first, width, isRectified)
-      result[place] = square.largest
-      winners?.note(square.winner, square.largest, isRectified, at: place)
+extension CompiledKernels {
+  /// The largest element of a plane under every place of a window, and which that is.
+  ///
+  /// - Parameters:
+  ///   - width: registers of a row of the plane.
+  ///   - rows, columns: of every row of `height` ones of places the first row of the plane that it covers, and how many; columns
+  ///     alike, `across` of them.
+  ///   - areSquares: whether all places cover 2 × 2 elements.
+  ///   - isRectified: whether of every element max(0, x) is taken first.
+  ///   - winners: gets the numbers of the elements that won, row by row among those that the place covers, at most 127, of the first
+  ///     among equals; and 128 more where a rectifier has left nothing of it. nil where nobody asks.
+  public static func maxPool(
+    _ x: UnsafePointer<Float>, width: Int, rows: UnsafePointer<Int32>, height: Int,
+    columns: UnsafePointer<Int32>, across: Int, areSquares: Bool, isRectified: Bool,
+    into result: UnsafeMutablePointer<Float>, winners: UnsafeMutablePointer<UInt8>?
+  ) {
+    let (x, result) = (x.inLanes, result.inLanes)
+    let places = Places(width: width, rows: rows, columns: columns, height: height, across: across)
+    if areSquares {
+      places.forEach { place, first, _, _ in
+        let square = Square(x + first, width, isRectified)
+        result[place] = square.largest
+        winners?.note(square.winner, square.largest, isRectified, at: place)
+      }
+      return
     }
-    return
-  }
-  places.forEach { place, first, rows, columns in
-    var largest = x[first].rectified(isRectified)
-    var winner = Lane.MaskStorage(repeating: 0)
-    places.forEachElement(first, rows, columns) { number, register in
-      let element = x[register].rectified(isRectified)
-      let wins = beats(element, largest)
-      largest.replace(with: element, where: wins)
-      winner.replace(with: .init(repeating: number), where: wins)
+    places.forEach { place, first, rows, columns in
+      var largest = x[first].rectified(isRectified)
+      var winner = Lane.MaskStorage(repeating: 0)
+      places.forEachElement(first, rows, columns) { number, register in
+        let element = x[register].rectified(isRectified)
+        let wins = beats(element, largest)
+        largest.replace(with: element, where: wins)
+        winner.replace(with: .init(repeating: number), where: wins)
+      }
+      result[place] = largest
+      winners?.note(winner, largest, isRectified, at: place)
     }
-    result[place] = largest
-    winners?.note(winner, largest, isRectified, at: place)
   }
-}
 
-/// Every place's delta to the element that won.
-///
-/// - Parameters:
-///   - winners: as `maxPool` wrote them; what goes back through a rectifier is that much.
-///   - elements: of the plane.
-///   - areSquares: as for `maxPool`; they lie side by side.
-///   - others: as for `maxPool`.
-public func passToWinners(
-  _ delta: UnsafePointer<Float>, _ winners: UnsafePointer<UInt8>, elements: Int, width: Int,
-  rows: UnsafePointer<Int32>, height: Int, columns: UnsafePointer<Int32>, across: Int,
-  areSquares: Bool, into result: UnsafeMutablePointer<Float>
-) {
-  let (deltas, result) = (delta.inLanes, result.inLanes)
-  let places = Places(width: width, rows: rows, columns: columns, height: height, across: across)
-  if !areSquares || 4 &* height &* across < elements {
-    for element in 0..<elements { result[element] = Lane() }
-  }
-  if areSquares {
-    places.forEach { place, first, _, _ in
+  /// Every place's delta to the element that won.
+  ///
+  /// - Parameters:
+  ///   - winners: as `maxPool` wrote them; what goes back through a rectifier is that much.
+  ///   - elements: of the plane.
+  ///   - areSquares: as for `maxPool`; they lie side by side.
+  ///   - others: as for `maxPool`.
+  public static func passToWinners(
+    _ delta: UnsafePointer<Float>, _ winners: UnsafePointer<UInt8>, elements: Int, width: Int,
+    rows: UnsafePointer<Int32>, height: Int, columns: UnsafePointer<Int32>, across: Int,
+    areSquares: Bool, into result: UnsafeMutablePointer<Float>
+  ) {
+    let (deltas, result) = (delta.inLanes, result.inLanes)
+    let places = Places(width: width, rows: rows, columns: columns, height: height, across: across)
+    if !areSquares || 4 &* height &* across < elements {
+      for element in 0..<elements { result[element] = Lane() }
+    }
+    if areSquares {
+      places.forEach { place, first, _, _ in
+        let winners = Winners(winners, at: place)
+        let delta = deltas[place] * winners.slope
+        let (upper, lower) = (result + first, result + first + width)
+        upper[0] = winners.share(of: 0, delta)
+        upper[1] = winners.share(of: 1, delta)
+        lower[0] = winners.share(of: 2, delta)
+        lower[1] = winners.share(of: 3, delta)
+      }
+      return
+    }
+    places.forEach { place, first, rows, columns in
       let winners = Winners(winners, at: place)
-      let delta = deltas[place] * winners.slope
-      let (upper, lower) = (result + first, result + first + width)
-      upper[0] = winners.share(of: 0, delta)
-      upper[1] = winners.share(of: 1, delta)
-      lower[0] = winners.share(of: 2, delta)
-      lower[1] = winners.share(of: 3, delta)
+      places.forEachElement(first, rows, columns) { number, register in
+        result[register] += winners.share(of: number, deltas[place])
+      }
     }
-    return
-  }
-  places.forEach { place, first, rows, columns in
-    let winners = Winners(winners, at: place)
-    places.forEachElement(first, rows, columns) { number, register in
-      result[register] += winners.share(of: number, deltas[place])
-    }
-  }
-  // An element that wins several places has all its deltas when they pass the rectifier.
-  places.forEach { place, first, rows, columns in
-    let winners = Winners(winners, at: place)
-    places.forEachElement(first, rows, columns) { number, register in
-      result[register].replace(
-        with: result[register] * winners.slope, where: winners.numbers .== .init(repeating: number))
+    // An element that wins several places has all its deltas when they pass the rectifier.
+    places.forEach { place, first, rows, columns in
+      let winners = Winners(winners, at: place)
+      places.forEachElement(first, rows, columns) { number, register in
+        result[register].replace(
+          with: result[register] * winners.slope,
+          where: winners.numbers .== .init(repeating: number))
+      }
     }
   }
 }

@@ -59,7 +59,8 @@ private struct Square {
     )
   }
 
-  /// One perfect shuffle of all numbers; as many of them as the count has bits, less one, transpose.
+  /// One perfect shuffle of all numbers; as many of them as the count has bits, less one,
+  /// transpose.
   @inline(__always)
   private mutating func shuffle() {
     #if LANES_16
@@ -82,72 +83,80 @@ private struct Square {
   }
 }
 
-/// Puts the elements of several examples into registers: number n of register `targets[e]` is element e of example n.
-///
-/// - Parameters:
-///   - source: examples that begin `exampleStride` elements apart, of which `examples` are there, at most `lanes`; the
-///     others count as 0.
-///   - targets: by element, the number of its register.
-///   - elements: of an example.
-public func spread(
-  _ source: UnsafePointer<Float>, examples: Int, exampleStride: Int,
-  to targets: UnsafePointer<Int32>, elements: Int, in registers: UnsafeMutablePointer<Float>
-) {
-  let target = registers.inLanes
-  var element = 0
-  if examples == lanes {
-    while element &+ lanes <= elements {
-      let start = UnsafeRawPointer(source + element)
-      var square = Square {
-        start.loadUnaligned(
-          fromByteOffset: $0 &* exampleStride &* MemoryLayout<Float>.stride, as: Lane.self)
+extension CompiledKernels {
+  /// Puts the elements of several examples into registers: number n of register `targets[e]` is
+  /// element e of example n.
+  ///
+  /// - Parameters:
+  ///   - source: examples that begin `exampleStride` elements apart, of which `examples` are there, at most `lanes`; the
+  ///     others count as 0.
+  ///   - targets: by element, the number of its register.
+  ///   - elements: of an example.
+  public static func spread(
+    _ source: UnsafePointer<Float>, examples: Int, exampleStride: Int,
+    to targets: UnsafePointer<Int32>, elements: Int, in registers: UnsafeMutablePointer<Float>
+  ) {
+    let target = registers.inLanes
+    var element = 0
+    if examples == lanes {
+      while element &+ lanes <= elements {
+        let start = UnsafeRawPointer(source + element)
+        var square = Square {
+          start.loadUnaligned(
+            fromByteOffset: $0 &* exampleStride &* MemoryLayout<Float>.stride, as: Lane.self)
+        }
+        square.transpose()
+        square.forEachRow { target[Int(targets[element &+ $0])] = $1 }
+        element &+= lanes
       }
-      square.transpose()
-      square.forEachRow { target[Int(targets[element &+ $0])] = $1 }
-      element &+= lanes
+    }
+    while element < elements {
+      var register = Lane()
+      for example in 0..<examples {
+        register[example] = source[example &* exampleStride &+ element]
+      }
+      target[Int(targets[element])] = register
+      element &+= 1
     }
   }
-  while element < elements {
-    var register = Lane()
-    for example in 0..<examples { register[example] = source[example &* exampleStride &+ element] }
-    target[Int(targets[element])] = register
-    element &+= 1
-  }
-}
 
-/// Undoes `spread` for elements whose registers lie one after the other.
-public func collect(
-  _ registers: UnsafePointer<Float>, elements: Int, into result: UnsafeMutablePointer<Float>,
-  examples: Int, exampleStride: Int
-) {
-  let source = registers.inLanes
-  var element = 0
-  if examples == lanes {
-    while element &+ lanes <= elements {
-      var square = Square { source[element &+ $0] }
-      square.transpose()
-      let start = UnsafeMutableRawPointer(result + element)
-      square.forEachRow {
-        start.storeBytes(
-          of: $1, toByteOffset: $0 &* exampleStride &* MemoryLayout<Float>.stride, as: Lane.self)
+  /// Undoes `spread` for elements whose registers lie one after the other.
+  public static func collect(
+    _ registers: UnsafePointer<Float>, elements: Int, into result: UnsafeMutablePointer<Float>,
+    examples: Int, exampleStride: Int
+  ) {
+    let source = registers.inLanes
+    var element = 0
+    if examples == lanes {
+      while element &+ lanes <= elements {
+        var square = Square { source[element &+ $0] }
+        square.transpose()
+        let start = UnsafeMutableRawPointer(result + element)
+        square.forEachRow {
+          start.storeBytes(
+            of: $1, toByteOffset: $0 &* exampleStride &* MemoryLayout<Float>.stride, as: Lane.self)
+        }
+        element &+= lanes
       }
-      element &+= lanes
+    }
+    while element < elements {
+      let register = source[element]
+      for example in 0..<examples {
+        result[example &* exampleStride &+ element] = register[example]
+      }
+      element &+= 1
     }
   }
-  while element < elements {
-    let register = source[element]
-    for example in 0..<examples { result[example &* exampleStride &+ element] = register[example] }
-    element &+= 1
-  }
-}
 
-/// Sets registers to 0: in each of `planes` planes that begin `stride` registers apart, those at `offsets`.
-public func clear(
-  _ registers: UnsafeMutablePointer<Float>, planes: Int, stride: Int,
-  at offsets: UnsafePointer<Int32>, count: Int
-) {
-  let target = registers.inLanes
-  for plane in 0..<planes {
-    for index in 0..<count { target[plane &* stride &+ Int(offsets[index])] = Lane() }
+  /// Sets registers to 0: in each of `planes` planes that begin `stride` registers apart, those at
+  /// `offsets`.
+  public static func clear(
+    _ registers: UnsafeMutablePointer<Float>, planes: Int, stride: Int,
+    at offsets: UnsafePointer<Int32>, count: Int
+  ) {
+    let target = registers.inLanes
+    for plane in 0..<planes {
+      for index in 0..<count { target[plane &* stride &+ Int(offsets[index])] = Lane() }
+    }
   }
 }

@@ -1,10 +1,11 @@
-// The transformations of Winograd's minimal filtering F(4 × 4, 3 × 3) (Lavin, Gray 2016, Fast algorithms for convolutional
-// neural networks): a tile d of 6 × 6 elements and a kernel g of 3 × 3 give 4 × 4 results by 36 products instead of 144,
+// The transformations of Winograd's minimal filtering F(4 × 4, 3 × 3) (Lavin, Gray 2016, Fast
+// algorithms for convolutional neural networks): a tile d of 6 × 6 elements and a kernel g of 3 × 3
+// give 4 × 4 results by 36 products instead of 144,
 //
 //     Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
 //
-// and so, with the deltas y of the results, the kernel's gradient is Gᵀ [(A y Aᵀ) ⊙ (Bᵀ d B)] G. With the points 0, ±a, ±b and ∞
-// at which the polynomials behind this are evaluated,
+// and so, with the deltas y of the results, the kernel's gradient is Gᵀ [(A y Aᵀ) ⊙ (Bᵀ d B)] G.
+// With the points 0, ±a, ±b and ∞ at which the polynomials behind this are evaluated,
 //
 //          a²b²   0   −a²−b²   0    1  0         1/a²b² 0    0
 //           0   −ab²   −b²     a    1  0           p   pa   pa²            1  1  1  1  1  0
@@ -13,11 +14,13 @@
 //           0    a²b   −a²    −b    1  0           q  −qb   qb²            0  a³ −a³ b³ −b³ 1
 //           0   a²b²    0   −a²−b²  0  1           0    0    1
 //
-// where p = 1 / 2a²(a² − b²) and q = 1 / 2b²(b² − a²). The usual a = 1 and b = 2 lose a bit more than a = 5/8 and b = 3/2, whose
-// powers are as exact, and two at worst; errors are then about twice those of the direct product.
+// where p = 1 / 2a²(a² − b²) and q = 1 / 2b²(b² − a²). The usual a = 1 and b = 2 lose a bit more
+// than a = 5/8 and b = 3/2, whose powers are as exact, and two at worst; errors are then about
+// twice those of the direct product.
 //
-// What is transformed lies as 36 matrices, one for each element of the 6 × 6. A tile has more elements than the processor has
-// registers: its columns are transformed first and then its rows, by way of the nearest cache.
+// What is transformed lies as 36 matrices, one for each element of the 6 × 6. A tile has more
+// elements than the processor has registers: its columns are transformed first and then its rows,
+// by way of the nearest cache.
 
 enum Points {
   @inline(__always) static var a: Float { 0.625 }
@@ -112,82 +115,85 @@ private func narrowed(_ m: Six) -> Four {
   )
 }
 
-/// Bᵀ d B of the tiles of a channel's pictures.
-///
-/// - Parameters:
-///   - x: registers.
-///   - width: those from one row of a picture to the next.
-///   - bases: `tiles` numbers of registers, the upper left of each tile.
-///   - columns: by tile, its register in each matrix.
-///   - matrix: registers from a matrix to the next.
-///   - room: for 36 registers, as all that is handed over aligned to 64 bytes.
-public func filterTiles(
-  _ x: UnsafePointer<Float>, width: Int, bases: UnsafePointer<Int>, tiles: Int,
-  into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, matrix: Int,
-  room: UnsafeMutablePointer<Float>
-) {
-  let room = room.inLanes
-  for tile in 0..<tiles {
-    let (x, result) = (x.inLanes + bases[tile], result.inLanes + columns[tile])
-    for column in 0..<6 {
-      (room + column).store(filtered((x + column).six(every: width)), every: 6)
-    }
-    for row in 0..<6 {
-      let line = UnsafePointer(room + 6 &* row).six(every: 1)
-      (result + 6 &* row &* matrix).store(filtered(line), every: matrix)
-    }
-  }
-}
-
-/// A y Aᵀ of the tiles of a channel's deltas, each 4 × 4 from its base on; all else as for `filterTiles`.
-public func expandTiles(
-  _ y: UnsafePointer<Float>, width: Int, bases: UnsafePointer<Int>, tiles: Int,
-  into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, matrix: Int,
-  room: UnsafeMutablePointer<Float>
-) {
-  let room = room.inLanes
-  for tile in 0..<tiles {
-    let (y, result) = (y.inLanes + bases[tile], result.inLanes + columns[tile])
-    for column in 0..<4 {
-      (room + column).store(expanded((y + column).four(every: width)), every: 4)
-    }
-    for row in 0..<6 {
-      let line = UnsafePointer(room + 4 &* row).four(every: 1)
-      (result + 6 &* row &* matrix).store(expanded(line), every: matrix)
-    }
-  }
-}
-
-/// Y = bias + Aᵀ m A of the products of tiles, for some output channels.
-///
-/// - Parameters:
-///   - m: 36 matrices of [tileHeight, tiles] registers, of which so many `rows` are read.
-///   - targets: by tile the numbers of sixteen registers, row by row; a negative one is not written.
-///   - result: [rows, stride] registers.
-///   - room: for 36 registers.
-public func narrowTiles(
-  _ m: UnsafePointer<Float>, tiles: Int, bias: UnsafePointer<Float>, targets: UnsafePointer<Int>,
-  into result: UnsafeMutablePointer<Float>, stride: Int, rows: Int,
-  room: UnsafeMutablePointer<Float>
-) {
-  let (m, result, room) = (m.inLanes, result.inLanes, room.inLanes)
-  let matrix = tileHeight &* tiles
-  for row in 0..<rows {
-    let bias = Lane(repeating: bias[row])
-    let result = result + row &* stride
+extension CompiledKernels {
+  /// Bᵀ d B of the tiles of a channel's pictures.
+  ///
+  /// - Parameters:
+  ///   - x: registers.
+  ///   - width: those from one row of a picture to the next.
+  ///   - bases: `tiles` numbers of registers, the upper left of each tile.
+  ///   - columns: by tile, its register in each matrix.
+  ///   - matrix: registers from a matrix to the next.
+  ///   - room: for 36 registers, as all that is handed over aligned to 64 bytes.
+  public static func filterTiles(
+    _ x: UnsafePointer<Float>, width: Int, bases: UnsafePointer<Int>, tiles: Int,
+    into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, matrix: Int,
+    room: UnsafeMutablePointer<Float>
+  ) {
+    let room = room.inLanes
     for tile in 0..<tiles {
-      let m = m + (row &* tiles &+ tile)
+      let (x, result) = (x.inLanes + bases[tile], result.inLanes + columns[tile])
       for column in 0..<6 {
-        let sixth = (m + column &* matrix).six(every: 6 &* matrix)
-        (room + column).store(narrowed(sixth), every: 6)
+        (room + column).store(filtered((x + column).six(every: width)), every: 6)
       }
-      for line in 0..<4 {
-        let targets = targets + (16 &* tile &+ 4 &* line)
-        let values = narrowed(UnsafePointer(room + 6 &* line).six(every: 1))
-        if targets[0] >= 0 { result[targets[0]] = bias + values.0 }
-        if targets[1] >= 0 { result[targets[1]] = bias + values.1 }
-        if targets[2] >= 0 { result[targets[2]] = bias + values.2 }
-        if targets[3] >= 0 { result[targets[3]] = bias + values.3 }
+      for row in 0..<6 {
+        let line = UnsafePointer(room + 6 &* row).six(every: 1)
+        (result + 6 &* row &* matrix).store(filtered(line), every: matrix)
+      }
+    }
+  }
+
+  /// A y Aᵀ of the tiles of a channel's deltas, each 4 × 4 from its base on; all else as for
+  /// `filterTiles`.
+  public static func expandTiles(
+    _ y: UnsafePointer<Float>, width: Int, bases: UnsafePointer<Int>, tiles: Int,
+    into result: UnsafeMutablePointer<Float>, columns: UnsafePointer<Int>, matrix: Int,
+    room: UnsafeMutablePointer<Float>
+  ) {
+    let room = room.inLanes
+    for tile in 0..<tiles {
+      let (y, result) = (y.inLanes + bases[tile], result.inLanes + columns[tile])
+      for column in 0..<4 {
+        (room + column).store(expanded((y + column).four(every: width)), every: 4)
+      }
+      for row in 0..<6 {
+        let line = UnsafePointer(room + 4 &* row).four(every: 1)
+        (result + 6 &* row &* matrix).store(expanded(line), every: matrix)
+      }
+    }
+  }
+
+  /// Y = bias + Aᵀ m A of the products of tiles, for some output channels.
+  ///
+  /// - Parameters:
+  ///   - m: 36 matrices of [tileHeight, tiles] registers, of which so many `rows` are read.
+  ///   - targets: by tile the numbers of sixteen registers, row by row; a negative one is not written.
+  ///   - result: [rows, stride] registers.
+  ///   - room: for 36 registers.
+  public static func narrowTiles(
+    _ m: UnsafePointer<Float>, tiles: Int, bias: UnsafePointer<Float>, targets: UnsafePointer<Int>,
+    into result: UnsafeMutablePointer<Float>, stride: Int, rows: Int,
+    room: UnsafeMutablePointer<Float>
+  ) {
+    let (m, result, room) = (m.inLanes, result.inLanes, room.inLanes)
+    let matrix = tileHeight &* tiles
+    for row in 0..<rows {
+      let bias = Lane(repeating: bias[row])
+      let result = result + row &* stride
+      for tile in 0..<tiles {
+        let m = m + (row &* tiles &+ tile)
+        for column in 0..<6 {
+          let sixth = (m + column &* matrix).six(every: 6 &* matrix)
+          (room + column).store(narrowed(sixth), every: 6)
+        }
+        for line in 0..<4 {
+          let targets = targets + (16 &* tile &+ 4 &* line)
+          let values = narrowed(UnsafePointer(room + 6 &* line).six(every: 1))
+          if targets[0] >= 0 { result[targets[0]] = bias + values.0 }
+          if targets[1] >= 0 { result[targets[1]] = bias + values.1 }
+          if targets[2] >= 0 { result[targets[2]] = bias + values.2 }
+          if targets[3] >= 0 { result[targets[3]] = bias + values.3 }
+        }
       }
     }
   }

@@ -1,4 +1,5 @@
-// What minimal filtering makes of kernels, and of what becomes their gradients: see `Winograd.swift`.
+// What minimal filtering makes of kernels, and of what becomes their gradients: see
+// `Winograd.swift`.
 
 /// Gᵀ m
 @inline(__always)
@@ -12,27 +13,29 @@ private func narrowedToKernel(_ m: Six) -> Three {
   )
 }
 
-/// Gᵀ m G of sums of products: a kernel's gradient.
-///
-/// - Parameters:
-///   - m: 36 matrices of `count` numbers, a multiple of the lanes.
-///   - result: [9, count]
-///   - room: for 36 registers.
-public func narrowKernels(
-  _ m: UnsafePointer<Float>, count: Int, into result: UnsafeMutablePointer<Float>,
-  room: UnsafeMutablePointer<Float>
-) {
-  let (m, result, room) = (m.inLanes, result.inLanes, room.inLanes)
-  let matrix = count / lanes
-  for register in 0..<matrix {
-    let (m, result) = (m + register, result + register)
-    for column in 0..<6 {
-      let sixth = (m + column &* matrix).six(every: 6 &* matrix)
-      (room + column).store(narrowedToKernel(sixth), every: 6)
-    }
-    for row in 0..<3 {
-      let line = UnsafePointer(room + 6 &* row).six(every: 1)
-      (result + 3 &* row &* matrix).store(narrowedToKernel(line), every: matrix)
+extension CompiledKernels {
+  /// Gᵀ m G of sums of products: a kernel's gradient.
+  ///
+  /// - Parameters:
+  ///   - m: 36 matrices of `count` numbers, a multiple of the lanes.
+  ///   - result: [9, count]
+  ///   - room: for 36 registers.
+  public static func narrowKernels(
+    _ m: UnsafePointer<Float>, count: Int, into result: UnsafeMutablePointer<Float>,
+    room: UnsafeMutablePointer<Float>
+  ) {
+    let (m, result, room) = (m.inLanes, result.inLanes, room.inLanes)
+    let matrix = count / lanes
+    for register in 0..<matrix {
+      let (m, result) = (m + register, result + register)
+      for column in 0..<6 {
+        let sixth = (m + column &* matrix).six(every: 6 &* matrix)
+        (room + column).store(narrowedToKernel(sixth), every: 6)
+      }
+      for row in 0..<3 {
+        let line = UnsafePointer(room + 6 &* row).six(every: 1)
+        (result + 3 &* row &* matrix).store(narrowedToKernel(line), every: matrix)
+      }
     }
   }
 }
@@ -60,58 +63,60 @@ private func widened(_ x: RowsOfThree) -> (Rows, Rows, Rows, Rows, Rows, Rows) {
   )
 }
 
-/// G g Gᵀ of kernels, computed in double precision.
-///
-/// - Parameters:
-///   - kernels: of 3 × 3; those of `rows` output channels, at most `tileHeight`, begin `rowStride` apart, those of `channels` input
-///     channels `channelStride`.
-///   - mirrored: whether they are turned by half a turn.
-///   - result: [36, channels, tileHeight], what is beyond the rows repeating the last.
-///   - room: for 36 registers.
-public func widenKernels(
-  _ kernels: UnsafePointer<Float>, rows: Int, rowStride: Int, channels: Int, channelStride: Int,
-  mirrored: Bool, into result: UnsafeMutablePointer<Float>, room: UnsafeMutablePointer<Float>
-) {
-  func row(_ index: Int) -> UnsafePointer<Float> { kernels + min(index, rows &- 1) &* rowStride }
-  let (row0, row1, row2, row3) = (row(0), row(1), row(2), row(3))
-  #if LANES_16
-    let (row4, row5, row6, row7) = (row(4), row(5), row(6), row(7))
-  #endif
-  let (first, step) = mirrored ? (8, -1) : (0, 1)
-  let room = UnsafeMutableRawPointer(room).assumingMemoryBound(to: Rows.self)
-  for channel in 0..<channels {
-    func element(_ index: Int) -> Rows {
-      let k = channel &* channelStride &+ first &+ step &* index
-      #if LANES_16
-        let rows = RowsOfFloats(
-          row0[k], row1[k], row2[k], row3[k], row4[k], row5[k], row6[k], row7[k])
-      #else
-        let rows = RowsOfFloats(row0[k], row1[k], row2[k], row3[k])
-      #endif
-      return Rows(rows)
-    }
-    for column in 0..<3 {
-      let lines = widened((element(column), element(column &+ 3), element(column &+ 6)))
-      room[column] = lines.0
-      room[column &+ 3] = lines.1
-      room[column &+ 6] = lines.2
-      room[column &+ 9] = lines.3
-      room[column &+ 12] = lines.4
-      room[column &+ 15] = lines.5
-    }
-    for line in 0..<6 {
-      let numbers = widened((room[3 &* line], room[3 &* line &+ 1], room[3 &* line &+ 2]))
-      func store(_ column: Int, _ rows: Rows) {
-        let target = result + ((6 &* line &+ column) &* channels &+ channel) &* tileHeight
-        UnsafeMutableRawPointer(target).storeBytes(
-          of: RowsOfFloats(rows), as: RowsOfFloats.self)
+extension CompiledKernels {
+  /// G g Gᵀ of kernels, computed in double precision.
+  ///
+  /// - Parameters:
+  ///   - kernels: of 3 × 3; those of `rows` output channels, at most `tileHeight`, begin `rowStride` apart, those of `channels` input
+  ///     channels `channelStride`.
+  ///   - mirrored: whether they are turned by half a turn.
+  ///   - result: [36, channels, tileHeight], what is beyond the rows repeating the last.
+  ///   - room: for 36 registers.
+  public static func widenKernels(
+    _ kernels: UnsafePointer<Float>, rows: Int, rowStride: Int, channels: Int, channelStride: Int,
+    mirrored: Bool, into result: UnsafeMutablePointer<Float>, room: UnsafeMutablePointer<Float>
+  ) {
+    func row(_ index: Int) -> UnsafePointer<Float> { kernels + min(index, rows &- 1) &* rowStride }
+    let (row0, row1, row2, row3) = (row(0), row(1), row(2), row(3))
+    #if LANES_16
+      let (row4, row5, row6, row7) = (row(4), row(5), row(6), row(7))
+    #endif
+    let (first, step) = mirrored ? (8, -1) : (0, 1)
+    let room = UnsafeMutableRawPointer(room).assumingMemoryBound(to: Rows.self)
+    for channel in 0..<channels {
+      func element(_ index: Int) -> Rows {
+        let k = channel &* channelStride &+ first &+ step &* index
+        #if LANES_16
+          let rows = RowsOfFloats(
+            row0[k], row1[k], row2[k], row3[k], row4[k], row5[k], row6[k], row7[k])
+        #else
+          let rows = RowsOfFloats(row0[k], row1[k], row2[k], row3[k])
+        #endif
+        return Rows(rows)
       }
-      store(0, numbers.0)
-      store(1, numbers.1)
-      store(2, numbers.2)
-      store(3, numbers.3)
-      store(4, numbers.4)
-      store(5, numbers.5)
+      for column in 0..<3 {
+        let lines = widened((element(column), element(column &+ 3), element(column &+ 6)))
+        room[column] = lines.0
+        room[column &+ 3] = lines.1
+        room[column &+ 6] = lines.2
+        room[column &+ 9] = lines.3
+        room[column &+ 12] = lines.4
+        room[column &+ 15] = lines.5
+      }
+      for line in 0..<6 {
+        let numbers = widened((room[3 &* line], room[3 &* line &+ 1], room[3 &* line &+ 2]))
+        func store(_ column: Int, _ rows: Rows) {
+          let target = result + ((6 &* line &+ column) &* channels &+ channel) &* tileHeight
+          UnsafeMutableRawPointer(target).storeBytes(
+            of: RowsOfFloats(rows), as: RowsOfFloats.self)
+        }
+        store(0, numbers.0)
+        store(1, numbers.1)
+        store(2, numbers.2)
+        store(3, numbers.3)
+        store(4, numbers.4)
+        store(5, numbers.5)
+      }
     }
   }
 }

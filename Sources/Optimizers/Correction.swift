@@ -1,4 +1,5 @@
 import Kernels
+import Products
 import Tensors
 
 /// What becomes of a gradient on its way into a rule, element by element, g being the gradient's and p the
@@ -121,16 +122,17 @@ public struct Correction: Sendable {
     }
   }
 
-  /// As `DescentKernel.descend`, of all elements.
-  mutating func descend(rate: Float, share: Float, _ workers: Workers, _ kernel: DescentKernel) {
+  /// As `LaneMicrokernels.descend`, of all elements.
+  mutating func descend(rate: Float, share: Float, _ workers: Workers, _ kernels: LaneKernels) {
     isFinite = allPieces(of: parameter.shape.count) { areFinite in
       gradient.withValues(of: Float.self) { g in
         guard let start = g.baseAddress else { return }
         _ = parameter.withRenewal(of: Float.self) { old, new in
           workers.run(cutting: g.count, into: elementsPerPiece) { range in
             let first = range.lowerBound
-            areFinite[first / elementsPerPiece] = kernel.descend(
-              old + first, start + first, range.count, share, rate, new + first)
+            areFinite[first / elementsPerPiece] = kernels.compiled.descend(
+              old + first, by: start + first, count: range.count, share: share, rate: rate,
+              into: new + first)
           }
         }
       }

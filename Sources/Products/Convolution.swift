@@ -3,8 +3,7 @@ import Tensors
 
 /// Examples in one piece of a convolution.
 ///
-/// As with `examplesPerPiece`, results depend on it and on nothing else: it is a power of two that divides
-/// `examplesPerPiece`, so that data sets cut at the same numbers give the same bytes.
+/// Weight gradients depend on it, as the sums of the pieces are added up.
 public let convolutionExamplesPerPiece = 16
 
 /// The three products of a convolutional layer, in F32 or F64.
@@ -22,7 +21,7 @@ public struct Convolution: Sendable {
   public let output: Shape
   /// [O, C/G, KH, KW]
   public let weight: Shape
-  /// For F32, where the processor has the registers; all else is done by the BLAS.
+  /// For F32, where the processor has the registers; all else is im2col.
   let inLanes: LaneConvolution?
   /// For F32 too, where the window allows it.
   let inTiles: WinogradConvolution?
@@ -34,7 +33,7 @@ public struct Convolution: Sendable {
   /// - Parameters:
   ///   - input: [C, H, W]; the groups divide C, and the window fits into the padded picture.
   ///   - outputs: O, which the groups divide too.
-  ///   - kernels: nil for the BLAS.
+  ///   - kernels: nil for im2col.
   ///   - minimal: whether windows of 3 × 3 that move by one are computed with fewer products; nil for where that pays.
   public init(
     _ window: Window, input: Shape, outputs: Int, groups: Int = 1,
@@ -50,7 +49,7 @@ public struct Convolution: Sendable {
     weight = [outputs, input[0] / groups, window.height.length, window.width.length]
     registersForward = window.registersForward(over: input)
     registersBackward = window.registersBackward(over: input)
-    // Pictures that claim more padding than registers can be counted are left to the BLAS, which needs no margin.
+    // Pictures that claim more padding than registers can be counted are left to im2col, which needs no margin.
     let most = max(
       registersForward * Double(weight[1]), registersBackward * Double(outputs / groups))
     let kernels = 2 * most < Double(Int32.max) ? kernels : nil

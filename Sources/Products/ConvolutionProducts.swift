@@ -31,7 +31,7 @@ struct ConvolutionProducts: Sendable {
 
   // MARK: Products
 
-  func forward<R: BLASReal>(
+  func forward<R: ProductReal>(
     _ input: Tensor, _ weight: Tensor, _ bias: Tensor?, into result: inout Tensor,
     of type: R.Type, _ workers: Workers
   ) {
@@ -67,7 +67,7 @@ struct ConvolutionProducts: Sendable {
     }
   }
 
-  func inputGradient<R: BLASReal>(
+  func inputGradient<R: ProductReal>(
     _ delta: Tensor, _ weight: Tensor, into result: inout Tensor, of type: R.Type,
     _ workers: Workers
   ) {
@@ -103,7 +103,7 @@ struct ConvolutionProducts: Sendable {
     }
   }
 
-  func weightGradient<R: BLASReal>(
+  func weightGradient<R: ProductReal>(
     _ delta: Tensor, _ input: Tensor, of type: R.Type, _ workers: Workers
   ) -> Tensor {
     let sums = withPointers(delta, input, of: type) { d, x in
@@ -114,7 +114,7 @@ struct ConvolutionProducts: Sendable {
     return Tensor(lowering.inOrderOfWeight(sums.map { R($0) }), shape: weight)
   }
 
-  private func addProducts<R: BLASReal>(
+  private func addProducts<R: ProductReal>(
     _ d: UnsafePointer<R>, _ x: UnsafePointer<R>, _ blocks: [Range<Int>],
     into partial: UnsafeMutablePointer<R>
   ) {

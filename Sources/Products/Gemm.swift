@@ -1,11 +1,5 @@
-import CBLASThreads
 import Kernels
-
-#if canImport(Accelerate)
-  import Accelerate
-#else
-  import CBLAS
-#endif
+import Microkernels
 
 /// A block of a row-major matrix in memory.
 public struct Matrix<R: Real> {
@@ -69,77 +63,9 @@ public enum Factor<R: Real> {
   }
 }
 
-/// A type that the BLAS multiplies matrices of.
-public protocol BLASReal: Real {
-  /// result = a · b, or result + a · b where `adding`; `result` is row-major, its rows `stride` elements apart.
-  static func multiply(
-    _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, stride: Int,
-    adding: Bool)
-}
-
-extension BLASReal {
-  /// result = a · b, or result + a · b where `adding`; `result` is row-major and packed.
-  public static func multiply(
-    _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, adding: Bool
-  ) {
-    multiply(a, b, into: result, stride: b.columns, adding: adding)
-  }
-}
-
-extension Float: BLASReal {
-  public static func multiply(
-    _ a: Factor<Float>, _ b: Factor<Float>, into result: UnsafeMutablePointer<Float>, stride: Int,
-    adding: Bool
-  ) {
-    if isTiny(a, b) { return multiplyPlainly(a, b, into: result, stride: stride, adding: adding) }
-    let (a, b) = blasFactors(a, b)
-    cblas_sgemm(
-      CblasRowMajor, a.order, b.order, a.rows, b.columns, a.columns, 1, a.elements, a.stride,
-      b.elements, b.stride, adding ? 1 : 0, result, CInt(stride))
-  }
-}
-
-extension Double: BLASReal {
-  public static func multiply(
-    _ a: Factor<Double>, _ b: Factor<Double>, into result: UnsafeMutablePointer<Double>,
-    stride: Int, adding: Bool
-  ) {
-    if isTiny(a, b) { return multiplyPlainly(a, b, into: result, stride: stride, adding: adding) }
-    let (a, b) = blasFactors(a, b)
-    cblas_dgemm(
-      CblasRowMajor, a.order, b.order, a.rows, b.columns, a.columns, 1, a.elements, a.stride,
-      b.elements, b.stride, adding ? 1 : 0, result, CInt(stride))
-  }
-}
-
-/// Whether a product is so small that a BLAS would take longer to prepare it than to compute it: fewer than some
-/// 300 multiplications on the machines measured.
-private func isTiny<R>(_ a: Factor<R>, _ b: Factor<R>) -> Bool {
-  a.rows * a.columns * b.columns <= 256
-}
-
-/// As `multiply`, every element of the result added up from the first term to the last.
-private func multiplyPlainly<R: Real>(
-  _ a: Factor<R>, _ b: Factor<R>, into result: UnsafeMutablePointer<R>, stride: Int, adding: Bool
-) {
-  precondition(
-    a.columns == b.rows, "product of \(a.rows) × \(a.columns) and \(b.rows) × \(b.columns)")
-  let (x, y) = (a.places, b.places)
-  for row in 0..<a.rows {
-    for column in 0..<b.columns {
-      let place = row * stride + column
-      var sum = adding ? result[place] : 0
-      for term in 0..<a.columns {
-        sum += x.start[row * x.down + term * x.right] * y.start[term * y.down + column * y.right]
-      }
-      result[place] = sum
-    }
-  }
-}
-
 extension Factor {
   /// Where its elements lie, and how far apart those of neighboring rows and columns are.
-  var places: (start: UnsafePointer<R>, down: Int, right: Int) {
+  fileprivate var places: (start: UnsafePointer<R>, down: Int, right: Int) {
     switch self {
     case .plain(let matrix): (matrix.elements, matrix.stride, 1)
     case .transposed(let matrix): (matrix.elements, 1, matrix.stride)
@@ -147,33 +73,72 @@ extension Factor {
   }
 }
 
-/// A factor in the terms of the BLAS.
-private struct BLASFactor<R: Real> {
-  let elements: UnsafePointer<R>
-  let order: CBLAS_TRANSPOSE
-  let rows, columns, stride: CInt
+/// A type that matrices of are multiplied in: F32 and F64.
+public protocol ProductReal: Real {
+  /// result = a · b, or result + a · b where `adding`; `result` is row-major, its rows `stride`
+  /// elements apart.
+  ///
+  /// By the calling thread. An element depends on its own row of a and column of b alone, and on
+  /// whether the factors are transposed: a product of some rows or columns has the bytes that it
+  /// has in the whole.
+  static func multiply(
+    _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, stride: Int,
+    adding: Bool, with kernels: ProductKernels)
+}
 
-  init(_ factor: Factor<R>) {
-    let matrix: Matrix<R>
-    switch factor {
-    case .plain(let plain): (matrix, order) = (plain, CblasNoTrans)
-    case .transposed(let transposed): (matrix, order) = (transposed, CblasTrans)
-    }
-    precondition(
-      max(factor.rows, factor.columns, matrix.stride) <= Int(CInt.max),
-      "the BLAS counts to \(CInt.max), not to \(factor.rows) × \(factor.columns)")
-    elements = matrix.elements
-    (rows, columns) = (CInt(factor.rows), CInt(factor.columns))
-    stride = CInt(matrix.stride)
+extension ProductReal {
+  /// As `multiply` with the kernels that are best on this processor.
+  public static func multiply(
+    _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, stride: Int,
+    adding: Bool
+  ) {
+    multiply(a, b, into: result, stride: stride, adding: adding, with: .best)
+  }
+
+  /// As `multiply` into packed rows.
+  public static func multiply(
+    _ a: Factor<Self>, _ b: Factor<Self>, into result: UnsafeMutablePointer<Self>, adding: Bool
+  ) {
+    multiply(a, b, into: result, stride: b.columns, adding: adding)
   }
 }
 
-private func blasFactors<R>(_ a: Factor<R>, _ b: Factor<R>) -> (BLASFactor<R>, BLASFactor<R>) {
-  precondition(
-    a.columns == b.rows, "product of \(a.rows) × \(a.columns) and \(b.rows) × \(b.columns)")
-  _ = onlyOneThread
-  return (BLASFactor(a), BLASFactor(b))
+extension Float: ProductReal {
+  public static func multiply(
+    _ a: Factor<Float>, _ b: Factor<Float>, into result: UnsafeMutablePointer<Float>, stride: Int,
+    adding: Bool, with kernels: ProductKernels
+  ) {
+    withScratch(a, b, kernels) { scratch in
+      let (x, y) = (a.places, b.places)
+      kernels.compiled.multiply(
+        x.start, aDown: x.down, aRight: x.right, rows: a.rows, y.start, bDown: y.down,
+        bRight: y.right, columns: b.columns, terms: a.columns, into: result, stride: stride,
+        adding: adding, scratch: scratch)
+    }
+  }
 }
 
-/// Once, before the first product.
-private let onlyOneThread: Void = nn_blas_use_one_thread()
+extension Double: ProductReal {
+  public static func multiply(
+    _ a: Factor<Double>, _ b: Factor<Double>, into result: UnsafeMutablePointer<Double>,
+    stride: Int, adding: Bool, with kernels: ProductKernels
+  ) {
+    withScratch(a, b, kernels) { scratch in
+      let (x, y) = (a.places, b.places)
+      kernels.compiled.multiply(
+        x.start, aDown: x.down, aRight: x.right, rows: a.rows, y.start, bDown: y.down,
+        bRight: y.right, columns: b.columns, terms: a.columns, into: result, stride: stride,
+        adding: adding, scratch: scratch)
+    }
+  }
+}
+
+private func withScratch<R: Real>(
+  _ a: Factor<R>, _ b: Factor<R>, _ kernels: ProductKernels,
+  _ body: (UnsafeMutablePointer<R>) -> Void
+) {
+  precondition(
+    a.columns == b.rows, "product of \(a.rows) × \(a.columns) and \(b.rows) × \(b.columns)")
+  let size = kernels.compiled.productScratch(rows: a.rows, columns: b.columns, terms: a.columns)
+  Scratch.with(size, of: R.self, body)
+}

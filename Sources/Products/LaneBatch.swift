@@ -88,12 +88,15 @@ struct LaneResult {
     case .byExample:
       body(room, elements.count)
       if elements.count == plane {
-        kernels.collect(room, channels.count * plane, target + first, block.count, exampleSize)
+        kernels.compiled.collect(
+          room, elements: channels.count * plane, into: target + first, examples: block.count,
+          exampleStride: exampleSize)
       } else {
         for row in 0..<channels.count {
-          kernels.collect(
-            room + row * elements.count * kernels.lanes, elements.count,
-            target + first + row * plane, block.count, exampleSize)
+          kernels.compiled.collect(
+            room + row * elements.count * kernels.lanes, elements: elements.count,
+            into: target + first + row * plane, examples: block.count,
+            exampleStride: exampleSize)
         }
       }
     }

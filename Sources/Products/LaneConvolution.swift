@@ -121,11 +121,12 @@ struct LaneConvolution: Sendable {
           guard let bases = bases.baseAddress, let targets = targets.baseAddress else { return }
           for run in phase.runs {
             // Where nothing is seen there may be no tap at all to point to.
-            kernels.convolve(
-              registers, bases + run.places.lowerBound, targets + run.places.lowerBound,
-              run.places.count, taps.baseAddress.map { $0 + run.taps.lowerBound } ?? bases,
-              run.taps.count, weight + run.taps.lowerBound * kernels.tileHeight, bias, target,
-              stride, rows)
+            kernels.compiled.convolve(
+              registers, bases: bases + run.places.lowerBound,
+              targets: targets + run.places.lowerBound, positions: run.places.count,
+              taps: taps.baseAddress.map { $0 + run.taps.lowerBound } ?? bases,
+              count: run.taps.count, weight: weight + run.taps.lowerBound * kernels.tileHeight,
+              bias: bias, into: target, stride: stride, rows: rows)
           }
         }
       }
@@ -186,11 +187,11 @@ struct LaneConvolution: Sendable {
             phase.bases.withUnsafeBufferPointer { bases in
               guard let bases = bases.baseAddress else { return }
               for row in stride(from: 0, to: outputsPerGroup, by: kernels.deltasTogether) {
-                kernels.correlate(
-                  deltas + (row * places + some.lowerBound) * lanes, places, registers,
-                  bases + some.lowerBound, some.count, taps, taps.count,
-                  partial + (group * tall + row) * taps.count, true,
-                  min(kernels.deltasTogether, outputsPerGroup - row))
+                kernels.compiled.correlate(
+                  delta: deltas + (row * places + some.lowerBound) * lanes, stride: places,
+                  x: registers, bases: bases + some.lowerBound, positions: some.count, taps: taps,
+                  count: taps.count, into: partial + (group * tall + row) * taps.count,
+                  adding: true, rows: min(kernels.deltasTogether, outputsPerGroup - row))
               }
             }
           }

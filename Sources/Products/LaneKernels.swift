@@ -1,153 +1,23 @@
 import Kernels
 import Lanes16
+import Lanes4
 import Lanes8
+import Microkernels
 
-/// The kernels of `Lanes8` or of `Lanes16`, in F32: the same sources, compiled for one kind of processor each.
-///
-/// See there what each of them computes.
+/// The microkernels in F32 of one kind of processor.
 public struct LaneKernels: Sendable {
+  /// The compilation that they are of.
+  public let compiled: any LaneMicrokernels.Type
   /// Numbers in a register.
   public let lanes: Int
   let tileHeight, placesTogether, tapsTogether, deltasTogether: Int
-  let spread:
-    @Sendable (
-      _ source: UnsafePointer<Float>, _ examples: Int, _ exampleStride: Int,
-      _ targets: UnsafePointer<Int32>, _ elements: Int, _ registers: UnsafeMutablePointer<Float>
-    ) -> Void
-  let collect:
-    @Sendable (
-      _ registers: UnsafePointer<Float>, _ elements: Int, _ result: UnsafeMutablePointer<Float>,
-      _ examples: Int, _ exampleStride: Int
-    ) -> Void
-  let clear:
-    @Sendable (
-      _ registers: UnsafeMutablePointer<Float>, _ planes: Int, _ stride: Int,
-      _ offsets: UnsafePointer<Int32>, _ count: Int
-    ) -> Void
-  let convolve:
-    @Sendable (
-      _ x: UnsafePointer<Float>, _ bases: UnsafePointer<Int>, _ targets: UnsafePointer<Int>,
-      _ positions: Int, _ taps: UnsafePointer<Int>, _ count: Int, _ weight: UnsafePointer<Float>,
-      _ bias: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>, _ stride: Int,
-      _ rows: Int
-    ) -> Void
-  let correlate:
-    @Sendable (
-      _ delta: UnsafePointer<Float>, _ stride: Int, _ x: UnsafePointer<Float>,
-      _ bases: UnsafePointer<Int>, _ positions: Int, _ taps: UnsafePointer<Int>, _ count: Int,
-      _ sums: UnsafeMutablePointer<Float>, _ adding: Bool, _ rows: Int
-    ) -> Void
-  let filterTiles,
-    expandTiles:
-      @Sendable (
-        _ x: UnsafePointer<Float>, _ width: Int, _ bases: UnsafePointer<Int>, _ tiles: Int,
-        _ result: UnsafeMutablePointer<Float>, _ columns: UnsafePointer<Int>, _ matrix: Int,
-        _ room: UnsafeMutablePointer<Float>
-      ) -> Void
-  let narrowTiles:
-    @Sendable (
-      _ m: UnsafePointer<Float>, _ tiles: Int, _ bias: UnsafePointer<Float>,
-      _ targets: UnsafePointer<Int>, _ result: UnsafeMutablePointer<Float>, _ stride: Int,
-      _ rows: Int, _ room: UnsafeMutablePointer<Float>
-    ) -> Void
-  let widenKernels:
-    @Sendable (
-      _ kernels: UnsafePointer<Float>, _ rows: Int, _ rowStride: Int, _ channels: Int,
-      _ channelStride: Int, _ mirrored: Bool, _ result: UnsafeMutablePointer<Float>,
-      _ room: UnsafeMutablePointer<Float>
-    ) -> Void
-  let narrowKernels:
-    @Sendable (
-      _ m: UnsafePointer<Float>, _ count: Int, _ result: UnsafeMutablePointer<Float>,
-      _ room: UnsafeMutablePointer<Float>
-    ) -> Void
 
-  /// What is done to signals that lie in registers.
-  let channels: ChannelKernels
-
-  /// For processors with AVX2; on arm64 for all.
-  static let eight = LaneKernels(
-    lanes: Lanes8.lanes, tileHeight: Lanes8.tileHeight,
-    placesTogether: Lanes8.placesTogether, tapsTogether: Lanes8.tapsTogether,
-    deltasTogether: Lanes8.deltasTogether,
-    spread: {
-      Lanes8.spread($0, examples: $1, exampleStride: $2, to: $3, elements: $4, in: $5)
-    },
-    collect: {
-      Lanes8.collect($0, elements: $1, into: $2, examples: $3, exampleStride: $4)
-    },
-    clear: { Lanes8.clear($0, planes: $1, stride: $2, at: $3, count: $4) },
-    convolve: {
-      Lanes8.convolve(
-        $0, bases: $1, targets: $2, positions: $3, taps: $4, count: $5, weight: $6, bias: $7,
-        into: $8, stride: $9, rows: $10)
-    },
-    correlate: {
-      Lanes8.correlate(
-        delta: $0, stride: $1, x: $2, bases: $3, positions: $4, taps: $5, count: $6, into: $7,
-        adding: $8, rows: $9)
-    },
-    filterTiles: {
-      Lanes8.filterTiles(
-        $0, width: $1, bases: $2, tiles: $3, into: $4, columns: $5, matrix: $6, room: $7)
-    },
-    expandTiles: {
-      Lanes8.expandTiles(
-        $0, width: $1, bases: $2, tiles: $3, into: $4, columns: $5, matrix: $6, room: $7)
-    },
-    narrowTiles: {
-      Lanes8.narrowTiles(
-        $0, tiles: $1, bias: $2, targets: $3, into: $4, stride: $5, rows: $6, room: $7)
-    },
-    widenKernels: {
-      Lanes8.widenKernels(
-        $0, rows: $1, rowStride: $2, channels: $3, channelStride: $4, mirrored: $5, into: $6,
-        room: $7)
-    },
-    narrowKernels: { Lanes8.narrowKernels($0, count: $1, into: $2, room: $3) },
-    channels: .eight)
-
-  /// For processors with AVX-512.
-  static let sixteen = LaneKernels(
-    lanes: Lanes16.lanes, tileHeight: Lanes16.tileHeight,
-    placesTogether: Lanes16.placesTogether, tapsTogether: Lanes16.tapsTogether,
-    deltasTogether: Lanes16.deltasTogether,
-    spread: {
-      Lanes16.spread($0, examples: $1, exampleStride: $2, to: $3, elements: $4, in: $5)
-    },
-    collect: {
-      Lanes16.collect($0, elements: $1, into: $2, examples: $3, exampleStride: $4)
-    },
-    clear: { Lanes16.clear($0, planes: $1, stride: $2, at: $3, count: $4) },
-    convolve: {
-      Lanes16.convolve(
-        $0, bases: $1, targets: $2, positions: $3, taps: $4, count: $5, weight: $6, bias: $7,
-        into: $8, stride: $9, rows: $10)
-    },
-    correlate: {
-      Lanes16.correlate(
-        delta: $0, stride: $1, x: $2, bases: $3, positions: $4, taps: $5, count: $6, into: $7,
-        adding: $8, rows: $9)
-    },
-    filterTiles: {
-      Lanes16.filterTiles(
-        $0, width: $1, bases: $2, tiles: $3, into: $4, columns: $5, matrix: $6, room: $7)
-    },
-    expandTiles: {
-      Lanes16.expandTiles(
-        $0, width: $1, bases: $2, tiles: $3, into: $4, columns: $5, matrix: $6, room: $7)
-    },
-    narrowTiles: {
-      Lanes16.narrowTiles(
-        $0, tiles: $1, bias: $2, targets: $3, into: $4, stride: $5, rows: $6, room: $7)
-    },
-    widenKernels: {
-      Lanes16.widenKernels(
-        $0, rows: $1, rowStride: $2, channels: $3, channelStride: $4, mirrored: $5, into: $6,
-        room: $7)
-    },
-    narrowKernels: { Lanes16.narrowKernels($0, count: $1, into: $2, room: $3) },
-    channels: .sixteen)
+  private init(_ compiled: any LaneMicrokernels.Type) {
+    self.compiled = compiled
+    lanes = compiled.lanes
+    (tileHeight, placesTogether) = (compiled.tileHeight, compiled.placesTogether)
+    (tapsTogether, deltasTogether) = (compiled.tapsTogether, compiled.deltasTogether)
+  }
 
   /// Those that this processor can run, the widest last.
   public static let supported = RegisterWidth.supported.map(of)
@@ -155,12 +25,28 @@ public struct LaneKernels: Sendable {
   /// Those of the widest registers; nil where there are none: `RegisterWidth.best`.
   public static let best = RegisterWidth.best.map(of)
 
+  /// The one place that chooses: `eight` for processors with AVX2 and on arm64, `sixteen` for those
+  /// with AVX-512.
   private static func of(_ width: RegisterWidth) -> LaneKernels {
     switch width {
-    case .eight: eight
-    case .sixteen: sixteen
+    case .eight: LaneKernels(Lanes8.CompiledKernels.self)
+    case .sixteen: LaneKernels(Lanes16.CompiledKernels.self)
     }
   }
+}
+
+/// The products of matrices of one kind of processor.
+public struct ProductKernels: Sendable {
+  let compiled: any ProductMicrokernels.Type
+
+  /// Those that this processor can run, the widest last. The first run anywhere.
+  public static let supported =
+    [ProductKernels(compiled: Lanes4.CompiledKernels.self)]
+    + LaneKernels.supported.map { ProductKernels(compiled: $0.compiled) }
+
+  /// Those of the widest registers that `LaneKernels` may use.
+  public static let best =
+    LaneKernels.best.map { ProductKernels(compiled: $0.compiled) } ?? supported[0]
 }
 
 // MARK: What `correlate` wants, and gives

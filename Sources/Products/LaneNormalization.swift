@@ -28,21 +28,28 @@ public struct LaneNormalization: Sendable {
     var variance = known?.variance ?? mean
     let (weight, bias) = (weight.values(of: Float.self), bias.values(of: Float.self))
     var y = Tensor(uninitialized: x.shape, .f32)
-    let kernels = kernels.channels
+    let kernels = kernels.compiled
     mean.withMutableValues(of: Float.self) { mean in
       variance.withMutableValues(of: Float.self) { variance in
         withPointers(x, into: &y, of: Float.self) { x, y in
           workers.run(pieces: planes.channels) { channel in
             if !isKnown {
               mean[channel] = Float(
-                planes.sum(channel) { kernels.sum(x + $0, planes.size, $1) } / planes.numbers)
+                planes.sum(channel) { kernels.sum(x + $0, count: planes.size, into: $1) }
+                  / planes.numbers)
               let shift = mean[channel]
               variance[channel] = Float(
-                planes.sum(channel) { kernels.sumOfSquares(x + $0, shift, planes.size, $1) }
+                planes.sum(channel) {
+                  kernels.sumOfSquares(x + $0, minus: shift, count: planes.size, into: $1)
+                }
                   / planes.numbers)
             }
             let line = line(mean[channel], variance[channel], weight[channel], bias[channel])
-            planes.forEach(channel) { kernels.normalize(x + $0, planes.size, line, y + $0) }
+            planes.forEach(channel) {
+              kernels.normalize(
+                x + $0, count: planes.size, mean: line.mean, scale: line.scale, bias: line.bias,
+                isRectified: isRectified, into: y + $0)
+            }
           }
         }
       }
@@ -69,7 +76,7 @@ public struct LaneNormalization: Sendable {
     let (mean, variance) = (mean.values(of: Float.self), variance.values(of: Float.self))
     var result = Tensor(uninitialized: wantsInputGradient ? input.shape : [0], .f32)
     let share = areOfInput ? 1 / planes.numbers : 0
-    let kernels = kernels.channels
+    let kernels = kernels.compiled
     withPointers(error, input, of: Float.self) { error, x in
       products.withMutableValues(of: Float.self) { products in
         sums.withMutableValues(of: Float.self) { sums in
@@ -78,7 +85,9 @@ public struct LaneNormalization: Sendable {
               let line = line(
                 mean[channel], variance[channel], weight?[channel] ?? 0, bias?[channel] ?? 0)
               let (sum, product) = planes.sums(channel) {
-                kernels.sumsOfErrors(error + $0, x + $0, planes.size, line, $1, $2)
+                kernels.sumsOfErrors(
+                  error + $0, x + $0, count: planes.size, mean: line.mean, scale: line.scale,
+                  bias: line.bias, isRectified: isRectified, into: $1, $2)
               }
               sums[channel] = Float(sum)
               products[channel] = Float(product)
@@ -87,7 +96,9 @@ public struct LaneNormalization: Sendable {
                 let slope = plain.slope(products[channel], variance[channel], share)
                 planes.forEach(channel) {
                   kernels.passBack(
-                    error + $0, x + $0, planes.size, line, offset, slope, result + $0)
+                    error + $0, x + $0, count: planes.size, mean: line.mean, scale: line.scale,
+                    bias: line.bias, isRectified: isRectified, offset: offset, slope: slope,
+                    into: result + $0)
                 }
               }
               products[channel] = plain.perDeviation(products[channel], variance[channel])
@@ -99,11 +110,11 @@ public struct LaneNormalization: Sendable {
     return .init(weight: products, bias: sums, input: result)
   }
 
-  private func line(_ mean: Float, _ variance: Float, _ weight: Float, _ bias: Float)
-    -> ChannelKernels.Line
-  {
-    .init(
-      mean: mean, scale: plain.perDeviation(weight, variance), bias: bias, isRectified: isRectified)
+  /// A channel's y = scale · (x − mean) + bias.
+  private func line(
+    _ mean: Float, _ variance: Float, _ weight: Float, _ bias: Float
+  ) -> (mean: Float, scale: Float, bias: Float) {
+    (mean, plain.perDeviation(weight, variance), bias)
   }
 }
 

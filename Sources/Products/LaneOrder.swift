@@ -23,9 +23,9 @@ extension LaneKernels {
         workers.run(pieces: examples / lanes) { block in
           let first = block * lanes * example.count
           for part in elements {
-            spread(
-              x + first + part.lowerBound, lanes, example.count, registers, part.count,
-              result + first + part.lowerBound * lanes)
+            compiled.spread(
+              x + first + part.lowerBound, examples: lanes, exampleStride: example.count,
+              to: registers, elements: part.count, in: result + first + part.lowerBound * lanes)
           }
         }
       }
@@ -41,7 +41,9 @@ extension LaneKernels {
     withPointers(registers, into: &result, of: Float.self) { x, result in
       workers.run(pieces: blocks) { block in
         let first = block * lanes * example.count
-        collect(x + first, example.count, result + first, lanes, example.count)
+        compiled.collect(
+          x + first, elements: example.count, into: result + first, examples: lanes,
+          exampleStride: example.count)
       }
     }
   }
@@ -69,7 +71,7 @@ extension LaneKernels {
     return signals.withValues(of: Float.self) { x in
       guard let x = x.baseAddress else { preconditionFailure("no signals") }
       return summedOverPlanes(blocks: blocks, channels, workers) { plane, sums in
-        self.channels.sumInDoubles(x + plane * size * lanes, size, sums)
+        compiled.sumInDoubles(x + plane * size * lanes, count: size, into: sums)
       }
     }
   }

@@ -66,8 +66,11 @@ struct LanePictures: Sendable {
     _ pictures: UnsafePointer<Float>, _ examples: Int, _ exampleStride: Int,
     by kernels: LaneKernels, into registers: UnsafeMutablePointer<Float>
   ) {
-    kernels.clear(registers, channels, plane, margin, margin.count)
-    kernels.spread(pictures, examples, exampleStride, elements, elements.count, registers)
+    kernels.compiled.clear(
+      registers, planes: channels, stride: plane, at: margin, count: margin.count)
+    kernels.compiled.spread(
+      pictures, examples: examples, exampleStride: exampleStride, to: elements,
+      elements: elements.count, in: registers)
   }
 
   /// Fills the registers with pictures that lie in registers already, without a margin.
@@ -76,7 +79,8 @@ struct LanePictures: Sendable {
     into registers: UnsafeMutablePointer<Float>
   ) {
     let lanes = kernels.lanes
-    kernels.clear(registers, channels, plane, margin, margin.count)
+    kernels.compiled.clear(
+      registers, planes: channels, stride: plane, at: margin, count: margin.count)
     let start = registers + register(0, 0) * lanes
     for channel in 0..<channels {
       for row in 0..<height {

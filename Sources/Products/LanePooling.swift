@@ -12,7 +12,7 @@ public struct LaneMaxPooling: Sendable {
   private let rows, columns: [Int32]
   /// Whether its places are a picture's tiles of 2 × 2.
   let areSquares: Bool
-  private let isRectified: Bool
+  let isRectified: Bool
 
   /// Whether all elements under such a window have numbers that a winner can be noted by.
   public static func isAble(_ window: Window) -> Bool {
@@ -106,21 +106,30 @@ public struct LaneMaxPooling: Sendable {
           Scratch.with(self.plane * lanes, of: Float.self) { error in
             let (picture, channel) = plane.quotientAndRemainder(dividingBy: channels)
             deltas.spread(delta, channel..<channel + 1, of: picture, into: error)
-            kernels.channels.sumInDoubles(error, self.plane, sums)
+            kernels.compiled.sumInDoubles(error, count: self.plane, into: sums)
           }
         }
       }
     }
   }
 
-  func withPlaces(_ body: (ChannelKernels.Places) -> Void) {
+  /// Where the window lies on a plane, as `LaneMicrokernels.maxPool` wants it.
+  struct Places {
+    let width: Int
+    let rows, columns: UnsafePointer<Int32>
+    var height: Int
+    let across: Int
+    let areSquares: Bool
+  }
+
+  func withPlaces(_ body: (Places) -> Void) {
     rows.withUnsafeBufferPointer { rows in
       columns.withUnsafeBufferPointer { columns in
         guard let rows = rows.baseAddress, let columns = columns.baseAddress else { return }
         body(
-          ChannelKernels.Places(
+          Places(
             width: input[2], rows: rows, columns: columns, height: output[1], across: output[2],
-            areSquares: areSquares, areRectified: isRectified))
+            areSquares: areSquares))
       }
     }
   }

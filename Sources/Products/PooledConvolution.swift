@@ -100,8 +100,11 @@ struct PooledDeltas {
     pooling.withPlaces { places in
       for (number, channel) in channels.enumerated() {
         let start = (picture * pooling.channels + channel) * pooling.count * kernels.lanes
-        kernels.channels.passToWinners(
-          deltas + start, winners + start, plane, places, room + number * plane * kernels.lanes)
+        kernels.compiled.passToWinners(
+          deltas + start, winners + start, elements: plane, width: places.width,
+          rows: places.rows, height: places.height, columns: places.columns,
+          across: places.across, areSquares: places.areSquares,
+          into: room + number * plane * kernels.lanes)
       }
     }
   }
@@ -138,9 +141,11 @@ struct PooledResult {
       for (number, channel) in channels.enumerated() {
         let place = (picture * pooling.channels + channel) * pooling.count
         let start = (place + pooled.lowerBound * pooling.output[2]) * kernels.lanes
-        kernels.channels.maxPool(
-          x + number * elements.count * kernels.lanes, places, result + start,
-          winners.map { $0 + start })
+        kernels.compiled.maxPool(
+          x + number * elements.count * kernels.lanes, width: places.width, rows: places.rows,
+          height: places.height, columns: places.columns, across: places.across,
+          areSquares: places.areSquares, isRectified: pooling.isRectified, into: result + start,
+          winners: winners.map { $0 + start })
       }
     }
   }

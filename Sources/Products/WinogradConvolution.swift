@@ -134,9 +134,10 @@ struct WinogradConvolution: Sendable {
                     result.write(
                       block, channels: first..<first + rows, elements: strip.results, in: narrow
                     ) { target, stride in
-                      kernels.narrowTiles(
-                        products, strip.tiles, bias + tile * height, strip.targets, target, stride,
-                        rows, room)
+                      kernels.compiled.narrowTiles(
+                        products, tiles: strip.tiles, bias: bias + tile * height,
+                        targets: strip.targets, into: target, stride: stride, rows: rows,
+                        room: room)
                     }
                   }
                 }
@@ -159,11 +160,12 @@ struct WinogradConvolution: Sendable {
       plan.tileNumbers.withUnsafeBufferPointer { targets in
         guard let columns = columns.baseAddress, let targets = targets.baseAddress else { return }
         for matrix in 0..<WinogradExtent.elements {
-          kernels.convolve(
-            filtered + matrix * plan.extent.matrix * lanes, columns, targets, strip.tiles,
-            plan.taps,
-            channels, weight + matrix * channels * height, noBias,
-            products + matrix * height * strip.tiles * lanes, strip.tiles, rows)
+          kernels.compiled.convolve(
+            filtered + matrix * plan.extent.matrix * lanes, bases: columns, targets: targets,
+            positions: strip.tiles, taps: plan.taps, count: channels,
+            weight: weight + matrix * channels * height, bias: noBias,
+            into: products + matrix * height * strip.tiles * lanes, stride: strip.tiles,
+            rows: rows)
         }
       }
     }
@@ -178,9 +180,10 @@ struct WinogradConvolution: Sendable {
     let frame = room + WinogradExtent.elements * lanes
     for channel in 0..<extent.channels {
       strip.frame.fill(frame, from: registers + channel * extent.area * lanes, lanes)
-      kernels.filterTiles(
-        frame, extent.columns, strip.bases, strip.tiles,
-        filtered + channel * kernels.placesTogether * lanes, strip.columns, extent.matrix, room)
+      kernels.compiled.filterTiles(
+        frame, width: extent.columns, bases: strip.bases, tiles: strip.tiles,
+        into: filtered + channel * kernels.placesTogether * lanes, columns: strip.columns,
+        matrix: extent.matrix, room: room)
     }
   }
 

@@ -24,8 +24,9 @@ extension WinogradConvolution {
         Scratch.with(WinogradExtent.elements * (size + lanes), of: Float.self) { products in
           for group in 0..<groups {
             correlate(deltas, inputs, blocks, group, plan, taps, size, into: products)
-            kernels.narrowKernels(
-              products, size, partial + group * 9 * size, products + WinogradExtent.elements * size)
+            kernels.compiled.narrowKernels(
+              products, count: size, into: partial + group * 9 * size,
+              room: products + WinogradExtent.elements * size)
           }
         }
       }
@@ -70,19 +71,21 @@ extension WinogradConvolution {
           for output in 0..<outputs {
             strip.deltaFrame.fill(
               frame, from: deltas + output * deltaPictures.plane * lanes, lanes)
-            kernels.expandTiles(
-              frame, plan.extent.columns, strip.bases, strip.tiles,
-              expanded + output * strip.tiles * lanes, plan.tileNumbers, matrix, room)
+            kernels.compiled.expandTiles(
+              frame, width: plan.extent.columns, bases: strip.bases, tiles: strip.tiles,
+              into: expanded + output * strip.tiles * lanes, columns: plan.tileNumbers,
+              matrix: matrix, room: room)
           }
           strip.columns.withUnsafeBufferPointer { columns in
             guard let columns = columns.baseAddress else { return }
             for element in 0..<WinogradExtent.elements {
               for row in stride(from: 0, to: outputs, by: kernels.deltasTogether) {
-                kernels.correlate(
-                  expanded + (element * matrix + row * strip.tiles) * lanes, strip.tiles,
-                  filtered + element * plan.extent.matrix * lanes, columns, strip.tiles, taps,
-                  taps.count, products + element * size + row * taps.count, adding,
-                  min(kernels.deltasTogether, outputs - row))
+                kernels.compiled.correlate(
+                  delta: expanded + (element * matrix + row * strip.tiles) * lanes,
+                  stride: strip.tiles, x: filtered + element * plan.extent.matrix * lanes,
+                  bases: columns, positions: strip.tiles, taps: taps, count: taps.count,
+                  into: products + element * size + row * taps.count, adding: adding,
+                  rows: min(kernels.deltasTogether, outputs - row))
               }
             }
           }

@@ -29,9 +29,10 @@ struct WinogradWeight: Sendable {
           guard let weight = weight.baseAddress, let packed = packed.baseAddress else { return }
           let (group, first) = (piece / tiles, piece % tiles * height)
           Scratch.with(WinogradExtent.elements * kernels.lanes, of: Float.self) { room in
-            kernels.widenKernels(
-              weight + group * groupStride + first * rowStride, min(height, rows - first),
-              rowStride, channels, channelStride, mirrored, packed + piece * tile, room)
+            kernels.compiled.widenKernels(
+              weight + group * groupStride + first * rowStride, rows: min(height, rows - first),
+              rowStride: rowStride, channels: channels, channelStride: channelStride,
+              mirrored: mirrored, into: packed + piece * tile, room: room)
           }
         }
       }

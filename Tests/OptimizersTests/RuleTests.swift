@@ -1,5 +1,6 @@
 import Comparison
 import Kernels
+import Products
 import Tensors
 import Testing
 
@@ -60,8 +61,8 @@ struct RuleTests {
 
   /// Of every length that fills registers and not, the numbers that the loop gives, and whether they are finite: in their place, and
   /// where somebody else holds the parameter.
-  @Test(arguments: DescentKernel.supported)
-  func descentInRegistersIsThatOfTheLoop(_ kernel: DescentKernel) throws {
+  @Test(arguments: LaneKernels.supported)
+  func descentInRegistersIsThatOfTheLoop(_ kernel: LaneKernels) throws {
     let special: [Float] = [0, -0.0, 1e-45, -1e-38, 3e38, -3e38, .infinity, .nan]
     for count in [1, 7, 8, 15, 16, 17, 31, 32, 33, 64, 100, 40_000] {
       // Of several pieces one number for all that is special, in the second and in the last.
@@ -73,7 +74,7 @@ struct RuleTests {
             if let place { values[place] = value }
             return Tensor(values)
           }
-          func corrected(_ kernel: DescentKernel?, isShared: Bool) -> (Tensor, Bool) {
+          func corrected(_ kernel: LaneKernels?, isShared: Bool) -> (Tensor, Bool) {
             let parameter = tensor(0.37)
             var correction = Correction(
               of: isShared ? parameter : tensor(0.37), by: tensor(-1e-3), state: [],

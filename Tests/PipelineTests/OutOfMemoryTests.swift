@@ -47,10 +47,7 @@ import Testing
 
     /// The limit in KiB under which a program can just be loaded, to `step`.
     private func smallestLimit(of tool: String, in folder: Scratch) throws -> Int {
-      let program = try Data(contentsOf: Tool.folder.appending(path: tool))
-      // OpenBLAS tries again for ever where memory is short: above what it needs.
-      var (low, high) = (0, program.contains("libopenblas") ? 2_000_000 : 400_000)
-      if high == 2_000_000 { return high }
+      var (low, high) = (0, 400_000)
       while high - low > Self.step {
         let middle = (low + high) / 2
         let outcome = try Tool.sh(

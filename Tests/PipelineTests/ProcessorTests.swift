@@ -22,7 +22,7 @@
       _ command: String, _ start: Ring, _ environment: [String: String] = [:]
     ) throws -> [UInt8] {
       let outcome = try Tool.sh(
-        "unset OPENBLAS_CORETYPE NN_LANES; \(environment.map { "export \($0)=\($1); " }.joined())"
+        "unset NN_LANES; \(environment.map { "export \($0)=\($1); " }.joined())"
           + """
           \(command) "$(command -v nn-train)" train.safetensors -m start.safetensors --size 32 --seed 5 \
           --rate 0.1 --epochs 2 -j 2 -o end.safetensors
@@ -56,12 +56,10 @@
       try #require(flags.contains(" avx2 "), "these tests need a processor with AVX2")
       let start = try start()
       let emulated = try model("\(Self.emulator) -cpu Haswell 2>/dev/null", start)
-      let native = try model(
-        "", start, ["NN_LANES": "8", "OPENBLAS_CORETYPE": "Haswell"])
+      let native = try model("", start, ["NN_LANES": "8"])
       #expect(emulated == native)
     }
 
-    /// A library that computes would like to start others for all cores: `CBLASThreads`.
     @Test(arguments: [1, 2, 3]) func aStageHasTheThreadsThatItIsTold(_ jobs: Int) throws {
       let start = try start()
       let outcome = try Tool.sh(

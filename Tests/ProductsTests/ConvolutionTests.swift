@@ -38,10 +38,10 @@ struct ConvolutionTests {
     ((1, 3), (5, 7)), ((3, 1), (6, 5)),
   ]
 
-  /// Through the BLAS, and through each kind of registers that this processor has.
+  /// By im2col, and through each kind of registers that this processor has.
   static let roads = [nil] + LaneKernels.supported
 
-  /// With few channels the BLAS is given the kernel's rows too, with many they are products of their own.
+  /// With few channels the product is given the kernel's rows too, with many they are products of their own.
   @Test(arguments: sizes.indices, [(1, 2), (2, 2), (3, 2), (1, 16), (2, 8), (3, 6)])
   func agreesWithThePlainLoops(size: Int, grouping: (groups: Int, channels: Int)) throws {
     let workers = Workers(count: 2)
@@ -170,15 +170,15 @@ struct ConvolutionTests {
     examples: Int, rounding: Double = 1, _ workers: Workers,
     _ convolution: (LaneKernels?) -> Convolution
   ) throws {
-    let byBLAS = convolution(nil)
-    let operands = ConvolutionOperands(byBLAS, examples: examples)
-    let expected = operands.plainProducts(byBLAS)
-    let found = operands.products(byBLAS, workers)
+    let byIm2col = convolution(nil)
+    let operands = ConvolutionOperands(byIm2col, examples: examples)
+    let expected = operands.plainProducts(byIm2col)
+    let found = operands.products(byIm2col, workers)
     #expect(mismatch(found, expected, relative: 1e-12, absolute: 1e-12) == nil)
     let floats = operands.converted(to: .f32)
-    let plain = floats.plainProducts(byBLAS)
+    let plain = floats.plainProducts(byIm2col)
     // Of sums of n products of numbers below 1, rounding may take n · ulp / 2 in all.
-    let terms = examples * byBLAS.output[1] * byBLAS.output[2]
+    let terms = examples * byIm2col.output[1] * byIm2col.output[2]
     let absolute = rounding * max(1e-5, Double(terms) * Double(Float.ulpOfOne) / 2)
     for kernels in Self.roads {
       let found = floats.products(convolution(kernels), workers)

@@ -4,10 +4,6 @@ import Products
 import Tensors
 import Testing
 
-#if !canImport(Accelerate)
-  import CBLAS
-#endif
-
 /// Σ over the inner index, one after the other: what the products must give.
 private func plainProduct(_ a: Tensor, _ b: Tensor) -> Tensor {
   let (x, y) = (a.doubles(), b.doubles())
@@ -49,7 +45,7 @@ private struct Operands {
     delta = numbers([examples, outputs], dtype, seed: 4)
   }
 
-  func products(_ workers: Workers, with kernels: DenseKernels? = .best) -> [String: Tensor] {
+  func products(_ workers: Workers, with kernels: ProductKernels = .best) -> [String: Tensor] {
     [
       "forward": input.timesTransposed(weight, plus: bias, workers, with: kernels),
       "without bias": input.timesTransposed(weight, plus: nil, workers, with: kernels),
@@ -66,10 +62,10 @@ struct DenseProductsTests {
     [1, 1, 1], [1, 5, 3], [7, 1, 2], [3, 4, 1], [33, 17, 65], [70, 129, 34], [2, 8, 7], [3, 16, 5],
     [5, 9, 6], [4, 24, 8], [6, 48, 9], [9, 47, 10], [10, 49, 11], [66, 95, 143], [64, 784, 128],
   ]
-  static let roads = [nil] + DenseKernels.supported
+  static let roads = ProductKernels.supported
 
   @Test(arguments: shapes, roads)
-  func productsAreThoseOfThePlainLoops(shape: [Int], kernels: DenseKernels?) throws {
+  func productsAreThoseOfThePlainLoops(shape: [Int], kernels: ProductKernels) throws {
     let workers = Workers(count: 2)
     for (dtype, tolerance) in [(DType.f32, 2e-5), (.f64, 1e-13)] {
       let operands = Operands(shape[0], shape[1], shape[2], dtype)
@@ -89,7 +85,7 @@ struct DenseProductsTests {
   }
 
   @Test(arguments: [DType.f32, .f64], roads)
-  func bytesDoNotDependOnTheThreads(dtype: DType, kernels: DenseKernels?) throws {
+  func bytesDoNotDependOnTheThreads(dtype: DType, kernels: ProductKernels) throws {
     for outputs in [101, 131] {
       let operands = Operands(131, 67, outputs, dtype)
       let expected = operands.products(Workers(count: 1), with: kernels)
@@ -100,8 +96,8 @@ struct DenseProductsTests {
   }
 
   /// Terms beside the last register's, and elements of other rows, must not be multiplied by 0 and added.
-  @Test(arguments: DenseKernels.supported)
-  func whatIsNotFiniteReachesOnlyItsOwnSums(kernels: DenseKernels) throws {
+  @Test(arguments: ProductKernels.supported)
+  func whatIsNotFiniteReachesOnlyItsOwnSums(kernels: ProductKernels) throws {
     let workers = Workers(count: 1)
     for inputs in [17, 39] {
       for place in [0, inputs - 1] {
@@ -129,11 +125,11 @@ struct DenseProductsTests {
   }
 
   @Test(arguments: [DType.f32, .f64])
-  func bytesDoNotDependOnHowADataSetIsCutIntoWholePieces(dtype: DType) throws {
+  func bytesDoNotDependOnHowADataSetIsCut(dtype: DType) throws {
     let workers = Workers(count: 2)
     let operands = Operands(5 * examplesPerPiece + 9, 67, 101, dtype)
     let rows = operands.input.shape[0]
-    for length in [examplesPerPiece, 2 * examplesPerPiece] {
+    for length in [1, 7, examplesPerPiece, 2 * examplesPerPiece] {
       let chunks = stride(from: 0, to: rows, by: length).map { $0..<min(rows, $0 + length) }
       let sums = chunks.map {
         operands.input.rows($0).timesTransposed(operands.weight, plus: operands.bias, workers)
@@ -170,18 +166,6 @@ struct DenseProductsTests {
       delta.transposedTimes(input, workers)
         == operands.delta.transposedTimes(operands.input, workers))
   }
-
-  #if !canImport(Accelerate)
-    @Test func openBLASRunsOnOneThread() async {
-      #expect(openblas_get_num_threads() == 1)
-      // In a process of its own, as the number is looked at before the first product.
-      await #expect(processExitsWith: .success) {
-        openblas_set_num_threads(2)
-        _ = Operands(13, 14, 15, .f64).products(Workers(count: 2))
-        precondition(openblas_get_num_threads() == 1)
-      }
-    }
-  #endif
 
   @Test func refusesEmptyAndUnequalDimensions() async {
     await #expect(processExitsWith: .failure) {

@@ -42,7 +42,7 @@ let denseLayers: [(name: String, inputs: Int, outputs: Int)] = [
 ]
 let asked = CommandLine.arguments.dropFirst()
 let roads: [(name: String, kernels: LaneKernels?, minimal: Bool)] =
-  ([("BLAS", nil, false)]
+  ([("im2col", nil, false)]
   + LaneKernels.supported.flatMap {
     [("\($0.lanes) lanes", $0, false), ("\($0.lanes) lanes, minimal", $0, true)]
   }).filter { road in asked.dropFirst().first.map { $0 == road.name } ?? true }
@@ -122,10 +122,9 @@ for layer in denseLayers where asked.first.map({ $0 == layer.name }) ?? true {
   let delta = values([examples, layer.outputs])
   compare(
     layer.name, examples * layer.inputs * layer.outputs,
-    ([("BLAS", nil)] + DenseKernels.supported.map { ("16 lanes", $0) }).map {
-      (name: String, kernels: DenseKernels?) in
+    ProductKernels.supported.enumerated().map { index, kernels in
       (
-        name,
+        index == 0 ? "any processor" : "\(LaneKernels.supported[index - 1].lanes) lanes",
         [
           { x.timesTransposed(w, plus: nil, workers, with: kernels) },
           { delta.times(w, workers, with: kernels) },

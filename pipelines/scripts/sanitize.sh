@@ -34,8 +34,6 @@ done
 cd "$root"
 # The runtime's own reports of a crash come in between the sanitizer's.
 export SWIFT_BACKTRACE=enable=no
-# The BLAS dismisses its threads before main (Sources/CBLASThreads), which the sanitizer need not look at.
-export OPENBLAS_NUM_THREADS=1
 
 found=0
 printf 'sanitizer\ttests\tfindings\n'

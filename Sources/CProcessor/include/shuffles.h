@@ -28,6 +28,13 @@ NN_SHUFFLE nn_lane8 nn_sums_of_parts8(nn_lane8 x, nn_lane8 y, nn_lane8 z, nn_lan
            __builtin_shufflevector(xy, zw, 2, 3, 10, 11, 6, 7, 14, 15);
 }
 
+/// As `nn_sums_of_parts8` of registers of four numbers: the sum of all of each.
+NN_SHUFFLE nn_lane4 nn_sums_of_parts4(nn_lane4 x, nn_lane4 y, nn_lane4 z, nn_lane4 w) {
+    nn_lane4 xy = __builtin_shufflevector(x, y, 0, 4, 1, 5) + __builtin_shufflevector(x, y, 2, 6, 3, 7);
+    nn_lane4 zw = __builtin_shufflevector(z, w, 0, 4, 1, 5) + __builtin_shufflevector(z, w, 2, 6, 3, 7);
+    return __builtin_shufflevector(xy, zw, 0, 1, 4, 5) + __builtin_shufflevector(xy, zw, 2, 3, 6, 7);
+}
+
 NN_SHUFFLE nn_lane16 nn_sums_of_parts16(nn_lane16 x, nn_lane16 y, nn_lane16 z, nn_lane16 w) {
 #define NN_LOW(a, b) \
     __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
@@ -41,6 +48,24 @@ NN_SHUFFLE nn_lane16 nn_sums_of_parts16(nn_lane16 x, nn_lane16 y, nn_lane16 z, n
                xy, zw, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
            __builtin_shufflevector(
                xy, zw, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+}
+
+/// As `nn_sums_of_parts8` in double precision: the sums of all four numbers, and of each half's.
+NN_SHUFFLE nn_double4 nn_double_sums_of_parts4(
+    nn_double4 x, nn_double4 y, nn_double4 z, nn_double4 w) {
+    nn_double4 xy = __builtin_shufflevector(x, y, 0, 4, 2, 6) + __builtin_shufflevector(x, y, 1, 5, 3, 7);
+    nn_double4 zw = __builtin_shufflevector(z, w, 0, 4, 2, 6) + __builtin_shufflevector(z, w, 1, 5, 3, 7);
+    return __builtin_shufflevector(xy, zw, 0, 1, 4, 5) + __builtin_shufflevector(xy, zw, 2, 3, 6, 7);
+}
+
+NN_SHUFFLE nn_double8 nn_double_sums_of_parts8(
+    nn_double8 x, nn_double8 y, nn_double8 z, nn_double8 w) {
+    nn_double8 xy = __builtin_shufflevector(x, y, 0, 8, 2, 10, 4, 12, 6, 14) +
+                    __builtin_shufflevector(x, y, 1, 9, 3, 11, 5, 13, 7, 15);
+    nn_double8 zw = __builtin_shufflevector(z, w, 0, 8, 2, 10, 4, 12, 6, 14) +
+                    __builtin_shufflevector(z, w, 1, 9, 3, 11, 5, 13, 7, 15);
+    return __builtin_shufflevector(xy, zw, 0, 1, 8, 9, 4, 5, 12, 13) +
+           __builtin_shufflevector(xy, zw, 2, 3, 10, 11, 6, 7, 14, 15);
 }
 
 /// The sums of x's halves, then those of y's.

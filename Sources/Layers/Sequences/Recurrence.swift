@@ -42,7 +42,7 @@ struct Recurrence<Step: RecurrentStep> {
     if isSavedState { output = saved[saved.count - 1] }
   }
 
-  private func compute<R: VectorReal & BLASReal>(
+  private func compute<R: VectorReal & ProductReal>(
     _ input: Tensor, _ parameters: [Tensor], _ saved: inout [Tensor], _ output: inout Tensor,
     of type: R.Type
   ) {
@@ -61,7 +61,7 @@ struct Recurrence<Step: RecurrentStep> {
 }
 
 /// What a thread needs to take examples forward through the steps.
-private struct ForwardPass<Step: RecurrentStep, R: VectorReal & BLASReal> {
+private struct ForwardPass<Step: RecurrentStep, R: VectorReal & ProductReal> {
   let form: SequenceForm
   let input, inputWeight, stateWeight, inputBias, stateBias: UnsafePointer<R>
   /// Empty where nothing is saved.

@@ -43,7 +43,7 @@ extension Recurrence {
       })
   }
 
-  private func compute<R: VectorReal & BLASReal>(
+  private func compute<R: VectorReal & ProductReal>(
     _ reads: [Tensor], _ gradients: inout [Tensor], _ inputGradient: inout Tensor,
     _ wantsInputGradient: Bool, of type: R.Type
   ) {
@@ -141,7 +141,7 @@ private struct Parts {
 }
 
 /// What a thread needs to take examples back through the steps.
-private struct BackwardPass<Step: RecurrentStep, R: VectorReal & BLASReal> {
+private struct BackwardPass<Step: RecurrentStep, R: VectorReal & ProductReal> {
   let form: SequenceForm
   let outputGradient, input, stateWeight, inputWeight: UnsafePointer<R>
   let saved: [UnsafeMutablePointer<R>]

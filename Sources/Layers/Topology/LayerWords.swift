@@ -19,7 +19,7 @@ public struct Word: Sendable, Equatable {
 ///
 /// Plain words are taken in their order, options (`key=value`) by their key from wherever they stand.
 public struct LayerWords {
-  /// No tensor of a layer may have more elements: the BLAS counts in 32 bits.
+  /// No tensor of a layer may have more elements: indices of registers are 32 bits.
   public static let largest = Int(Int32.max)
 
   let first: Word

@@ -1,0 +1,1 @@
+../Lanes16/Product.swift
