@@ -3,7 +3,7 @@ import Safetensors
 
 /// Where a stage writes its documents: a file that appears whole or not at all, or standard output.
 public final class DocumentOutput {
-  /// The level for regular files; the measurement is in docs/ARCHITECTURE.md, "Compression".
+  /// The level for regular files; the measurement is in docs/BENCHMARKS.md, "Compression".
   public static let defaultLevel = 4
 
   let descriptor: Descriptor

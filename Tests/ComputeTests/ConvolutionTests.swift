@@ -75,7 +75,7 @@ struct ConvolutionTests {
     let paddings = [(0, 0), (1, 1), (2, 0), (1, 2), (2, 2)]
     for (down, across) in paddings where picture.0 + 2 * down >= 3 && picture.1 + 2 * across >= 3 {
       let window = Window(height: .init(3, padding: down), width: .init(3, padding: across))
-      // What is transformed and back is rounded about twice as much (docs/ARCHITECTURE.md).
+      // What is transformed and back is rounded about twice as much (docs/decisions/0016-winograd.md).
       try check(examples: 9, rounding: 2, workers) {
         Convolution(
           window, input: [channels.groups * channels.input, picture.0, picture.1],

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles programs and tests for arm64 on an x86-64 machine and runs them under emulation: docs/ARCHITECTURE.md.
+# Compiles programs and tests for arm64 on an x86-64 machine and runs them under emulation: docs/RELIABILITY.md.
 # shellcheck source-path=SCRIPTDIR source=tools.sh
 . "$(dirname "$0")/tools.sh"
 
