@@ -1,5 +1,6 @@
 import ArgumentParser
 import Compute
+import Layers
 import Networks
 import Safetensors
 import Tensors
@@ -15,7 +16,7 @@ struct Init: Stage {
       Reads a topology file, plain text with one layer a line, and writes a model document.
       Weights are drawn at random, for equal ones would learn the same; biases start at 0. The same seed draws \
       the same weights. Signals should neither fade nor swell from layer to layer, so by the rule auto weights \
-      are uniform within ±√(6/(in+out)) after Glorot and Bengio 2010; before relu, elu, gelu and silu, \
+      are uniform within ±√(6/(in+out)) after Glorot and Bengio 2010; before \(halvingActivations), \
       which let about half of a signal pass, within ±√(6/in) after He et al. 2015, before a leaky-relu \
       ±√(6/((1+slope²) in)), before selu ±√(3/in). Other initializers: uniform, within ±1; glorot-uniform and \
       he-uniform, whatever the activation; glorot-normal and he-normal, of the same variance; orthogonal, \
@@ -114,3 +115,7 @@ enum Precision: String, OptionValue, CaseIterable {
 
   var dtype: DType { self == .f32 ? .f32 : .f64 }
 }
+
+/// The activations that let about half of a signal pass.
+private let halvingActivations = activations.filter { $0.spread == .he() }.map(\.word)
+  .joined(separator: ", ")
