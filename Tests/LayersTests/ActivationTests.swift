@@ -123,6 +123,7 @@ struct ActivationTests {
     #expect(VarianceScaling.leCun.deviation(fanIn: 4, fanOut: 999) == 0.5)
     let others: [String: VarianceScaling] = [
       "relu": .he(), "leaky-relu": .he(slope: 0.01), "elu": .he(), "gelu": .he(), "silu": .he(),
+      "mish": .he(),
       "selu": .leCun,
     ]
     for activation in activations {

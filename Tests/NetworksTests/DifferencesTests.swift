@@ -40,7 +40,7 @@ struct DifferencesTests {
   init() throws { workers = ThreadPool(count: 1) }
 
   @Test func everyPairingIsThere() {
-    #expect(Self.kinds.count == 16 * 40)
+    #expect(Self.kinds.count == 17 * 43)
   }
 
   @Test(arguments: kinds)

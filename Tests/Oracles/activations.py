@@ -27,6 +27,7 @@ ACTIVATIONS = {
     "identity": lambda x: x,
     "leaky-relu": functional.leaky_relu,
     "leaky-relu slope=0.2": lambda x: functional.leaky_relu(x, negative_slope=0.2),
+    "mish": functional.mish,
     "relu": torch.relu,
     "selu": torch.selu,
     "sigmoid": torch.sigmoid,

@@ -90,6 +90,7 @@ public let activations: [any Activation] = [
   HardSigmoid(),
   Identity(),
   LeakyReLU(),
+  Mish(),
   ReLU(),
   SELU(),
   Sigmoid(),
