@@ -32,7 +32,7 @@ WEIGHTS ?= $(default-weights)
 EPOCHS ?= $(default-epochs)
 ## the learning rate
 RATE ?= $(default-rate)
-## the optimizer: sgd momentum nesterov adagrad rmsprop adam adamw
+## the optimizer: sgd momentum nesterov adagrad rmsprop adam adamw lion
 OPTIMIZER ?= $(default-optimizer)
 ## how the rate changes: constant step exponential cosine one-cycle plateau
 SCHEDULE ?= $(default-schedule)

@@ -132,6 +132,7 @@ public enum OptimizerError: Fault, Equatable {
 /// Every rule.
 public let optimizers: [any Optimizer.Type] = [
   SGD.self, Momentum.self, Nesterov.self, Adagrad.self, RMSprop.self, Adam.self, AdamW.self,
+  Lion.self,
 ]
 
 /// The words of every rule.

@@ -46,6 +46,10 @@ private let threeSteps: [Steps] = [
     rule: "adam", settings: [.beta1: 0.5, .beta2: 0.75, .epsilon: 1], gradients: [2, 0, -2],
     weights: [1 - third, 1 - third - second, 1 - third - second + last],
     state: [-0.75, 1.5625]),
+  // Directions of 1, −0.25 and −1.9375; means 0.5, 0.125, −0.90625.
+  Steps(
+    rule: "lion", settings: [.beta1: 0.5, .beta2: 0.75], gradients: [2, -1, -4],
+    weights: [0.5, 1, 1.5], state: [-0.90625]),
 ]
 
 struct RuleTests {
@@ -201,7 +205,7 @@ struct RuleTests {
       message("adam", [.epsilon: 0]) == "found epsilon 0.0, expected a finite number above 0")
     #expect(
       message("sgd", [.beta1: 0.5])
-        == "found beta1 for the rule sgd, which adam or adamw take")
+        == "found beta1 for the rule sgd, which adam or adamw or lion take")
   }
 
   @Test func refusesAnUnknownRule() {
@@ -209,7 +213,7 @@ struct RuleTests {
     #expect(throws: fault) { try optimizer("adamm", rate: 1) }
     #expect(
       fault.description == "found rule 'adamm', expected one of: sgd momentum nesterov adagrad "
-        + "rmsprop adam adamw")
+        + "rmsprop adam adamw lion")
   }
 }
 

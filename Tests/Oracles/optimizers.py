@@ -36,6 +36,8 @@ CASES = [
     ("adam", 0.05, {}, {"clip-value": 0.5, "clip-norm": 0.9, "l1": 0.01}),
     ("adamw", 0.05, {}, {}),
     ("adamw", 0.05, {"beta1": 0.8}, {"weight-decay": 0.3, "clip-norm": 0.8}),
+    ("lion", 0.01, {}, {}),
+    ("lion", 0.02, {"beta1": 0.6, "beta2": 0.8}, {"weight-decay": 0.4, "clip-norm": 0.8, "l2": 0.05}),
 ]
 
 # Each schedule with its options, the epochs and the steps of an epoch; for plateau the losses by epoch.
@@ -63,6 +65,24 @@ def result(values):
     return [float(f"{value:.15g}") for value in values]
 
 
+class Lion(torch.optim.Optimizer):
+    """Chen and others 2023, Symbolic discovery of optimization algorithms, algorithm 2; PyTorch has none."""
+
+    def __init__(self, parameters, lr, betas, weight_decay):
+        super().__init__(parameters, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for parameter in group["params"]:
+                mean = self.state[parameter].setdefault("mean", torch.zeros_like(parameter))
+                gradient = parameter.grad + group["weight_decay"] * parameter
+                update = (beta1 * mean + (1 - beta1) * gradient).sign()
+                parameter.add_(update, alpha=-group["lr"])
+                mean.mul_(beta2).add_(gradient, alpha=1 - beta2)
+
+
 def optimizer_of(rule, parameters, rate, settings, options):
     adam = {"betas": (settings.get("beta1", 0.9), settings.get("beta2", 0.999)), "eps": settings.get("epsilon", 1e-8)}
     l2 = options.get("l2", 0)
@@ -78,6 +98,8 @@ def optimizer_of(rule, parameters, rate, settings, options):
         return torch.optim.RMSprop(parameters, rate, alpha=alpha, eps=epsilon, weight_decay=l2)
     if rule == "adam":
         return torch.optim.Adam(parameters, rate, weight_decay=l2, **adam)
+    if rule == "lion":
+        return Lion(parameters, rate, (settings.get("beta1", 0.9), settings.get("beta2", 0.99)), l2)
     return torch.optim.AdamW(parameters, rate, weight_decay=options.get("weight-decay", 0.01), **adam)
 
 

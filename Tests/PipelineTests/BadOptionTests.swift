@@ -31,7 +31,8 @@ private let badCommands = [
   BadCommand("\(update) --rate=", "missing value for '--rate <number>'"),
   BadCommand(
     "\(update) --rate 1 --optimizer adm",
-    "--optimizer: found 'adm', expected sgd or momentum or nesterov or adagrad or rmsprop or adam or adamw"
+    "--optimizer: found 'adm', expected sgd or momentum or nesterov or adagrad or rmsprop "
+      + "or adam or adamw or lion"
   ),
   BadCommand("\(update) --rate 1 --reduce max", "--reduce: found 'max', expected mean or sum"),
   BadCommand(update, "missing expected argument '--rate <number>'"),

@@ -8,8 +8,8 @@ import Testing
     "nn-update -m model.safetensors.gz gradient.safetensors.gz -o out.gz --rate 1"
 
   private static let together: [(options: String, message: String)] = [
-    ("--beta1 0.9", "--beta1 goes with --optimizer adam or adamw"),
-    ("--beta2 0.9 --optimizer rmsprop", "--beta2 goes with --optimizer adam or adamw"),
+    ("--beta1 0.9", "--beta1 goes with --optimizer adam or adamw or lion"),
+    ("--beta2 0.9 --optimizer rmsprop", "--beta2 goes with --optimizer adam or adamw or lion"),
     ("--momentum 0.9", "--momentum goes with --optimizer momentum or nesterov"),
     ("--alpha 0.9 --optimizer adam", "--alpha goes with --optimizer rmsprop"),
     (
