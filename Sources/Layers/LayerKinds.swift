@@ -50,6 +50,7 @@ public let layerKinds: [LayerKind] = [
   LayerKind("conv", Conv.init),
   LayerKind("dense", Dense.init),
   LayerKind("dropout", Dropout.init),
+  LayerKind(reading: "embedding", Embedding.init),
   LayerKind("global-avgpool", GlobalAvgPool.init),
   LayerKind("gru", GRU.init),
   LayerKind("layernorm", LayerNorm.init),
