@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# shellcheck source-path=SCRIPTDIR/../pipelines/scripts source=../pipelines/scripts/tools.sh
+# shellcheck source-path=SCRIPTDIR/../pipelines/scripts source=tools.sh
 . "$(dirname "$0")/../pipelines/scripts/tools.sh"
 
 if [ $# -ne 1 ] || [ "$1" = --help ]; then
