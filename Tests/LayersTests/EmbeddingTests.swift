@@ -92,7 +92,7 @@ struct EmbeddingTests {
     #expect(
       message(Tensor([0, 1, 2] as [Float], shape: [1, 3]))
         == "tensor 'input': found dtype F32, expected integers, which are ids")
-    let single = try self.layer(Embedding.self, "embedding 4 2", input: [1])
+    let single = try LayersTests.layer(Embedding.self, "embedding 4 2", input: [1])
     #expect(
       #expect(throws: LayerError.self) {
         try single.check(input: Tensor([UInt64.max], shape: [1, 1]))
@@ -119,9 +119,5 @@ struct EmbeddingTests {
         == "line 1, column 1: 'embedding' of 'scale1', expected the network's input: ids pass "
         + "through no layer"
     }
-  }
-
-  private func layer<L: Layer>(_ kind: L.Type, _ line: String, input: Shape) throws -> L {
-    try LayersTests.layer(kind, line, input: input)
   }
 }

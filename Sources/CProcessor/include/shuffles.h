@@ -5,7 +5,7 @@
 ///
 /// In C, for Swift has no word for a shuffle of two registers, and what its compiler makes of one that is written number by
 /// number is torn into quarters where an addition follows; its conversion is a generic function, which modules for other processors
-/// would share. Only for `Lanes8` and `Lanes16`, into which they are inlined: other modules are compiled for processors without
+/// would share. Only for `KernelsAVX2` and `KernelsAVX512`, into which they are inlined: other modules are compiled for processors without
 /// such registers.
 
 typedef float nn_lane4 __attribute__((ext_vector_type(4)));
