@@ -20,8 +20,8 @@ struct RegistryTool: Stage {
         nn-registry lock /srv/retrain --lock 9
         nn-registry claim /srv/retrain --lock 9 | grep claimed
 
-      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 73/74 output, 75 another process is at \
-      work in the folder.
+      Exit: 0 done, 64 usage, 65 bad data, 66 file missing, 71 no memory, 73/74 output, \
+      75 another process is at work in the folder.
       """,
     version: version,
     subcommands: [

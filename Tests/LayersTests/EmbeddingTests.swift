@@ -15,7 +15,7 @@ struct EmbeddingTests {
   @Test(arguments: [DType.u8, .i8, .u16, .i16, .u32, .i32, .u64, .i64])
   func everyIDBecomesItsRow(dtype: DType) throws {
     let layer = try layer(Embedding.self, "embedding 4 2", input: [3])
-    let ids = Tensor([3, 0, 3, 1, 1, 2] as [Int64], shape: [2, 3]).converted(to: dtype)
+    let ids = ids([3, 0, 3, 1, 1, 2], dtype).reshaped([2, 3])
     try layer.check(input: ids)
     #expect(layer.accepts(dtype) && layer.output == [3, 2])
     #expect(
@@ -118,6 +118,19 @@ struct EmbeddingTests {
       "\($0)"
         == "line 1, column 1: 'embedding' of 'scale1', expected the network's input: ids pass "
         + "through no layer"
+    }
+  }
+
+  private func ids(_ values: [Int], _ dtype: DType) -> Tensor {
+    switch dtype {
+    case .u8: Tensor(values.map(UInt8.init))
+    case .i8: Tensor(values.map(Int8.init))
+    case .u16: Tensor(values.map(UInt16.init))
+    case .i16: Tensor(values.map(Int16.init))
+    case .u32: Tensor(values.map(UInt32.init))
+    case .i32: Tensor(values.map(Int32.init))
+    case .u64: Tensor(values.map(UInt64.init))
+    default: Tensor(values.map(Int64.init))
     }
   }
 }

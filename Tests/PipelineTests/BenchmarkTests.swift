@@ -59,7 +59,7 @@ import Testing
     for row in ["examples-160", "batch-64", "width-512", "threads-cnn-1", "threads-mlp-2"] {
       #expect(found[row] == ["nn-train"], "\(row)")
     }
-    #expect(try lines("out/table.md").count { $0.hasPrefix("| ") } == 2 + 9)
+    #expect(try lines("out/table.md").count { $0.hasPrefix("| ") } == 2 + 11)
     #expect(try lines("out/sweeps.md").count { $0.hasPrefix("| ") } == 4 * 2 + 3 + 2 + 4 + 6)
     #expect(try lines("out/machine.md").allSatisfy { $0.hasPrefix("- ") })
     #expect(try !folder.names().contains { $0.hasPrefix("data-") })

@@ -34,7 +34,7 @@ import Testing
       gate --margin -1 --seed 3
 
       tries 2\nkeep +1\ntime-limit 60
-      train --rate 1 --until loss<0.5 --layer-rate a=1,b=0.5
+      train --rate 1 --target-loss 0.5 --layer-rate a=1,b=0.5
       """)
     #expect(
       settings.assignments == [
