@@ -38,7 +38,7 @@ import Testing
       """)
     #expect(
       settings.assignments == [
-        "train=(--rate 1 --until 'loss<0.5' --layer-rate a=1,b=0.5)", "epochs=7", "replay=0.5",
+        "train=(--rate 1 --target-loss 0.5 --layer-rate a=1,b=0.5)", "epochs=7", "replay=0.5",
         "time_limit=60", "check=(--outside 0.5 --range 0..255)", "gate=(--margin -1 --seed 3)",
         "tries=2", "keep=1",
       ])
