@@ -115,6 +115,16 @@ public enum LayerError: Fault, Equatable {
   /// Ids of a dtype that is none of integers.
   case notIntegers(found: DType)
 
+  /// The same of rows of a dataset.
+  ///
+  /// - Parameter rows: the dataset's row for each example of the batch.
+  public func ofDataset(rows: [Int]) -> LayerError {
+    guard case .idOutOfRange(let id, let row, let position, let count) = self,
+      rows.indices.contains(row)
+    else { return self }
+    return .idOutOfRange(id: id, row: rows[row], position: position, count: count)
+  }
+
   public var description: String {
     switch self {
     case .idOutOfRange(let id, let row, let position, let count):

@@ -206,7 +206,12 @@ struct ExampleBatch {
     guard input.shape.rank > 0, input.shape[0] > 0 else {
       throw DocumentError.noExamples(Role.input)
     }
-    self.input = try network.prepared(input: input, dtype: dtype)
+    do {
+      self.input = try network.prepared(input: input, dtype: dtype)
+    } catch let error as LayerError {
+      let rows = try? document.rows(count: input.shape[0])
+      throw error.ofDataset(rows: rows?.map { Int(clamping: $0) } ?? [])
+    }
     let known = document.tensors[Role.target]
     try check(input.shape[0], known?.dtype.isInteger == true)
     target = try known.map {

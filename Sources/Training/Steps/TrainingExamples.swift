@@ -1,4 +1,5 @@
 import Compute
+import Layers
 import Networks
 import Safetensors
 import Tensors
@@ -43,7 +44,11 @@ struct TrainingExamples {
     if let augmentation {
       try take(augmentation.distorted(epoch.batch(step, of: taken), workers))
     } else {
-      try take(taken, workers)
+      do {
+        try take(taken, workers)
+      } catch let error as LayerError {
+        throw error.ofDataset(rows: Array(rows))
+      }
       staysTheSame = stays
     }
   }
