@@ -12,8 +12,12 @@ public struct AvgPool: Layer {
 
   public init(_ words: inout LayerWords, input: Shape) throws {
     try words.checkPicture(input)
-    self.input = input
-    window = try words.poolingWindow(over: input)
+    self.init(try words.poolingWindow(over: input), over: input)
+  }
+
+  /// The mean under a window that moves over an image.
+  init(_ window: Window, over input: Shape) {
+    (self.input, self.window) = (input, window)
     output = [
       input[0], window.height.places(over: input[1]), window.width.places(over: input[2]),
     ]

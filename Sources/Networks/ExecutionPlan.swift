@@ -124,6 +124,7 @@ final class ExecutionPlan: Sendable {
   let answer, answerSum: Int
   /// For the nodes of the network that are computed: the slots before and after the activation.
   let slotsOfNodes: [(node: Int, sum: Int, output: Int)]
+  let trace: TracePlan
 
   /// A plan with the network's nodes as they are.
   ///
@@ -165,10 +166,15 @@ final class ExecutionPlan: Sendable {
     rest = operations.indices.filter { !operations[$0].isPrefix }
     let (sums, outputs) = (draft.sums, draft.outputs)
     (answer, answerSum) = (outputs.last ?? Self.input, sums.last ?? Self.input)
-    slotsOfNodes = nodes.indices.compactMap { index in
+    let slotsOfNodes: [(node: Int, sum: Int, output: Int)] = nodes.indices.compactMap { index in
       guard let node = nodes[index].gives, nodes[index].parametersOf != nil else { return nil }
       return (node, sums[index], outputs[index])
     }
+    self.slotsOfNodes = slotsOfNodes
+    trace = TracePlan(
+      operations, slots: draft.slots.count, answer: answer,
+      unreadSums: slotsOfNodes.filter { $0.sum != $0.output && !network.keepsSum[$0.node] }
+        .map(\.sum))
     lastUses = Self.lastUses(
       operations, slots: draft.slots.count, except: outputs.suffix(1) + sums.suffix(1))
   }

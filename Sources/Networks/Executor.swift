@@ -102,9 +102,15 @@ public struct Executor: Sendable {
     Dictionary(uniqueKeysWithValues: zip(parameterNames, parameters))
   }
 
-  /// The parameters' gradients by their names.
+  /// The gradients of the last backward pass by the parameters' names.
   public var namedGradients: [String: Tensor] {
-    Dictionary(uniqueKeysWithValues: zip(parameterNames, parameterGradients))
+    var result: [String: Tensor] = [:]
+    for operation in currentPlan.operations where operation.goesBack {
+      for position in operation.parameters {
+        result[parameterNames[position]] = parameterGradients[position]
+      }
+    }
+    return result
   }
 
   /// The answer of the network to the last batch.

@@ -98,11 +98,6 @@ public struct Network: Sendable {
     return nodes.indices.filter { isAncestor[$0] }
   }
 
-  /// Whether backward computes a gradient of the parameter at this position of `parameters`.
-  public func hasGradient(_ position: Int) -> Bool {
-    zip(parameterPositions, carriesError).contains { $1 && $0.contains(position) }
-  }
-
   /// Refuses a network that cannot learn, before anything is computed.
   ///
   /// - Throws: `NetworkError.noDerivative`.

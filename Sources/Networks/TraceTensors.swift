@@ -11,19 +11,38 @@ enum Transfer: Sendable {
   case carried
 }
 
-extension ExecutionPlan {
+/// How the tensors of a plan get into traces, found once for all batches.
+struct TracePlan: Sendable {
   /// How each slot gets into a trace that people look at, or keep: every output, sums and saved tensors that backward reads.
-  var wholeTransfers: [Transfer] {
-    var result = [Transfer](repeating: .carried, count: slots.count)
-    for (node, sum, output) in slotsOfNodes where sum != output && !network.keepsSum[node] {
-      result[sum] = .unread
+  let whole: [Transfer]
+  /// How each slot gets into a brief trace: only what backward reads and cannot be computed again.
+  let brief: [Transfer]
+  /// For every slot the operation that writes it last: an activation in place writes where its layer did.
+  let writers: [Int]
+  /// The positions of the parameters whose values backward reads.
+  let parameters: [Int]
+
+  /// - Parameters:
+  ///   - slots: how many there are.
+  ///   - unreadSums: those that only people look at.
+  init(_ operations: [Operation], slots: Int, answer: Int, unreadSums: [Int]) {
+    var whole = [Transfer](repeating: .carried, count: slots)
+    for slot in unreadSums { whole[slot] = .unread }
+    var writers = [Int](repeating: -1, count: slots)
+    for (index, operation) in operations.enumerated() {
+      for slot in operation.outputs + operation.saved { writers[slot] = index }
     }
-    return result
+    (self.whole, self.writers) = (whole, writers)
+    brief = Self.brief(operations, slots: slots, answer: answer)
+    parameters = operations.flatMap { operation in
+      operation.goesBack ? operation.reads.parameters.map { operation.parameters[$0] } : []
+    }
   }
 
-  /// How each slot gets into a brief trace: only what backward reads and cannot be computed again.
-  var briefTransfers: [Transfer] {
-    var isRead = [Bool](repeating: false, count: slots.count)
+  private static func brief(
+    _ operations: [Operation], slots: Int, answer: Int
+  ) -> [Transfer] {
+    var isRead = [Bool](repeating: false, count: slots)
     isRead[answer] = true
     for operation in operations where operation.goesBack {
       switch operation.work {
@@ -34,7 +53,7 @@ extension ExecutionPlan {
         isRead[activation.backwardNeedsSum ? operation.inputs[0] : operation.outputs[0]] = true
       }
     }
-    var result = [Transfer](repeating: .unread, count: slots.count)
+    var result = [Transfer](repeating: .unread, count: slots)
     for operation in operations.reversed() {
       for slot in operation.outputs + operation.saved {
         if operation.isPrefix {
@@ -49,22 +68,6 @@ extension ExecutionPlan {
     }
     return result
   }
-
-  /// For every slot the operation that writes it last: an activation in place writes where its layer did.
-  var writers: [Int] {
-    var result = [Int](repeating: -1, count: slots.count)
-    for (index, operation) in operations.enumerated() {
-      for slot in operation.outputs + operation.saved { result[slot] = index }
-    }
-    return result
-  }
-
-  /// The positions of the parameters whose values backward reads.
-  var parametersThatBackwardReads: [Int] {
-    operations.flatMap { operation in
-      operation.goesBack ? operation.reads.parameters.map { operation.parameters[$0] } : []
-    }
-  }
 }
 
 // The names of an executor's tensors in traces and gradients: `LAYER.output`, `LAYER.sum`, `LAYER.SAVED` and parameters; with
@@ -78,11 +81,11 @@ extension Executor {
   public func traceTensors(brief: Bool) -> [String: Tensor] {
     let plan = currentPlan
     var result: [String: Tensor] = [:]
-    for (slot, transfer) in (brief ? plan.briefTransfers : plan.wholeTransfers).enumerated()
+    for (slot, transfer) in (brief ? plan.trace.brief : plan.trace.whole).enumerated()
     where slot != ExecutionPlan.input && (transfer == .carried || keeping == .everything) {
       result[plan.slots[slot].name] = values[slot]
     }
-    for position in plan.parametersThatBackwardReads {
+    for position in plan.trace.parameters {
       result[parameterNames[position]] = parameters[position]
     }
     if keeping == .everything {
@@ -107,18 +110,17 @@ extension Executor {
     choosePlan(for: input.shape[0])
     values[ExecutionPlan.input] = input
     let plan = currentPlan
-    let transfers = brief ? plan.briefTransfers : plan.wholeTransfers
-    let writers = plan.writers
+    let transfers = brief ? plan.trace.brief : plan.trace.whole
     for (index, operation) in plan.operations.enumerated() {
       if transfers[operation.outputs[0]] == .computedAgain {
         compute(operation, context)
         continue
       }
-      for slot in operation.outputs + operation.saved where writers[slot] == index {
+      for slot in operation.outputs + operation.saved where plan.trace.writers[slot] == index {
         try load(slot, transfers[slot], from: tensors, examples: input.shape[0])
       }
     }
-    for position in plan.parametersThatBackwardReads {
+    for position in plan.trace.parameters {
       let parameter = network.parameters[position]
       parameters[position] = try network.required(
         tensors[parameter.name], parameter.name, parameter.shape, dtype)

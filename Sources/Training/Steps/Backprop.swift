@@ -76,9 +76,6 @@ public struct Backprop: Sendable {
       target: trace.tensor(Role.target), examples: count, dtype: dtype)
     executor.backward(target: target, context)
     var result = executor.namedGradients
-    for position in network.parameters.indices where !network.hasGradient(position) {
-      result[executor.parameterNames[position]] = nil
-    }
     if keepsDeltas { result.merge(executor.deltas(workers)) { parameter, _ in parameter } }
     executor.unload()
     self.executor = executor

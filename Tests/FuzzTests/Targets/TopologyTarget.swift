@@ -30,6 +30,6 @@ private func outline(of network: Network) -> [String] {
     + network.parameters.map { "\($0.name) \($0.shape) \($0.start) \($0.isLearned)" }
     + Mode.allCases.flatMap { mode in
       let plan = ExecutionPlan(network, mode, .training)
-      return plan.slots.map(\.name) + plan.parametersThatBackwardReads.map(String.init)
+      return plan.slots.map(\.name) + plan.trace.parameters.map(String.init)
     }
 }
