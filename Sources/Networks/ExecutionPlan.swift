@@ -46,7 +46,7 @@ final class Operation: Sendable {
   }
 
   let work: Work
-  /// The name of the network's node that it computes; empty for the input in another layout.
+  /// The name of the network's node that it computes; `input` for the input in another layout.
   let name: String
   let inputs, outputs, saved: [Int]
   /// The positions of its parameters among those of the network.
